@@ -1,0 +1,76 @@
+/* Memory that is freed all at once.  Owns its blocks; one thread at a time. */
+#include "base/arena.h"
+
+#include <stdio.h>
+
+#include "base/mem.h"
+#include "base/must.h"
+
+enum { BLOCK_B = 8192 };
+
+struct arena_block {
+	struct arena_block *older;
+	_Alignas(16) char bytes[];
+};
+
+void arena_init(struct arena *a, void *first, size_t size)
+{
+	uintptr_t start = ((uintptr_t)first + 15) & ~(uintptr_t)15;
+	*a = (struct arena){};
+	if (first && size > 15) {
+		a->at = (char *)start;
+		a->end = (char *)first + size;
+	}
+}
+
+void arena_fini(struct arena *a)
+{
+	for (struct arena_block *b = a->last, *older; b; b = older) {
+		older = b->older;
+		mem_free(b);
+	}
+	*a = (struct arena){};
+}
+
+/* A block of its own for what would fill more than a quarter of one: the current block stays in use. */
+static void *arena_large(struct arena *a, size_t size)
+{
+	struct arena_block *b = mem_grow(NULL, sizeof *b + size);
+	b->older = a->last;
+	a->last = b;
+	a->held_b += size;
+	return b->bytes;
+}
+
+void *arena_slow(struct arena *a, size_t size)
+{
+	if (size > BLOCK_B / 4)
+		return arena_large(a, size);
+	char *p = arena_large(a, BLOCK_B);
+	a->at = p + size;
+	a->end = p + BLOCK_B;
+	return p;
+}
+
+struct str arena_str(struct arena *a, struct str s)
+{
+	char *p = arena_raw(a, s.n + 1);
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	p[s.n] = '\0';
+	return (struct str){ p, s.n };
+}
+
+struct str arena_strf(struct arena *a, const char *format, ...)
+{
+	va_list args, again;
+	va_start(args, format);
+	va_copy(again, args);
+	int n = vsnprintf(NULL, 0, format, args);
+	must(n >= 0);
+	char *p = arena_raw(a, (size_t)n + 1);
+	vsnprintf(p, (size_t)n + 1, format, again);
+	va_end(again);
+	va_end(args);
+	return (struct str){ p, (size_t)n };
+}

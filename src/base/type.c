@@ -1,0 +1,172 @@
+/* The basic types of configuration values.  Constants and functions without state; any thread. */
+#include "base/type.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/num.h"
+
+int type_wrong(struct type_in *in, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(in->error, sizeof in->error, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+void type_print_word(struct buf *out, struct str s)
+{
+	bool plain = s.n > 0 && s.p[0] != '=' && s.p[0] != '~';
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] <= ' ' || strchr("\"\\;{}#", s.p[i]))
+			plain = false;
+	if (plain) {
+		buf_add(out, s);
+		return;
+	}
+	buf_add_char(out, '"');
+	for (size_t i = 0; i < s.n; i++) {
+		switch (s.p[i]) {
+		case '\n': buf_add(out, STR("\\n")); break;
+		case '\r': buf_add(out, STR("\\r")); break;
+		case '\t': buf_add(out, STR("\\t")); break;
+		case '"':
+		case '\\': buf_add_char(out, '\\'); [[fallthrough]];
+		default: buf_add_char(out, s.p[i]);
+		}
+	}
+	buf_add_char(out, '"');
+}
+
+static int flag_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	(void)range;
+	bool on = str_eq(text, STR("on"));
+	if (!on && !str_eq(text, STR("off")))
+		return type_wrong(in, "neither \"on\" nor \"off\"");
+	*(bool *)out = on;
+	return 0;
+}
+
+static void flag_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	(void)range;
+	buf_add(out, *(const bool *)value ? STR("on") : STR("off"));
+}
+
+/* Shared by numbers, sizes and durations, which differ in how they are read and written only. */
+static int bounded(struct type_in *in, int err, const struct type_range *range, uint64_t value,
+                   size_t (*print)(char *, uint64_t), uint64_t *out)
+{
+	char bound[40];
+	if (err == -EINVAL)
+		return type_wrong(in, "not understood");
+	if (!err && value < range->min)
+		return type_wrong(in, "less than the least, %.*s", (int)print(bound, range->min), bound);
+	if (!err && (!range->max || value <= range->max)) {
+		*out = value;
+		return 0;
+	}
+	return type_wrong(in, "more than the most, %.*s", (int)print(bound, range->max ? range->max : UINT64_MAX),
+	                  bound);
+}
+
+static int number_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	uint64_t n = 0;
+	int err = num_parse(text, UINT64_MAX, &n);
+	return bounded(in, err, range, n, num_print, out);
+}
+
+static int size_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	uint64_t n = 0;
+	int err = num_parse_size(text, &n);
+	return bounded(in, err, range, n, num_print_size, out);
+}
+
+static int duration_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	uint64_t n = 0;
+	int err = num_parse_duration(text, &n);
+	return bounded(in, err, range, n, num_print_duration, out);
+}
+
+static void print_with(struct buf *out, size_t (*print)(char *, uint64_t), const void *value)
+{
+	out->n += print(buf_room(out, 40), *(const uint64_t *)value);
+}
+
+static void number_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	(void)range;
+	print_with(out, num_print, value);
+}
+
+static void size_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	(void)range;
+	print_with(out, num_print_size, value);
+}
+
+static void duration_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	(void)range;
+	print_with(out, num_print_duration, value);
+}
+
+static int word_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	(void)range;
+	if (memchr(text.p, '\0', text.n))
+		return type_wrong(in, "holds a NUL byte");
+	*(struct str *)out = arena_str(in->arena, text);
+	return 0;
+}
+
+static void word_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	(void)range;
+	type_print_word(out, *(const struct str *)value);
+}
+
+static int path_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	(void)range;
+	struct str *path = out;
+	if (!text.n || memchr(text.p, '\0', text.n))
+		return type_wrong(in, "not a path");
+	if (text.n >= PATH_MAX)
+		return type_wrong(in, "longer than %d bytes", PATH_MAX - 1);
+	*path = text.p[0] == '/' ? arena_str(in->arena, text)
+	                         : arena_strf(in->arena, "%.*s/%.*s", STR_F(in->folder), STR_F(text));
+	return 0;
+}
+
+static int choice_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	for (int i = 0; range->words[i]; i++) {
+		if (str_eq(text, str_of(range->words[i]))) {
+			*(int *)out = i;
+			return 0;
+		}
+	}
+	return type_wrong(in, "none of the words allowed");
+}
+
+static void choice_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	buf_add(out, str_of(range->words[*(const int *)value]));
+}
+
+const struct type TYPE_FLAG = { "flag", "on or off", sizeof(bool), flag_parse, flag_print };
+const struct type TYPE_NUMBER = { "number", "a whole number", sizeof(uint64_t), number_parse, number_print };
+const struct type TYPE_SIZE = { "size", "a size such as 64k, 10m or 2g", sizeof(uint64_t), size_parse, size_print };
+const struct type TYPE_DURATION = { "duration", "a duration such as 20ms, 5s, 10m, 1h or 7d", sizeof(uint64_t),
+	                            duration_parse, duration_print };
+const struct type TYPE_WORD = { "word", "a word", sizeof(struct str), word_parse, word_print };
+const struct type TYPE_PATH = { "path", "a path", sizeof(struct str), path_parse, word_print };
+const struct type TYPE_CHOICE = { "choice", "one of the words allowed", sizeof(int), choice_parse, choice_print };

@@ -1,0 +1,69 @@
+/* struct conf: a configuration snapshot, immutable once built, in one arena.
+ *
+ * Built by config/build.c; every request holds a reference to the one that it began with, so that nothing changes under
+ * a request.  References are counted per loop (see share/epoch.h for how the last one frees it). */
+#pragma once
+
+#include "base/arena.h"
+#include "base/directive.h"
+#include "http/module.h"
+#include "http/pattern.h"
+
+/* Where in the configuration something stands, for messages: file:line:column. */
+struct place {
+	struct str file;
+	unsigned line, column;  /* from 1 */
+};
+
+/* A module with its values on one route. */
+struct hook {
+	const struct module *module;
+	const void *values;
+};
+
+struct hooks {
+	const struct hook *p;
+	size_t count;
+};
+
+struct route {
+	struct pattern pattern;
+	struct place place;
+	struct hook handler;          /* module NULL: no handler, answered 404 */
+	struct hooks gates, heads, dones;  /* the active ones, in the order in which they are called */
+	void *const *values;          /* by the module's index in conf->modules */
+};
+
+struct site {
+	const struct str *names;      /* as written: "example.org", "*.example.org", "*" */
+	size_t name_count;
+	struct place place;
+	void *const *values;
+	const struct route *routes;
+	size_t route_count;
+	struct route fallback;        /* for what no route matches: gates and logs of the site, no handler */
+};
+
+struct host_table;
+
+struct conf {
+	struct arena arena;
+	unsigned generation;               /* 1, 2, … over the life of a worker; set when it is published */
+	const struct module *const *modules;
+	size_t module_count;
+	void *const *values;               /* of the main scope, by the module's index */
+	const struct site *sites;
+	size_t site_count;
+	const struct host_table *hosts;    /* see http/route.h */
+};
+
+struct core_main;
+
+/* The main scope's values of the first module, which is always the core (http/core.h). */
+static inline const struct core_main *conf_core(const struct conf *c)
+{
+	return c->values[0];
+}
+
+/* Frees all of it; the caller had the last reference. */
+void conf_free(struct conf *c);

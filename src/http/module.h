@@ -1,0 +1,40 @@
+/* The shape of a module: one struct of values, one table of directives, up to four hooks.
+ *
+ * The hooks are called by http/steps.c on the request's loop.  A hook gets the module's values for the route that was
+ * chosen; they are immutable and live as long as the request's snapshot. */
+#pragma once
+
+#include "base/directive.h"
+
+struct req;
+struct conf;
+struct checker;
+
+enum go {
+	GO_NEXT,    /* done here; on to the next step */
+	GO_ANSWER,  /* r->answer is filled; skip the steps before sending it */
+	GO_WAIT,    /* call this step again after the wake that was asked for */
+	GO_FAIL,    /* the connection can't go on: close it without an answer */
+};
+
+struct module {
+	const char *name;  /* in messages and the reference */
+	const char *doc;   /* a paragraph at the head of its page in the reference */
+	size_t size;       /* of its struct of values; 0: has none */
+	const struct directive *directives;
+
+	/* False where the values make the module do nothing: its gate, on_head and on_done are then not called on that
+	 * route.  NULL: always active. */
+	bool (*active)(const void *values);
+	/* Before the handler: may answer instead (limits, access, redirects). */
+	enum go (*gate)(struct req *r, const void *values);
+	/* Fills r->answer.  Exactly one module handles a request. */
+	enum go (*handle)(struct req *r, const void *values);
+	/* Edits the answer's head, may wrap its body.  Called in reverse order of modules. */
+	void (*on_head)(struct req *r, const void *values);
+	/* After the last byte, or after the request broke off: logs and counters. */
+	void (*on_done)(struct req *r, const void *values);
+	/* While a configuration is checked: what the types can't know (a root that doesn't exist).  Once per scope that set
+	 * any of the module's directives; see config/check.h for what it may call. */
+	void (*check)(struct checker *c, void *values);
+};
