@@ -1,0 +1,83 @@
+/* struct store: objects found by key, shared by all loops, bounded in bytes.  The hot set lives here.
+ *
+ * Finding takes no lock and counts nothing: a loop may look at what it found until its turn ends (share/epoch.h), and
+ * takes a reference to keep it longer.  Changes take the lock of one of many shards.  Eviction is by S3-FIFO: a small
+ * queue for newcomers, a main queue for what was asked for again, and a ghost list of keys, so that a scan of many
+ * things asked for once passes through the small queue and leaves the rest alone.
+ *
+ * What an object is made of is its owner's business: struct object is embedded at its start. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/str.h"
+#include "event/mailbox.h"
+#include "share/epoch.h"
+
+struct store;
+
+struct object {
+	/* The owner's, before it is landed; immutable from then on. */
+	struct str key;                       /* in the object's own memory */
+	uint64_t hash;                        /* store_hash(key) */
+	size_t cost_b;                        /* all the memory that goes with it */
+	void (*free)(struct object *o);
+	/* Any thread. */
+	_Atomic uint32_t refs;                /* the store's own counts as one */
+	_Atomic uint8_t asked;                /* S3-FIFO's counter, 0 … 3 */
+	_Atomic uint64_t fresh_until_ms;      /* the owner's: when it has to be looked at again */
+	/* The store's. */
+	struct retired retired;
+	_Atomic(struct object *) next;        /* in its bucket */
+	struct link queue;
+	uint8_t where;
+};
+
+struct store *store_new(struct epoch *e, size_t memory_b);
+/* No loop runs any more. */
+void store_free(struct store *s);
+/* Evicts at once where the new bound is smaller. */
+void store_bound(struct store *s, size_t memory_b);
+
+/* Seeded per process, so that clients can't choose keys that collide. */
+uint64_t store_hash(const struct store *s, struct str key);
+/* The object, borrowed until the calling loop's turn ends, or NULL.  Marks it as asked for. */
+struct object *store_find(struct store *s, struct str key, uint64_t hash);
+/* Puts o in, in place of what has its key; the store takes over the caller's reference (refs has to be 1).  Returns
+ * false and frees it where it costs more than the store may hold. */
+bool store_put(struct store *s, struct object *o);
+/* Takes the object of this key out; false where there was none. */
+bool store_drop(struct store *s, struct str key, uint64_t hash);
+
+/* A counted reference, for longer than a turn. */
+void object_get(struct object *o);
+void object_put(struct epoch *e, struct object *o);
+
+/* --- One job per key, however many wait for it. --- */
+
+/* Whoever waits for a key: embedded in something that lives until its mail is delivered. */
+struct waiter {
+	struct mail mail;              /* set deliver; posted to `to` when the flight has landed or failed */
+	struct mailbox *to;
+	int err;                       /* 0: look again; -errno: what the job ended with */
+	struct link link;              /* the store's */
+};
+
+enum flight { FLIGHT_MINE, FLIGHT_JOINED };
+
+/* Either the caller has to do the job for this key and call store_land() exactly once (w is not used), or somebody does
+ * already and w gets mail. */
+enum flight store_join(struct store *s, struct str key, uint64_t hash, struct waiter *w);
+/* Ends the flight: whoever joined gets mail with err.  Put the object in before. */
+void store_land(struct store *s, struct str key, uint64_t hash, int err);
+
+struct store_stats {
+	uint64_t objects, bytes, bound_b, hits, misses, evicted;
+};
+struct store_stats store_stats(struct store *s);
+/* Calls see() for each object, hottest queue first, under a shard's lock: see() only copies.  For the hot list. */
+void store_each(struct store *s, void (*see)(void *arg, const struct object *o), void *arg);
