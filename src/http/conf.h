@@ -57,10 +57,10 @@ struct conf {
 	const struct host_table *hosts;    /* see http/route.h */
 };
 
-struct core_main;
+struct core;
 
 /* The main scope's values of the first module, which is always the core (http/core.h). */
-static inline const struct core_main *conf_core(const struct conf *c)
+static inline const struct core *conf_core(const struct conf *c)
 {
 	return c->values[0];
 }

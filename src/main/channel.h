@@ -1,0 +1,42 @@
+/* The channel between the supervisor and its worker: small messages with descriptors, over a SOCK_SEQPACKET pair.
+ *
+ * The supervisor grants: it opens what needs rights (listening sockets, log files, the hot list) and sends it along with
+ * the texts of a configuration that it has checked; the worker builds the snapshot from the same bytes and says when it
+ * is in effect.  The worker is not trusted: whatever it sends is bounds-checked, and can only ask for a reload or for
+ * logs to be reopened. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/str.h"
+
+enum channel_kind {
+	/* supervisor → worker */
+	CHANNEL_GRANT,    /* text: what it is ("listen 127.0.0.1:80", "log /path", "hot /path"); fds: of it */
+	CHANNEL_CONF,     /* text: empty; fd: a memfd with the sources (config/source.h).  All grants came before */
+	CHANNEL_REOPEN,   /* text: empty; the logs granted before it replace those of the same name */
+	CHANNEL_DRAIN,    /* finish what is under way, until the configured deadline, then exit 0 */
+	CHANNEL_STOP,     /* exit 0 soon */
+	CHANNEL_RELOADED, /* the answer to CHANNEL_RELOAD.  text: JSON: {"ok":bool,"messages":[…]} */
+	/* worker → supervisor */
+	CHANNEL_READY,    /* the configuration sent last is in effect; text: how many loops answered, for the log */
+	CHANNEL_FAILED,   /* it is not; text: why */
+	CHANNEL_RELOAD,   /* someone asked on the admin socket; answered by CHANNEL_RELOADED */
+};
+
+enum { CHANNEL_TEXT_B = 60000, CHANNEL_FDS = 64 };
+
+struct channel_message {
+	enum channel_kind kind;
+	struct buf text;
+	int fds[CHANNEL_FDS];
+	size_t fd_count;
+};
+
+/* Both ends, close-on-exec.  0 or -errno. */
+[[nodiscard]] int channel_pair(int ends[2]);
+/* Blocks until sent; the fds stay the caller's.  0 or -errno (-EPIPE: the other end is gone). */
+[[nodiscard]] int channel_send(int end, enum channel_kind kind, struct str text, const int *fds, size_t fd_count);
+/* One message, without blocking: 0; -EAGAIN; -EPIPE (the other end is gone); -EBADMSG.  The fds are the caller's. */
+[[nodiscard]] int channel_receive(int end, struct channel_message *m);
+/* Closes the fds that were not taken (set to -1), frees the text. */
+void channel_message_fini(struct channel_message *m);
