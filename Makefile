@@ -23,7 +23,8 @@ TESTS    := $(UNIT:tests/unit/%.c=$(OUT)/unit/%)
 FUZZERS  := $(FUZZ:tests/fuzz/%.c=$(OUT)/%)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
-            -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -Werror
+            -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -Wno-missing-field-initializers \
+            -Werror
 CPPFLAGS += -Isrc -D_GNU_SOURCE -DPETREL_VERSION='"$(VERSION)"'
 CFLAGS   += -std=gnu2x -g -pthread -fno-strict-aliasing -fPIE $(WARNINGS)
 LDFLAGS  += -pthread -pie

@@ -81,6 +81,14 @@ static int number_parse(struct type_in *in, struct str text, const struct type_r
 	return bounded(in, err, range, n, num_print, out);
 }
 
+static int count_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	if (!str_eq(text, STR("auto")))
+		return number_parse(in, text, range, out);
+	*(uint64_t *)out = 0;
+	return 0;
+}
+
 static int size_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
 {
 	uint64_t n = 0;
@@ -104,6 +112,14 @@ static void number_print(struct buf *out, const struct type_range *range, const 
 {
 	(void)range;
 	print_with(out, num_print, value);
+}
+
+static void count_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	if (*(const uint64_t *)value)
+		number_print(out, range, value);
+	else
+		buf_add(out, STR("auto"));
 }
 
 static void size_print(struct buf *out, const struct type_range *range, const void *value)
@@ -164,6 +180,7 @@ static void choice_print(struct buf *out, const struct type_range *range, const 
 
 const struct type TYPE_FLAG = { "flag", "on or off", sizeof(bool), flag_parse, flag_print };
 const struct type TYPE_NUMBER = { "number", "a whole number", sizeof(uint64_t), number_parse, number_print };
+const struct type TYPE_COUNT = { "count", "a whole number or auto", sizeof(uint64_t), count_parse, count_print };
 const struct type TYPE_SIZE = { "size", "a size such as 64k, 10m or 2g", sizeof(uint64_t), size_parse, size_print };
 const struct type TYPE_DURATION = { "duration", "a duration such as 20ms, 5s, 10m, 1h or 7d", sizeof(uint64_t),
 	                            duration_parse, duration_print };

@@ -36,6 +36,7 @@ struct type {
 
 extern const struct type TYPE_FLAG;      /* bool: on | off */
 extern const struct type TYPE_NUMBER;    /* uint64_t */
+extern const struct type TYPE_COUNT;     /* uint64_t, "auto" is 0 */
 extern const struct type TYPE_SIZE;      /* uint64_t, bytes */
 extern const struct type TYPE_DURATION;  /* uint64_t, milliseconds */
 extern const struct type TYPE_WORD;      /* struct str, NUL behind it */

@@ -80,6 +80,11 @@ void loop_unwatch(struct loop *l, struct watch *w)
 	struct epoll_event none = {};
 	int err = epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, w->fd, &none) < 0 ? errno : 0;
 	must(!err || err == ENOENT);
+	loop_forget(l, w);
+}
+
+void loop_forget(struct loop *l, struct watch *w)
+{
 	for (int i = l->event_at; i < l->event_count; i++)
 		if (l->events[i].data.ptr == w)
 			l->events[i].data.ptr = NULL;

@@ -75,6 +75,8 @@ void loop_stop(struct loop *l);
 [[nodiscard]] int loop_watch_shared(struct loop *l, struct watch *w);
 /* Stops watching, without closing.  Events of this turn that are still to be delivered are forgotten. */
 void loop_unwatch(struct loop *l, struct watch *w);
+/* The same for a descriptor that is closed next and shared with nobody: the kernel forgets it by itself. */
+void loop_forget(struct loop *l, struct watch *w);
 
 /* Runs the task later in this turn, or in the next one when called from a task; harmless where it is queued already. */
 void loop_queue(struct loop *l, struct task *t);

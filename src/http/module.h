@@ -13,6 +13,7 @@ struct checker;
 enum go {
 	GO_NEXT,    /* done here; on to the next step */
 	GO_ANSWER,  /* r->answer is filled; skip the steps before sending it */
+	GO_AGAIN,   /* the path was changed: route the request anew (req_again()) */
 	GO_WAIT,    /* call this step again after the wake that was asked for */
 	GO_FAIL,    /* the connection can't go on: close it without an answer */
 };
@@ -30,8 +31,8 @@ struct module {
 	enum go (*gate)(struct req *r, const void *values);
 	/* Fills r->answer.  Exactly one module handles a request. */
 	enum go (*handle)(struct req *r, const void *values);
-	/* Edits the answer's head, may wrap its body.  Called in reverse order of modules. */
-	void (*on_head)(struct req *r, const void *values);
+	/* Edits the answer's head, may wrap its body: GO_NEXT, or GO_AGAIN.  Called in reverse order of modules. */
+	enum go (*on_head)(struct req *r, const void *values);
 	/* After the last byte, or after the request broke off: logs and counters. */
 	void (*on_done)(struct req *r, const void *values);
 	/* While a configuration is checked: what the types can't know (a root that doesn't exist).  Once per scope that set

@@ -1,0 +1,178 @@
+/* Answering: the head's fields, and the pages that petrel makes itself.  On the request's loop; memory of its arena. */
+#include "base/must.h"
+#include "http/core.h"
+#include "http/req.h"
+
+struct str end_name(enum end end)
+{
+	static const struct str NAMES[] = {
+		[END_DONE] = { "done", 4 },
+		[END_CLIENT] = { "client", 6 },
+		[END_BAD] = { "bad-request", 11 },
+		[END_HEADER_TIMEOUT] = { "header_timeout", 14 },
+		[END_BODY_TIMEOUT] = { "body_timeout", 12 },
+		[END_SEND_TIMEOUT] = { "send_timeout", 12 },
+		[END_MIN_RATE] = { "min_rate", 8 },
+		[END_BROKEN] = { "broken", 6 },
+		[END_DRAIN] = { "drain", 5 },
+	};
+	return NAMES[end];
+}
+
+static bool is_clean(struct str value)
+{
+	for (size_t i = 0; i < value.n; i++)
+		if (value.p[i] == '\r' || value.p[i] == '\n' || value.p[i] == '\0')
+			return false;
+	return true;
+}
+
+void answer_add(struct req *r, struct str name, struct str value)
+{
+	struct answer *a = &r->answer;
+	must(is_clean(value));
+	if (a->field_count == a->field_cap) {
+		size_t cap = a->field_cap ? a->field_cap * 2 : ANSWER_FIELDS;
+		struct field *more = arena_raw(&r->arena, cap * sizeof *more);
+		if (a->field_count)
+			memcpy(more, a->fields, a->field_count * sizeof *more);
+		a->fields = more;
+		a->field_cap = cap;
+	}
+	a->fields[a->field_count++] = (struct field){ name, value, FIELD_OTHER };
+}
+
+void answer_remove(struct req *r, struct str name)
+{
+	struct answer *a = &r->answer;
+	size_t kept = 0;
+	for (size_t i = 0; i < a->field_count; i++)
+		if (!str_eq_nocase(a->fields[i].name, name))
+			a->fields[kept++] = a->fields[i];
+	a->field_count = kept;
+}
+
+void answer_set(struct req *r, struct str name, struct str value)
+{
+	answer_remove(r, name);
+	answer_add(r, name, value);
+}
+
+struct str answer_field(const struct req *r, struct str name)
+{
+	for (size_t i = 0; i < r->answer.field_count; i++)
+		if (str_eq_nocase(r->answer.fields[i].name, name))
+			return r->answer.fields[i].value;
+	return (struct str){ NULL, 0 };
+}
+
+void answer_vary(struct req *r, struct str name)
+{
+	struct str have = answer_field(r, STR("Vary"));
+	if (!have.p)
+		answer_add(r, STR("Vary"), name);
+	else if (!list_has(have, name) && !str_eq(have, STR("*")))
+		answer_set(r, STR("Vary"), arena_strf(&r->arena, "%.*s, %.*s", STR_F(have), STR_F(name)));
+}
+
+/* Whatever a handler began to answer is dropped. */
+static void start_over(struct req *r)
+{
+	if (r->answer.body)
+		body_close(r->answer.body);
+	r->answer.body = NULL;
+	r->answer.field_count = 0;
+}
+
+void answer_bytes(struct req *r, unsigned status, struct str type, struct str bytes)
+{
+	start_over(r);
+	r->answer.status = status;
+	r->answer.length_b = (int64_t)bytes.n;
+	r->answer.body = body_of_str(&r->arena, bytes);
+	if (type.n)
+		answer_add(r, STR("Content-Type"), type);
+}
+
+/* The short page: plain enough for any client, good enough to be seen by a person. */
+static struct str page_html(struct req *r, unsigned status, struct str reason, const char *why)
+{
+	return arena_strf(&r->arena,
+	                  "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+	                  "<meta name=\"viewport\" content=\"width=device-width\"><title>%u %.*s</title>\n"
+	                  "<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;"
+	                  "margin:16vh auto;padding:0 1.5rem}h1{font-weight:600;font-size:1.6rem}"
+	                  "p{opacity:.75}</style></head>\n"
+	                  "<body><h1>%u %.*s</h1><p>%s</p></body></html>\n",
+	                  status, STR_F(reason), status, STR_F(reason), why ? why : "");
+}
+
+static bool wants(struct str accept, struct str type)
+{
+	struct str element;
+	while (list_next(&accept, &element))
+		if (str_eq_nocase(str_trim(str_head(element, str_find(element, ';'))), type))
+			return true;
+	return false;
+}
+
+enum go req_answer_why(struct req *r, unsigned status, const char *why)
+{
+	struct str reason = status_reason(status), accept = ask_field(&r->ask, FIELD_ACCEPT);
+	if (wants(accept, STR("text/html")))
+		answer_bytes(r, status, STR("text/html; charset=utf-8"), page_html(r, status, reason, why));
+	else if (wants(accept, STR("application/json")))
+		answer_bytes(r, status, STR("application/json"),
+		             arena_strf(&r->arena, "{\"status\":%u,\"error\":\"%.*s\"%s%s%s}\n", status, STR_F(reason),
+		                        why ? ",\"detail\":\"" : "", why ? why : "", why ? "\"" : ""));
+	else
+		answer_bytes(r, status, STR("text/plain; charset=utf-8"),
+		             arena_strf(&r->arena, "%u %.*s%s%s\n", status, STR_F(reason), why ? ": " : "",
+		                        why ? why : ""));
+	if (status == 405 || status == 501)
+		answer_add(r, STR("Allow"), STR("GET, HEAD, OPTIONS"));
+	return GO_ANSWER;
+}
+
+enum go req_answer(struct req *r, unsigned status)
+{
+	return req_answer_why(r, status, NULL);
+}
+
+enum go req_again(struct req *r, struct str path)
+{
+	if (++r->again > REQ_AGAIN)
+		return r->step < STEP_HEAD ? req_answer_why(r, 508, "The configuration sends this request round in circles.")
+		                           : GO_FAIL;
+	start_over(r);
+	r->ask.path = path;
+	return GO_AGAIN;
+}
+
+enum go req_upload_broken(struct req *r)
+{
+	r->answer.close = true;
+	return r->upload_status ? req_answer(r, r->upload_status) : GO_FAIL;
+}
+
+bool req_reads(struct req *r)
+{
+	if (r->ask.method == METHOD_GET || r->ask.method == METHOD_HEAD)
+		return true;
+	if (r->ask.method == METHOD_OPTIONS) {
+		start_over(r);
+		r->answer.status = 204;
+		r->answer.length_b = 0;
+		answer_add(r, STR("Allow"), STR("GET, HEAD, OPTIONS"));
+		return false;
+	}
+	req_answer(r, r->ask.method == METHOD_OTHER ? 501 : 405);
+	return false;
+}
+
+const struct core *req_core(const struct req *r)
+{
+	if (r->route)
+		return r->route->values[0];
+	return r->site ? r->site->values[0] : conf_core(req_conf(r));
+}

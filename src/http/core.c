@@ -1,0 +1,152 @@
+/* The core's table of directives.  Its values are read by whoever needs them: the worker, the connections, the steps. */
+#include "http/core.h"
+
+#include "event/disk.h"
+
+#define AT(member) offsetof(struct core, member)
+#define LISTEN_AT(member) offsetof(struct listen_spec, member)
+
+static const char *const ENGINES[] = { [DISK_AUTO] = "auto", [DISK_URING] = "io_uring", [DISK_THREADS] = "threads",
+	                               NULL };
+
+static const struct directive LIMITS[] = {
+	{ .name = "connections", .offset = AT(connections),
+	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { .max = 10000000 }, .preset = "100000" }),
+	  .doc = "How many connections there may be at a time; one more is answered 503 and closed. 0: no bound but the "
+	         "descriptors." },
+	{ .name = "connections_per_address", .offset = AT(connections_per_address),
+	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { .max = 10000000 }, .preset = "0" }),
+	  .doc = "How many of them may come from one address; one more is answered 429 and closed. 0: no bound." },
+	{ .name = "header", .offset = AT(header_b),
+	  .args = ARGS({ "size", &TYPE_SIZE, .range = { 512, 32768, NULL }, .preset = "16k" }),
+	  .doc = "The largest request head. A longer request line is answered 414, larger fields 431." },
+	{ .name = "fields", .offset = AT(fields),
+	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1, 255, NULL }, .preset = "100" }),
+	  .doc = "How many fields a request head may have; more are answered 431." },
+	{ .name = "body", .offset = AT(body_b),
+	  .args = ARGS({ "size", &TYPE_SIZE, .preset = "64m" }),
+	  .doc = "The largest request body; a larger one is answered 413." },
+	{ .name = "requests", .offset = AT(requests_per_connection),
+	  .args = ARGS({ "count", &TYPE_NUMBER, .preset = "0" }),
+	  .doc = "After this many requests a connection is closed. 0: never." },
+	{ .name = "header_timeout", .offset = AT(header_timeout_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = { 1, 86400000, NULL }, .preset = "10s" }),
+	  .doc = "A request head has to be complete within this time of its first byte, else 408." },
+	{ .name = "body_timeout", .offset = AT(body_timeout_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = { 1, 86400000, NULL }, .preset = "30s" }),
+	  .doc = "Between two pieces of a request body at most this time may pass, else 408." },
+	{ .name = "idle_timeout", .offset = AT(idle_timeout_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = { 1, 86400000, NULL }, .preset = "75s" }),
+	  .doc = "A connection on which no request is under way is closed after this time." },
+	{ .name = "send_timeout", .offset = AT(send_timeout_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = { 1, 86400000, NULL }, .preset = "30s" }),
+	  .doc = "A client that takes no byte of its answer for this long is cut off." },
+	{ .name = "linger_timeout", .offset = AT(linger_timeout_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = { 1, 86400000, NULL }, .preset = "5s" }),
+	  .doc = "After the last answer on a connection that is to be closed, what the client still sends is read and thrown "
+	         "away for this long, so that it gets to see the answer." },
+	{ .name = "min_rate", .offset = AT(min_rate_bps),
+	  .args = ARGS({ "bytes_per_second", &TYPE_SIZE, .preset = "100" }),
+	  .doc = "Who sends a body or reads an answer more slowly than this, on average over ten seconds, is cut off. 0: "
+	         "anyone may be as slow as the other timeouts allow." },
+	{},
+};
+
+static const struct directive DISK[] = {
+	{ .name = "engine", .offset = AT(disk_engine),
+	  .args = ARGS({ "engine", &TYPE_CHOICE, .range = { .words = ENGINES }, .preset = "auto" }),
+	  .doc = "What reads files that are not in the kernel's page cache: io_uring, or threads. auto takes io_uring where "
+	         "the kernel allows it; `petrel version` tells. A change takes effect at the next start." },
+	{ .name = "workers", .offset = AT(disk_workers),
+	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1, 1024, NULL }, .preset = "16" }),
+	  .doc = "How many reads may be under way at a time. Two to four for each disk, more for SSDs." },
+	{ .name = "queue", .offset = AT(disk_queue),
+	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1, 1000000, NULL }, .preset = "1024" }),
+	  .doc = "How many files may wait for their turn; past that a request for a cold file is shed: 503." },
+	{},
+};
+
+static const struct directive HOT[] = {
+	{ .name = "memory", .offset = AT(hot_memory_b),
+	  .args = ARGS({ "size", &TYPE_SIZE, .preset = "256m" }),
+	  .doc = "Memory for small files that are asked for often. 0: none." },
+	{ .name = "file", .offset = AT(hot_file_b),
+	  .args = ARGS({ "size", &TYPE_SIZE, .range = { .max = 16 << 20 }, .preset = "64k" }),
+	  .doc = "The largest file that is kept in memory whole; larger ones are sent from the page cache." },
+	{ .name = "recheck", .offset = AT(hot_recheck_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .preset = "1s" }),
+	  .doc = "How long a file is served before petrel looks whether it changed; nobody waits for that look." },
+	{ .name = "list", .offset = AT(hot_list),
+	  .args = ARGS({ "file", &TYPE_PATH }),
+	  .doc = "Where the names of hot files are kept when petrel stops, so that the next start can warm them." },
+	{ .name = "warm", .offset = AT(hot_warm_rate),
+	  .args = ARGS({ "files_per_second", &TYPE_NUMBER, .range = { .max = 100000 }, .preset = "200" }),
+	  .doc = "How many files of that list are read per second after a start." },
+	{},
+};
+
+static const struct directive DIRECTIVES[] = {
+	{ .name = "user", .scopes = SCOPE_MAIN, .offset = AT(user),
+	  .args = ARGS({ "name", &TYPE_WORD }),
+	  .doc = "The user that serves, when petrel is started as root. Without it the worker stays root, but without any "
+	         "of root's capabilities.",
+	  .example = "user www-data;" },
+	{ .name = "loops", .scopes = SCOPE_MAIN, .offset = AT(loops),
+	  .args = ARGS({ "count", &TYPE_COUNT, .range = { .min = 1, .max = 255 }, .preset = "auto" }),
+	  .doc = "Event loops, one thread each. auto: one per core. A change takes effect at the next start." },
+	{ .name = "listen", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(listens),
+	  .item_size = sizeof(struct listen_spec),
+	  .args = ARGS({ "address", &TYPE_ADDRESS, LISTEN_AT(addr) },
+	               { "reuseport", NULL, LISTEN_AT(reuseport), ARG_SWITCH },
+	               { "v6only", NULL, LISTEN_AT(v6only), ARG_SWITCH },
+	               { "backlog", &TYPE_NUMBER, LISTEN_AT(backlog), ARG_KEYWORD, { 1, 1000000, NULL }, "4096" },
+	               { "mode", &TYPE_WORD, LISTEN_AT(mode), ARG_KEYWORD }),
+	  .doc = "An address to serve on: ADDR:PORT, [ADDR6]:PORT, PORT for all addresses, unix:/path. reuseport gives each "
+	         "loop a socket of its own; mode is a Unix socket's.",
+	  .example = "listen 127.0.0.1:8080;\nlisten [::]:80 v6only;\nlisten unix:/run/petrel/http.sock mode 0660;" },
+	{ .name = "admin", .scopes = SCOPE_MAIN, .offset = AT(admin),
+	  .args = ARGS({ "socket", &TYPE_WORD }),
+	  .doc = "The Unix socket over which `petrel reload` and `petrel ctl` speak to the server; only root and the user that "
+	         "started it may.",
+	  .example = "admin unix:/run/petrel/admin.sock;" },
+	{ .name = "drain_timeout", .scopes = SCOPE_MAIN, .offset = AT(drain_timeout_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = { .max = 86400000 }, .preset = "30s" }),
+	  .doc = "How long requests under way may go on after SIGQUIT; what is left then is cut off, and counted in the log." },
+	{ .name = "limits", .kind = DIR_GROUP, .scopes = SCOPE_MAIN | SCOPE_SITE, .inner = LIMITS,
+	  .doc = "Bounds and deadlines. Past each of them something is refused, and the log names which one it was." },
+	{ .name = "disk", .kind = DIR_GROUP, .scopes = SCOPE_MAIN, .inner = DISK,
+	  .doc = "The disk engine: no event loop ever waits for a disk." },
+	{ .name = "hot", .kind = DIR_GROUP, .scopes = SCOPE_MAIN, .inner = HOT,
+	  .doc = "The hot set: small files kept in memory, ready to be sent." },
+	{ .name = "root", .scopes = SCOPE_ALL, .offset = AT(root),
+	  .args = ARGS({ "folder", &TYPE_PATH }),
+	  .doc = "The folder that files are served from; the kernel keeps requests inside it.",
+	  .example = "root /srv/www;" },
+	{ .name = "index", .scopes = SCOPE_ALL, .offset = AT(index),
+	  .args = ARGS({ "file", &TYPE_WORD, .form = ARG_MANY, .preset = "index.html" }),
+	  .doc = "What is served for a folder: the first of these files that exists.",
+	  .example = "index index.html index.php;" },
+	{ .name = "include", .kind = DIR_INCLUDE, .scopes = SCOPE_ALL,
+	  .args = ARGS({ "pattern", &TYPE_PATH }),
+	  .doc = "Reads other files in place of this line, in the order of their names; the path may hold * and ?.",
+	  .example = "include conf.d/*.conf;" },
+	{ .name = "site", .kind = DIR_SITE, .scopes = SCOPE_MAIN,
+	  .args = ARGS({ "name", &TYPE_WORD, .form = ARG_MANY }),
+	  .doc = "A site, by the names of its hosts: example.org, *.example.org for all below it, * for whatever no other "
+	         "site names.",
+	  .example = "site example.org *.example.org {\n    root /srv/www;\n    route * { files; }\n}" },
+	{ .name = "route", .kind = DIR_ROUTE, .scopes = SCOPE_SITE,
+	  .args = ARGS({ "pattern", &TYPE_WORD, .form = ARG_MANY }),
+	  .doc = "What answers a path. Routes are tried from top to bottom, and the first that matches serves. In a pattern * "
+	         "stands for any run of characters, / included; = /exact; ~ regex.",
+	  .example = "route /static/* { files; expires 30d; }\nroute = /ping     { respond 200 \"pong\\n\"; }\n"
+	             "route ~ ^/u/(\\d+)$ { redirect 301 /user/$1; }" },
+	{},
+};
+
+const struct module CORE = {
+	.name = "core",
+	.doc = "What the server is: where it listens, what it may use, and which sites there are.",
+	.size = sizeof(struct core),
+	.directives = DIRECTIVES,
+};

@@ -1,0 +1,138 @@
+/* Names of fields, methods and statuses, and comma-separated lists.  Constants and functions without state. */
+#include "http/head.h"
+
+#include "base/mem.h"
+
+static const struct {
+	struct str name;
+	enum field_id id;
+} FIELDS[] = {
+	{ { "accept", 6 }, FIELD_ACCEPT },
+	{ { "accept-encoding", 15 }, FIELD_ACCEPT_ENCODING },
+	{ { "authorization", 13 }, FIELD_AUTHORIZATION },
+	{ { "connection", 10 }, FIELD_CONNECTION },
+	{ { "content-length", 14 }, FIELD_CONTENT_LENGTH },
+	{ { "content-type", 12 }, FIELD_CONTENT_TYPE },
+	{ { "cookie", 6 }, FIELD_COOKIE },
+	{ { "expect", 6 }, FIELD_EXPECT },
+	{ { "host", 4 }, FIELD_HOST },
+	{ { "if-match", 8 }, FIELD_IF_MATCH },
+	{ { "if-modified-since", 17 }, FIELD_IF_MODIFIED_SINCE },
+	{ { "if-none-match", 13 }, FIELD_IF_NONE_MATCH },
+	{ { "if-range", 8 }, FIELD_IF_RANGE },
+	{ { "if-unmodified-since", 19 }, FIELD_IF_UNMODIFIED_SINCE },
+	{ { "range", 5 }, FIELD_RANGE },
+	{ { "referer", 7 }, FIELD_REFERER },
+	{ { "transfer-encoding", 17 }, FIELD_TRANSFER_ENCODING },
+	{ { "upgrade", 7 }, FIELD_UPGRADE },
+	{ { "user-agent", 10 }, FIELD_USER_AGENT },
+};
+
+enum field_id field_id(struct str name)
+{
+	if (name.n < 4)
+		return FIELD_OTHER;
+	char first = ascii_lower(name.p[0]);
+	for (size_t i = 0; i < countof(FIELDS); i++)
+		if (FIELDS[i].name.n == name.n && FIELDS[i].name.p[0] == first && str_eq_nocase(FIELDS[i].name, name))
+			return FIELDS[i].id;
+	return FIELD_OTHER;
+}
+
+enum method method_of(struct str name)
+{
+	static const struct str NAMES[] = {
+		[METHOD_GET] = { "GET", 3 },
+		[METHOD_HEAD] = { "HEAD", 4 },
+		[METHOD_POST] = { "POST", 4 },
+		[METHOD_PUT] = { "PUT", 3 },
+		[METHOD_DELETE] = { "DELETE", 6 },
+		[METHOD_OPTIONS] = { "OPTIONS", 7 },
+		[METHOD_PATCH] = { "PATCH", 5 },
+		[METHOD_TRACE] = { "TRACE", 5 },
+		[METHOD_CONNECT] = { "CONNECT", 7 },
+	};
+	for (size_t i = METHOD_GET; i < countof(NAMES); i++)
+		if (str_eq(name, NAMES[i]))
+			return (enum method)i;
+	return METHOD_OTHER;
+}
+
+struct str status_reason(unsigned status)
+{
+	switch (status) {
+	case 100: return STR("Continue");
+	case 200: return STR("OK");
+	case 201: return STR("Created");
+	case 202: return STR("Accepted");
+	case 204: return STR("No Content");
+	case 206: return STR("Partial Content");
+	case 300: return STR("Multiple Choices");
+	case 301: return STR("Moved Permanently");
+	case 302: return STR("Found");
+	case 303: return STR("See Other");
+	case 304: return STR("Not Modified");
+	case 307: return STR("Temporary Redirect");
+	case 308: return STR("Permanent Redirect");
+	case 400: return STR("Bad Request");
+	case 401: return STR("Unauthorized");
+	case 403: return STR("Forbidden");
+	case 404: return STR("Not Found");
+	case 405: return STR("Method Not Allowed");
+	case 406: return STR("Not Acceptable");
+	case 408: return STR("Request Timeout");
+	case 409: return STR("Conflict");
+	case 410: return STR("Gone");
+	case 411: return STR("Length Required");
+	case 412: return STR("Precondition Failed");
+	case 413: return STR("Content Too Large");
+	case 414: return STR("URI Too Long");
+	case 415: return STR("Unsupported Media Type");
+	case 416: return STR("Range Not Satisfiable");
+	case 417: return STR("Expectation Failed");
+	case 421: return STR("Misdirected Request");
+	case 422: return STR("Unprocessable Content");
+	case 426: return STR("Upgrade Required");
+	case 429: return STR("Too Many Requests");
+	case 431: return STR("Request Header Fields Too Large");
+	case 451: return STR("Unavailable For Legal Reasons");
+	case 500: return STR("Internal Server Error");
+	case 501: return STR("Not Implemented");
+	case 502: return STR("Bad Gateway");
+	case 503: return STR("Service Unavailable");
+	case 504: return STR("Gateway Timeout");
+	case 505: return STR("HTTP Version Not Supported");
+	case 507: return STR("Insufficient Storage");
+	case 508: return STR("Loop Detected");
+	default: return STR("Unknown");
+	}
+}
+
+bool list_next(struct str *list, struct str *element)
+{
+	while (list->n) {
+		size_t end = 0;
+		bool quoted = false;
+		while (end < list->n && (quoted || list->p[end] != ',')) {
+			if (quoted && list->p[end] == '\\' && end + 1 < list->n)
+				end++;
+			else if (list->p[end] == '"')
+				quoted = !quoted;
+			end++;
+		}
+		*element = str_trim(str_head(*list, end));
+		*list = str_from(*list, end + 1);
+		if (element->n)
+			return true;
+	}
+	return false;
+}
+
+bool list_has(struct str list, struct str token)
+{
+	struct str element;
+	while (list_next(&list, &element))
+		if (str_eq_nocase(element, token))
+			return true;
+	return false;
+}

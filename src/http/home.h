@@ -1,0 +1,60 @@
+/* struct home: what one event loop needs to serve HTTP; exists once per loop, and only that loop's thread touches it. */
+#pragma once
+
+#include "base/buf.h"
+#include "event/disk.h"
+#include "event/loop.h"
+#include "http/conf.h"
+#include "http/date.h"
+#include "share/limits.h"
+#include "share/log.h"
+#include "share/store.h"
+
+/* A snapshot as this loop uses it: references are counted without atomics, and when the last one goes after the snapshot
+ * was replaced, released() tells the control thread. */
+struct conf_use {
+	struct conf *conf;
+	size_t refs;                              /* requests, and one while it is the current one */
+	struct mail mail;                         /* how it came, and goes back */
+	void (*released)(struct conf_use *use);   /* on the loop's thread */
+};
+
+/* Counted by the loop alone; read by others through the control thread's mail. */
+struct home_stats {
+	uint64_t accepted, refused, requests, bytes_out, bytes_in, shed;
+	uint64_t by_class[6];                     /* answers 1xx … 5xx; [0]: ended without an answer */
+};
+
+struct home {
+	struct loop loop;
+	struct conf_use *use;                     /* the current snapshot */
+	struct epoch *epoch;
+	struct store *hot;
+	struct disk *disk;
+	struct limits *limits;
+	struct log_ring *ring;
+	uint64_t next_id;                         /* of requests; begins at a random number */
+
+	struct link conns;                        /* all of them, those that waited longest first */
+	size_t conn_count;
+	struct link spares;                       /* exchanges for reuse: see http/h1.c */
+	size_t spare_count;
+	struct str input;                         /* bytes in loop.scratch that the connection being run has not used */
+	bool draining;
+
+	char date[DATE_B];                        /* valid until date_until_ms on the loop's clock */
+	uint64_t date_until_ms;
+	int64_t wall_s;                           /* the second that date shows */
+	struct buf head;                          /* an answer's head is put together here */
+	struct home_stats stats;
+};
+
+/* The current date, refreshed at most once a second. */
+struct str home_date(struct home *h);
+/* Seconds since 1970, as home_date() shows them. */
+int64_t home_wall_s(struct home *h);
+/* A reference to the current snapshot, and back. */
+struct conf_use *home_conf_get(struct home *h);
+void home_conf_put(struct conf_use *use);
+/* The snapshot for all requests to come; the reference to the one before is given back. */
+void home_conf_set(struct home *h, struct conf_use *use);

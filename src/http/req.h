@@ -1,0 +1,116 @@
+/* struct req: a request on its way.  Lives on its connection's loop, from the head's last byte to the answer's. */
+#pragma once
+
+#include "base/arena.h"
+#include "http/body.h"
+#include "http/conf.h"
+#include "http/head.h"
+#include "http/home.h"
+#include "http/pattern.h"
+#include "net/addr.h"
+
+/* Who ended a request, and by which rule: in the log as $end. */
+enum end {
+	END_DONE,            /* the whole answer was sent */
+	END_CLIENT,          /* the client went away */
+	END_BAD,             /* the request was malformed */
+	END_HEADER_TIMEOUT,
+	END_BODY_TIMEOUT,
+	END_SEND_TIMEOUT,
+	END_MIN_RATE,        /* sent or read more slowly than min_rate */
+	END_BROKEN,          /* the body could not go on: a file that shrank, an origin that broke off */
+	END_DRAIN,           /* the server stopped */
+};
+struct str end_name(enum end end);
+
+/* The steps of a request's life, in this order. */
+enum step { STEP_ROUTE, STEP_GATE, STEP_HANDLE, STEP_HEAD, STEP_SEND, STEP_DONE, STEP_COUNT };
+
+enum { LENGTH_UNKNOWN = -1, ANSWER_FIELDS = 24, REQ_ARENA_B = 2048, REQ_AGAIN = 8 };
+
+struct answer {
+	unsigned status;
+	int64_t length_b;            /* of the body; LENGTH_UNKNOWN: chunked, or until the connection closes */
+	struct body *body;           /* NULL: none */
+	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
+	size_t field_count, field_cap;
+	bool close;                  /* end the connection after this answer */
+};
+
+struct req;
+/* What carries a request: HTTP/1 (h1.c), later HTTP/2. */
+struct wire {
+	/* Sends the head, pulls and sends the body: GO_NEXT when all is out, GO_WAIT, GO_FAIL. */
+	enum go (*send)(struct req *r);
+};
+
+struct req {
+	struct home *home;
+	const struct wire *wire;
+	struct task *task;           /* queued to go on after GO_WAIT: hand it to whoever wakes */
+	struct ip peer;
+	struct ask ask;
+	struct body *upload;         /* the request's body; never NULL: an empty one where there is none */
+	unsigned upload_status;      /* why upload is BODY_BROKEN: 400, 408, 413; 0: the client is gone */
+	struct conf_use *use;
+	const struct site *site;     /* NULL until routed */
+	const struct route *route;
+	struct captures captures;    /* of the route's pattern: $1 … $9 */
+	struct answer answer;
+	enum step step;
+	size_t hook;                 /* index of the next gate or head hook */
+	void *state;                 /* of the hook that said GO_WAIT, in the arena; NULL when a hook begins */
+	void (*state_close)(struct req *r, void *state);  /* called when the request ends while state is set; may be NULL */
+	unsigned again;              /* how often it was routed anew */
+	unsigned kept_status;        /* the status to answer with in spite of the handler's 200: an error page's.  0: none */
+	enum end end;
+
+	uint64_t id;
+	uint64_t begin_ns, first_ns, done_ns;  /* head complete; first byte of the answer sent; on the loop's clock */
+	uint64_t sent_b, sent_body_b, received_b;
+	uint64_t throttle_bps;       /* of the answer's body; 0: as fast as it goes */
+	struct arena arena;
+	_Alignas(16) char first[REQ_ARENA_B];  /* the arena's first block */
+};
+
+static inline const struct conf *req_conf(const struct req *r)
+{
+	return r->use->conf;
+}
+
+/* Core values of the request's route, or site, or main scope, whichever is known. */
+const struct core *req_core(const struct req *r);
+
+/* Runs the steps until one waits: true when the request is over, false when r->task has to be queued to go on. */
+bool req_run(struct req *r);
+
+/* --- Answering. --- */
+
+/* A short page for this status, in the form that the client accepts; drops any body and fields set before.  Returns
+ * GO_ANSWER: return req_answer(r, 404); */
+enum go req_answer(struct req *r, unsigned status);
+/* The same with a sentence for the reader, which has to outlive the request or be in its arena. */
+enum go req_answer_why(struct req *r, unsigned status, const char *why);
+/* Refused for load: 503, Retry-After, a body by kind (handlers/shed.c gives the image; see there). */
+enum go req_shed(struct req *r);
+/* Adds a field; name and value outlive the request, or are in its arena, or are borrowed for the turn by a body that
+ * keeps them.  A value never holds CR, LF or NUL: they are must()ed. */
+void answer_add(struct req *r, struct str name, struct str value);
+/* Replaces all fields of this name by one. */
+void answer_set(struct req *r, struct str name, struct str value);
+void answer_remove(struct req *r, struct str name);
+/* The first field of this name; .p NULL where there is none. */
+struct str answer_field(const struct req *r, struct str name);
+/* Appends to Vary unless it is there. */
+void answer_vary(struct req *r, struct str name);
+/* A body of these bytes with its length; type is the Content-Type. */
+void answer_bytes(struct req *r, unsigned status, struct str type, struct str bytes);
+/* Routes the request anew, with this path (absolute, decoded; in the arena): return req_again(r, path);  Answers 508
+ * after REQ_AGAIN times. */
+enum go req_again(struct req *r, struct str path);
+/* What to return when r->upload said BODY_BROKEN. */
+enum go req_upload_broken(struct req *r);
+/* Ends the request at once, whatever it waits for; the connection can't be used again. */
+void req_abort(struct req *r, enum end end);
+/* True for GET and HEAD; else answers 405 with Allow (or 204 to OPTIONS): if (!req_reads(r)) return GO_ANSWER; */
+bool req_reads(struct req *r);

@@ -1,0 +1,137 @@
+/* A request's life: a table of steps and one short driver.  Runs on the request's loop. */
+#include "base/must.h"
+#include "http/core.h"
+#include "http/req.h"
+#include "http/route.h"
+
+static enum go step_route(struct req *r)
+{
+	const struct conf *conf = req_conf(r);
+	if (str_eq(r->ask.path, STR("*"))) {
+		req_reads(r);  /* OPTIONS *: what the server as a whole allows */
+		return GO_ANSWER;
+	}
+	r->site = host_table_find(conf->hosts, r->ask.host);
+	r->hook = 0;
+	if (!r->site) {
+		r->route = NULL;
+		return req_answer_why(r, 421, "No site of this name is served here.");
+	}
+	r->route = route_pick(r->site, r->ask.path, &r->captures);
+	if (r->ask.framing == FRAMING_LENGTH && r->ask.length_b > req_core(r)->body_b)
+		return req_answer(r, 413);
+	return GO_NEXT;
+}
+
+/* Ends a hook's wait: what it kept is its own affair from now on. */
+static enum go hook_said(struct req *r, enum go go)
+{
+	if (go == GO_WAIT)
+		return go;
+	r->state = NULL;
+	r->state_close = NULL;
+	return go;
+}
+
+static enum go step_gate(struct req *r)
+{
+	for (; r->hook < r->route->gates.count; r->hook++) {
+		const struct hook *gate = &r->route->gates.p[r->hook];
+		enum go go = hook_said(r, gate->module->gate(r, gate->values));
+		if (go != GO_NEXT)
+			return go;
+	}
+	return GO_NEXT;
+}
+
+static enum go step_handle(struct req *r)
+{
+	const struct hook *handler = &r->route->handler;
+	if (r->ask.method == METHOD_TRACE)
+		return req_answer(r, 405);
+	if (!handler->module)
+		return req_answer(r, 404);
+	return hook_said(r, handler->module->handle(r, handler->values));
+}
+
+static enum go step_head(struct req *r)
+{
+	size_t count = r->route ? r->route->heads.count : 0;
+	for (; r->hook < count; r->hook++) {
+		const struct hook *head = &r->route->heads.p[r->hook];
+		enum go go = hook_said(r, head->module->on_head(r, head->values));
+		if (go != GO_NEXT)
+			return go;
+	}
+	if (r->kept_status && r->answer.status == 200)
+		r->answer.status = r->kept_status;
+	return GO_NEXT;
+}
+
+static enum go step_send(struct req *r)
+{
+	return r->wire->send(r);
+}
+
+static enum go step_done(struct req *r)
+{
+	if (r->state && r->state_close)
+		r->state_close(r, r->state);
+	r->state = NULL;
+	r->done_ns = r->home->loop.now_ns;
+	size_t class = r->answer.status / 100;
+	r->home->stats.by_class[r->first_ns && class < 6 ? class : 0]++;
+	for (size_t i = 0; r->route && i < r->route->dones.count; i++)
+		r->route->dones.p[i].module->on_done(r, r->route->dones.p[i].values);
+	if (r->answer.body)
+		body_close(r->answer.body);
+	r->answer.body = NULL;
+	return GO_NEXT;
+}
+
+static enum go (*const STEPS[STEP_COUNT])(struct req *) = {
+	[STEP_ROUTE] = step_route, [STEP_GATE] = step_gate, [STEP_HANDLE] = step_handle,
+	[STEP_HEAD] = step_head,   [STEP_SEND] = step_send, [STEP_DONE] = step_done,
+};
+
+static void go_to(struct req *r, enum step step)
+{
+	r->step = step;
+	r->hook = 0;
+}
+
+void req_abort(struct req *r, enum end end)
+{
+	r->end = end;
+	r->answer.close = true;
+	if (r->step < STEP_DONE)
+		go_to(r, STEP_DONE);
+	must(req_run(r));
+}
+
+bool req_run(struct req *r)
+{
+	while (r->step < STEP_COUNT) {
+		loop_trace(&r->home->loop, "request step", (uint64_t)r->step);
+		switch (STEPS[r->step](r)) {
+		case GO_NEXT:
+			go_to(r, r->step + 1);
+			break;
+		case GO_ANSWER:
+			must(r->step < STEP_HEAD);
+			go_to(r, STEP_HEAD);
+			break;
+		case GO_AGAIN:
+			must(r->step < STEP_SEND);
+			go_to(r, STEP_ROUTE);
+			break;
+		case GO_WAIT:
+			return false;
+		case GO_FAIL:
+			r->answer.close = true;
+			go_to(r, STEP_DONE);
+			break;
+		}
+	}
+	return true;
+}
