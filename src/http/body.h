@@ -12,7 +12,7 @@
 
 enum body_got {
 	BODY_SOME,    /* *out has bytes */
-	BODY_LATER,   /* nothing now; the body will queue body->reader when there is */
+	BODY_LATER,   /* nothing now; the body will queue body->reader when there is.  It may be asked before that, too */
 	BODY_END,     /* nothing any more */
 	BODY_BROKEN,  /* it can't go on; the message has to be seen to be cut short */
 };

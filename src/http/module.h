@@ -14,7 +14,7 @@ enum go {
 	GO_NEXT,    /* done here; on to the next step */
 	GO_ANSWER,  /* r->answer is filled; skip the steps before sending it */
 	GO_AGAIN,   /* the path was changed: route the request anew (req_again()) */
-	GO_WAIT,    /* call this step again after the wake that was asked for */
+	GO_WAIT,    /* call this hook again after the wake that was asked for; it may be called without one, too */
 	GO_FAIL,    /* the connection can't go on: close it without an answer */
 };
 

@@ -110,6 +110,9 @@ void answer_bytes(struct req *r, unsigned status, struct str type, struct str by
 enum go req_again(struct req *r, struct str path);
 /* What to return when r->upload said BODY_BROKEN. */
 enum go req_upload_broken(struct req *r);
+/* For a request that can't be routed: the site of its host, or the one that stands for all, or the first one, with what
+ * holds for the whole of it (its logs, its fields). */
+void req_unrouted(struct req *r);
 /* Ends the request at once, whatever it waits for; the connection can't be used again. */
 void req_abort(struct req *r, enum end end);
 /* True for GET and HEAD; else answers 405 with Allow (or 204 to OPTIONS): if (!req_reads(r)) return GO_ANSWER; */

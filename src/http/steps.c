@@ -4,6 +4,16 @@
 #include "http/req.h"
 #include "http/route.h"
 
+void req_unrouted(struct req *r)
+{
+	const struct conf *conf = req_conf(r);
+	r->site = host_table_find(conf->hosts, r->ask.host);
+	if (!r->site && conf->site_count)
+		r->site = &conf->sites[0];
+	r->route = r->site ? &r->site->fallback : NULL;
+	r->captures.count = 0;
+}
+
 static enum go step_route(struct req *r)
 {
 	const struct conf *conf = req_conf(r);
@@ -14,7 +24,7 @@ static enum go step_route(struct req *r)
 	r->site = host_table_find(conf->hosts, r->ask.host);
 	r->hook = 0;
 	if (!r->site) {
-		r->route = NULL;
+		req_unrouted(r);
 		return req_answer_why(r, 421, "No site of this name is served here.");
 	}
 	r->route = route_pick(r->site, r->ask.path, &r->captures);

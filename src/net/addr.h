@@ -44,4 +44,9 @@ bool addr_eq(const struct addr *a, const struct addr *b);
 struct ip ip_of(const struct sockaddr_storage *from);
 /* "192.0.2.1", "2001:db8::1" (RFC 5952), "unix"; p has room for 46 bytes; returns the number of bytes. */
 size_t ip_print(char *p, const struct ip *ip);
+/* Bytes of the address: 4, 16, or 0 for a Unix socket. */
+static inline size_t ip_length(const struct ip *ip)
+{
+	return ip->family == AF_INET ? 4 : ip->family == AF_INET6 ? 16 : 0;
+}
 bool network_has(const struct network *n, const struct ip *ip);

@@ -1,0 +1,78 @@
+/* struct exchange: a request on an HTTP/1 connection, with what is needed to read its body and to send its answer.
+ * Shared by h1.c (the connection), h1_upload.c (the request's body) and h1_send.c (the answer). */
+#pragma once
+
+#include "http/chunked.h"
+#include "http/h1.h"
+#include "http/req.h"
+
+/* What the request waits for, so that the connection's one timer can tell which deadline it is. */
+enum waiting {
+	WAITING_HANDLER,   /* a disk, a process: they have deadlines of their own */
+	WAITING_UPLOAD,    /* the next bytes of the request's body */
+	WAITING_SEND,      /* room in the socket's buffer */
+	WAITING_THROTTLE,  /* the answer may not be sent faster */
+};
+
+/* Bytes moved since a time: for min_rate. */
+struct pace {
+	uint64_t since_ms;   /* the window's begin */
+	uint64_t moved_b;    /* since then */
+	uint64_t last_ms;    /* when the last byte moved */
+};
+
+enum { PACE_WINDOW_MS = 10000 };
+
+struct upload {
+	struct body body;
+	struct chunked chunked;
+	uint64_t left_b;        /* FRAMING_LENGTH */
+	bool over;              /* read to its end */
+	bool broken;
+	bool told_to_go_on;     /* 100 (Continue) was sent, or is not needed */
+};
+
+/* What goes out next, in this order: head, frame, chunk, tail. */
+struct sender {
+	struct str head;        /* rest of the answer's head */
+	struct str frame;       /* rest of a chunk's size line */
+	struct chunk chunk;     /* rest of what the body gave last; length_b 0: none */
+	struct str tail;        /* rest of what follows it */
+	char frame_text[20];
+	bool begun;             /* the head is put together */
+	bool chunked;           /* the answer's transfer coding */
+	bool over;              /* the body gave all it has */
+	uint64_t begun_ms;      /* for the throttle */
+	int64_t left_b;         /* of the answer's length; LENGTH_UNKNOWN */
+};
+
+struct exchange {
+	struct link spare;      /* in home->spares, while unused */
+	struct conn *conn;
+	struct req req;
+	struct upload upload;
+	struct sender sender;
+	enum waiting waiting;
+	struct pace pace;
+};
+
+/* Reads from the socket behind what home->input has: false where nothing came (check c->ended, c->readable). */
+bool conn_fill(struct conn *c);
+
+/* The request's body, ready to be read. */
+void upload_init(struct exchange *x);
+/* How much of it is still to come: 0 where it is over; UINT64_MAX where unknown. */
+uint64_t upload_left_b(const struct exchange *x);
+
+extern const struct wire H1_WIRE;
+
+static inline void pace_start(struct pace *p, uint64_t now_ms)
+{
+	*p = (struct pace){ .since_ms = now_ms, .last_ms = now_ms };
+}
+
+static inline void pace_moved(struct pace *p, uint64_t now_ms, uint64_t bytes)
+{
+	p->moved_b += bytes;
+	p->last_ms = now_ms;
+}

@@ -1,0 +1,548 @@
+/* HTTP/1 connections: reading heads, running requests, deadlines, and the ways in which a connection ends.  Each runs on
+ * its loop's thread; whatever happens to it (bytes, a wake, a deadline) ends in conn_turn(), which runs its state until
+ * it has to wait, and then says for how long. */
+#include "http/h1.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "http/core.h"
+#include "http/exchange.h"
+#include "http/parse.h"
+
+enum {
+	SPARES_MOST = 32,       /* exchanges kept for reuse by a loop */
+	PIPELINE_MOST = 32,     /* requests answered on one connection before others get their turn */
+};
+
+/* --- Exchanges. --- */
+
+static struct exchange *exchange_take(struct home *h)
+{
+	if (link_alone(&h->spares))
+		return mem_grow(NULL, sizeof(struct exchange));
+	struct link *l = h->spares.next;
+	link_del(l);
+	h->spare_count--;
+	return container_of(l, struct exchange, spare);
+}
+
+/* Ready for a request whose bytes begin to come. */
+static void exchange_begin(struct conn *c)
+{
+	struct exchange *x = exchange_take(c->home);
+	struct req *r = &x->req;
+	/* All but the arena's first block, which need not be clean. */
+	memset(x, 0, offsetof(struct exchange, req) + offsetof(struct req, first));
+	x->sender.begun = false;
+	x->waiting = WAITING_HANDLER;
+	link_init(&x->spare);
+	x->conn = c;
+	r->home = c->home;
+	r->wire = &H1_WIRE;
+	r->task = &c->task;
+	r->peer = c->peer;
+	arena_init(&r->arena, r->first, sizeof r->first);
+	c->exchange = x;
+}
+
+static void exchange_end(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	struct home *h = c->home;
+	c->exchange = NULL;
+	if (x->req.use)
+		home_conf_put(x->req.use);
+	arena_fini(&x->req.arena);
+	if (h->spare_count >= SPARES_MOST) {
+		mem_free(x);
+		return;
+	}
+	link_add(&h->spares, &x->spare);
+	h->spare_count++;
+}
+
+/* --- Bytes. --- */
+
+/* What was kept over the turn comes first again. */
+static void load_kept(struct conn *c)
+{
+	struct home *h = c->home;
+	if (!c->kept)
+		return;
+	must(!h->input.n && c->kept_n <= LOOP_SCRATCH_B);
+	memcpy(h->loop.scratch, c->kept, c->kept_n);
+	h->input = str_make(h->loop.scratch, c->kept_n);
+	mem_free(c->kept);
+	c->kept = NULL;
+	c->kept_n = 0;
+}
+
+/* What is left over of the loop's buffer is copied: the next connection reads into it. */
+static void save_input(struct conn *c)
+{
+	struct home *h = c->home;
+	if (!h->input.n)
+		return;
+	must(!c->kept);
+	c->kept = mem_grow(NULL, h->input.n);
+	memcpy(c->kept, h->input.p, h->input.n);
+	c->kept_n = (uint32_t)h->input.n;
+	h->input = (struct str){};
+}
+
+bool conn_fill(struct conn *c)
+{
+	struct home *h = c->home;
+	if (!c->readable)
+		return false;
+	load_kept(c);
+	if (h->input.n && h->input.p != h->loop.scratch)
+		memmove(h->loop.scratch, h->input.p, h->input.n);
+	h->input.p = h->loop.scratch;
+	size_t room = LOOP_SCRATCH_B - h->input.n;
+	if (!room)
+		return false;
+	ssize_t n = recv(c->watch.fd, h->loop.scratch + h->input.n, room, 0);
+	if (n > 0) {
+		/* Less than asked for: the socket is empty, and its next byte brings a new event. */
+		if ((size_t)n < room && !c->fin)
+			c->readable = false;
+		h->input.n += (size_t)n;
+		h->stats.bytes_in += (uint64_t)n;
+		return true;
+	}
+	if (n < 0 && errno == EINTR)
+		return conn_fill(c);
+	c->readable = false;
+	if (n == 0 || errno != EAGAIN)
+		c->ended = true;
+	return false;
+}
+
+/* --- States.  Each returns true to be followed by the next at once, false to wait. --- */
+
+static bool enter(struct conn *c, enum conn_state state)
+{
+	c->state = state;
+	c->since_ms = c->home->loop.now_ms;
+	return true;
+}
+
+/* A request that is answered although its head could not be understood. */
+static bool refuse(struct conn *c, unsigned status, const char *why, enum end end)
+{
+	struct req *r = &c->exchange->req;
+	r->end = end;
+	r->use = home_conf_get(c->home);
+	r->begin_ns = c->home->loop.now_ns;
+	r->ask.minor = 1;
+	r->answer.close = true;
+	upload_init(c->exchange);
+	req_unrouted(r);
+	req_answer_why(r, status, why);
+	r->step = STEP_HEAD;
+	return enter(c, CONN_REQ);
+}
+
+static void accept_head(struct conn *c)
+{
+	struct home *h = c->home;
+	struct req *r = &c->exchange->req;
+	h->input = str_from(h->input, r->ask.head_b);
+	h->stats.requests++;
+	c->requests++;
+	r->id = h->next_id++;
+	r->received_b = 0;
+	r->begin_ns = h->loop.now_ns;
+	r->use = home_conf_get(h);
+	upload_init(c->exchange);
+	pace_start(&c->exchange->pace, h->loop.now_ms);
+	enter(c, CONN_REQ);
+}
+
+/* A head has to be read again only when a line of it has come to its end, or the limit is reached. */
+static bool worth_parsing(const struct conn *c, size_t seen, const struct core *core)
+{
+	struct str fresh = str_from(c->home->input, seen);
+	return str_find(fresh, '\n') < fresh.n || c->home->input.n >= core->header_b;
+}
+
+static bool parse_head(struct conn *c)
+{
+	struct home *h = c->home;
+	const struct core *core = conf_core(h->use->conf);
+	struct parse_limits limits = { core->header_b, core->fields };
+	unsigned status;
+	const char *why;
+	exchange_begin(c);
+	struct req *r = &c->exchange->req;
+	switch (parse_ask(&r->arena, h->input, &limits, &r->ask, &status, &why)) {
+	case PARSE_DONE:
+		accept_head(c);
+		return true;
+	case PARSE_BAD:
+		return refuse(c, status, why, END_BAD);
+	case PARSE_MORE:
+		break;
+	}
+	exchange_end(c);
+	return false;
+}
+
+static bool run_head(struct conn *c)
+{
+	struct home *h = c->home;
+	if (h->draining && !h->input.n && !c->kept)
+		return enter(c, CONN_CLOSE);
+	if (c->whole)
+		load_kept(c);
+	c->whole = false;
+	if (h->input.n && parse_head(c))
+		return true;
+	for (;;) {
+		bool fresh = !h->input.n && !c->kept;
+		size_t seen = fresh ? 0 : h->input.n + c->kept_n;
+		if (!conn_fill(c))
+			return c->ended ? enter(c, CONN_CLOSE) : false;
+		if (fresh)
+			c->since_ms = h->loop.now_ms;
+		if (worth_parsing(c, seen, conf_core(h->use->conf)) && parse_head(c))
+			return true;
+	}
+}
+
+/* After an answer with "Connection: close": whether the client may still be sending, so that closing at once could
+ * take the answer away from it (RFC 9112, 9.6). */
+static bool should_linger(const struct conn *c)
+{
+	return !c->ended && (upload_left_b(c->exchange) || c->home->input.n || c->kept || c->readable ||
+	                     c->exchange->req.end == END_BAD || c->exchange->req.end == END_HEADER_TIMEOUT);
+}
+
+static bool run_req(struct conn *c)
+{
+	struct req *r = &c->exchange->req;
+	if (!req_run(r))
+		return false;
+	c->home->stats.bytes_out += r->sent_b;
+	bool broke = r->end == END_CLIENT || r->end == END_SEND_TIMEOUT || r->end == END_MIN_RATE ||
+	             r->end == END_BROKEN || r->end == END_DRAIN;
+	if (!r->answer.close && !broke)
+		return enter(c, upload_left_b(c->exchange) ? CONN_DRAIN : CONN_HEAD);
+	bool linger = !broke && should_linger(c);
+	if (linger)
+		shutdown(c->watch.fd, SHUT_WR);
+	return enter(c, linger ? CONN_LINGER : CONN_CLOSE);
+}
+
+/* Throws away what is left of an upload that nobody wanted, to get at the next request. */
+static bool run_drain(struct conn *c)
+{
+	struct exchange *x = c->exchange;
+	uint64_t most_b = x->req.received_b + (256 << 10);
+	struct chunk chunk;
+	for (;;) {
+		switch (body_read(&x->upload.body, &chunk, UINT64_MAX)) {
+		case BODY_SOME:
+			if (x->req.received_b <= most_b)
+				break;
+			[[fallthrough]];
+		case BODY_BROKEN:
+			shutdown(c->watch.fd, SHUT_WR);
+			return enter(c, CONN_LINGER);
+		case BODY_LATER:
+			return false;
+		case BODY_END:
+			return enter(c, CONN_HEAD);
+		}
+	}
+}
+
+static bool run_linger(struct conn *c)
+{
+	do
+		c->home->input.n = 0;
+	while (conn_fill(c));
+	return c->ended ? enter(c, CONN_CLOSE) : false;
+}
+
+/* --- Deadlines. --- */
+
+static const struct core *core_of(const struct conn *c)
+{
+	return c->exchange && c->exchange->req.use ? req_core(&c->exchange->req) : conf_core(c->home->use->conf);
+}
+
+/* The end of the pace's window, or of the silence allowed, whichever comes first. */
+static uint64_t pace_due_ms(const struct pace *p, const struct core *core, uint64_t silence_ms)
+{
+	uint64_t silent = p->last_ms + silence_ms, window = p->since_ms + PACE_WINDOW_MS;
+	return core->min_rate_bps && window < silent ? window : silent;
+}
+
+/* When conn_timer() has to look at this connection; 0: never. */
+static uint64_t due_ms(const struct conn *c)
+{
+	const struct core *core = core_of(c);
+	const struct exchange *x = c->exchange;
+	switch (c->state) {
+	case CONN_HEAD:
+		return c->since_ms + (c->kept ? core->header_timeout_ms : core->idle_timeout_ms);
+	case CONN_DRAIN:
+		return pace_due_ms(&x->pace, core, core->body_timeout_ms);
+	case CONN_LINGER:
+		return c->since_ms + core->linger_timeout_ms;
+	case CONN_REQ:
+		break;
+	case CONN_CLOSE:
+		return 0;
+	}
+	switch (x->waiting) {
+	case WAITING_UPLOAD:
+		return pace_due_ms(&x->pace, core, core->body_timeout_ms);
+	case WAITING_SEND:
+		return pace_due_ms(&x->pace, core, core->send_timeout_ms);
+	case WAITING_THROTTLE:
+		return c->home->loop.now_ms + 20;
+	case WAITING_HANDLER:
+		break;
+	}
+	return 0;
+}
+
+/* Whether the window's bytes were too few; begins a new window. */
+static bool too_slow(struct pace *p, const struct core *core, uint64_t now_ms)
+{
+	uint64_t ms = now_ms - p->since_ms;
+	if (!core->min_rate_bps || ms < PACE_WINDOW_MS)
+		return false;
+	bool slow = p->moved_b * 1000 < core->min_rate_bps * ms;
+	p->since_ms = now_ms;
+	p->moved_b = 0;
+	return slow;
+}
+
+/* --- One turn of a connection. --- */
+
+static void conn_free(struct conn *c)
+{
+	struct home *h = c->home;
+	if (c->exchange)
+		exchange_end(c);
+	loop_forget(&h->loop, &c->watch);
+	close(c->watch.fd);
+	timer_stop(&c->timer);
+	task_stop(&c->task);
+	link_del(&c->link);
+	h->conn_count--;
+	if (c->counted)
+		limits_leave(h->limits, str_make((const char *)c->peer.bytes, ip_length(&c->peer)));
+	mem_free(c->kept);
+	mem_free(c);
+}
+
+static bool run_state(struct conn *c)
+{
+	switch (c->state) {
+	case CONN_HEAD: return run_head(c);
+	case CONN_REQ: return run_req(c);
+	case CONN_DRAIN: return run_drain(c);
+	case CONN_LINGER: return run_linger(c);
+	case CONN_CLOSE: break;
+	}
+	return false;
+}
+
+/* Runs the connection until it has to wait.  It may be freed when this returns. */
+static void conn_turn(struct conn *c)
+{
+	struct home *h = c->home;
+	must(!h->input.n);
+	for (unsigned answered = 0; run_state(c);) {
+		if (c->state != CONN_HEAD)
+			continue;
+		exchange_end(c);
+		if (++answered < PIPELINE_MOST)
+			continue;
+		c->whole = true;
+		loop_queue(&h->loop, &c->task);
+		break;
+	}
+	if (c->state == CONN_CLOSE) {
+		h->input.n = 0;
+		conn_free(c);
+		return;
+	}
+	save_input(c);
+	uint64_t due = due_ms(c);
+	if (due)
+		timer_set(&h->loop.wheel, &c->timer, due);
+	else
+		timer_stop(&c->timer);
+}
+
+/* Cuts a request off. */
+static void cut(struct conn *c, enum end end)
+{
+	req_abort(&c->exchange->req, end);
+	c->home->stats.bytes_out += c->exchange->req.sent_b;
+	c->state = CONN_CLOSE;
+	conn_turn(c);
+}
+
+/* A deadline that came while the request waits for its client. */
+static void req_late(struct conn *c, bool slow, bool silent)
+{
+	struct exchange *x = c->exchange;
+	if (x->waiting == WAITING_UPLOAD && (slow || silent)) {
+		/* Whoever reads the body finds it broken, and answers. */
+		x->upload.broken = true;
+		x->req.upload_status = 408;
+		x->req.end = slow ? END_MIN_RATE : END_BODY_TIMEOUT;
+		conn_turn(c);
+	} else if (x->waiting == WAITING_SEND && (slow || silent)) {
+		cut(c, slow ? END_MIN_RATE : END_SEND_TIMEOUT);
+	} else {
+		conn_turn(c);
+	}
+}
+
+static void conn_timer(struct timer *t)
+{
+	struct conn *c = container_of(t, struct conn, timer);
+	const struct core *core = core_of(c);
+	uint64_t now_ms = c->home->loop.now_ms;
+	struct pace *p = c->exchange ? &c->exchange->pace : NULL;
+	switch (c->state) {
+	case CONN_HEAD:
+		if (c->kept) {
+			exchange_begin(c);
+			refuse(c, 408, "The request's head did not arrive in time.", END_HEADER_TIMEOUT);
+			conn_turn(c);
+			return;
+		}
+		break;
+	case CONN_REQ: {
+		uint64_t silence_ms = c->exchange->waiting == WAITING_UPLOAD ? core->body_timeout_ms
+		                                                             : core->send_timeout_ms;
+		req_late(c, too_slow(p, core, now_ms), now_ms >= p->last_ms + silence_ms);
+		return;
+	}
+	case CONN_DRAIN:
+		if (!too_slow(p, core, now_ms) && now_ms < p->last_ms + core->body_timeout_ms) {
+			conn_turn(c);
+			return;
+		}
+		break;
+	case CONN_LINGER:
+	case CONN_CLOSE:
+		break;
+	}
+	c->state = CONN_CLOSE;
+	conn_turn(c);
+}
+
+static void conn_task(struct task *t)
+{
+	conn_turn(container_of(t, struct conn, task));
+}
+
+static void conn_ready(struct watch *w, uint32_t events)
+{
+	struct conn *c = container_of(w, struct conn, watch);
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		c->readable = true;
+	if (events & EPOLLRDHUP)
+		c->fin = true;
+	if (events & (EPOLLHUP | EPOLLERR)) {
+		if (c->state == CONN_REQ)
+			cut(c, END_CLIENT);
+		else {
+			c->state = CONN_CLOSE;
+			conn_turn(c);
+		}
+		return;
+	}
+	conn_turn(c);
+}
+
+/* --- Coming and going. --- */
+
+/* One connection too many: told so in one write, which an empty socket buffer always takes. */
+static void turn_away(struct home *h, int fd, enum admitted why)
+{
+	static const char FULL[] = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n"
+	                           "Connection: close\r\n\r\n";
+	static const char ADDRESS[] = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n"
+	                              "Connection: close\r\n\r\n";
+	struct str text = str_of(why == LIMITS_FULL ? FULL : ADDRESS);
+	h->stats.refused++;
+	if (send(fd, text.p, text.n, MSG_NOSIGNAL) == (ssize_t)text.n)
+		shutdown(fd, SHUT_WR);
+	close(fd);
+}
+
+void conn_new(struct home *h, int fd, const struct ip *peer)
+{
+	enum admitted admitted = limits_enter(h->limits, str_make((const char *)peer->bytes, ip_length(peer)));
+	if (admitted != LIMITS_ADMITTED) {
+		turn_away(h, fd, admitted);
+		return;
+	}
+	struct conn *c = MEM_NEW(struct conn);
+	c->home = h;
+	c->peer = *peer;
+	c->counted = true;
+	c->watch = (struct watch){ fd, conn_ready };
+	timer_init(&c->timer, conn_timer);
+	task_init(&c->task, conn_task);
+	link_add(&h->conns, &c->link);
+	h->conn_count++;
+	h->stats.accepted++;
+	enter(c, CONN_HEAD);
+	if (loop_watch(&h->loop, &c->watch)) {
+		conn_free(c);
+		return;
+	}
+	timer_set(&h->loop.wheel, &c->timer, due_ms(c));
+}
+
+void home_drain(struct home *h)
+{
+	h->draining = true;
+	for (struct link *l = h->conns.next; l != &h->conns; l = l->next) {
+		struct conn *c = container_of(l, struct conn, link);
+		loop_queue(&h->loop, &c->task);
+	}
+}
+
+size_t home_cut(struct home *h)
+{
+	size_t under_way = 0;
+	while (!link_alone(&h->conns)) {
+		struct conn *c = container_of(h->conns.next, struct conn, link);
+		under_way += c->state == CONN_REQ;
+		if (c->state == CONN_REQ) {
+			cut(c, END_DRAIN);
+			continue;
+		}
+		c->state = CONN_CLOSE;
+		conn_turn(c);
+	}
+	return under_way;
+}
+
+void home_fini(struct home *h)
+{
+	while (!link_alone(&h->spares)) {
+		struct exchange *x = container_of(h->spares.next, struct exchange, spare);
+		link_del(&x->spare);
+		mem_free(x);
+	}
+	buf_fini(&h->head);
+}
