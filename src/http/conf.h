@@ -65,5 +65,7 @@ static inline const struct core *conf_core(const struct conf *c)
 	return c->values[0];
 }
 
+/* Calls see() for each struct of a module's values in the snapshot, once each, however many scopes share it. */
+void conf_each_values(const struct conf *c, size_t module, void (*see)(void *arg, void *values), void *arg);
 /* Frees all of it; the caller had the last reference. */
 void conf_free(struct conf *c);

@@ -2,12 +2,17 @@
 #include "http/core.h"
 
 #include "event/disk.h"
+#include "http/log_file.h"
+#include "share/log.h"
 
 #define AT(member) offsetof(struct core, member)
 #define LISTEN_AT(member) offsetof(struct listen_spec, member)
 
 static const char *const ENGINES[] = { [DISK_AUTO] = "auto", [DISK_URING] = "io_uring", [DISK_THREADS] = "threads",
 	                               NULL };
+
+static const char *const LEVELS[] = { [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARN] = "warn", [LOG_LEVEL_INFO] = "info",
+	                              [LOG_LEVEL_DEBUG] = "debug", NULL };
 
 static const struct directive LIMITS[] = {
 	{ .name = "connections", .offset = AT(connections),
@@ -109,6 +114,11 @@ static const struct directive DIRECTIVES[] = {
 	  .doc = "The Unix socket over which `petrel reload` and `petrel ctl` speak to the server; only root and the user that "
 	         "started it may.",
 	  .example = "admin unix:/run/petrel/admin.sock;" },
+	{ .name = "error_log", .scopes = SCOPE_MAIN,
+	  .args = ARGS({ "file", &TYPE_LOG_FILE, AT(error_log), .preset = "stderr" },
+	               { "level", &TYPE_CHOICE, AT(error_level), ARG_OPTIONAL, { .words = LEVELS }, "warn" }),
+	  .doc = "Where petrel says what an operator should know: a file, stderr, or syslog. At most one line a second of each "
+	         "kind; the rest is counted." },
 	{ .name = "drain_timeout", .scopes = SCOPE_MAIN, .offset = AT(drain_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = { .max = 86400000 }, .preset = "30s" }),
 	  .doc = "How long requests under way may go on after SIGQUIT; what is left then is cut off, and counted in the log." },

@@ -15,6 +15,8 @@ struct core {
 	struct items listens;       /* struct listen_spec */
 	struct str admin;           /* "unix:/path"; empty: none */
 	uint64_t drain_timeout_ms;
+	struct str error_log;       /* path, "stderr" or "syslog:" */
+	int error_level;            /* enum log_level */
 	int disk_engine;            /* enum disk_kind */
 	uint64_t disk_workers, disk_queue;
 	uint64_t hot_memory_b, hot_file_b, hot_recheck_ms, hot_warm_rate;

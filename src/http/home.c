@@ -41,7 +41,8 @@ void home_conf_put(struct conf_use *use)
 void home_conf_set(struct home *h, struct conf_use *use)
 {
 	struct conf_use *before = h->use;
-	use->refs++;
+	if (use)
+		use->refs++;
 	h->use = use;
 	if (before)
 		home_conf_put(before);

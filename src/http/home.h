@@ -12,11 +12,15 @@
 
 /* A snapshot as this loop uses it: references are counted without atomics, and when the last one goes after the snapshot
  * was replaced, released() tells the control thread. */
+struct edition;
+
 struct conf_use {
 	struct conf *conf;
 	size_t refs;                              /* requests, and one while it is the current one */
 	struct mail mail;                         /* how it came, and goes back */
 	void (*released)(struct conf_use *use);   /* on the loop's thread */
+	struct mailbox *control;                  /* whom released() tells */
+	struct edition *edition;                  /* main/publish.c's */
 };
 
 /* Counted by the loop alone; read by others through the control thread's mail. */
@@ -56,5 +60,6 @@ int64_t home_wall_s(struct home *h);
 /* A reference to the current snapshot, and back. */
 struct conf_use *home_conf_get(struct home *h);
 void home_conf_put(struct conf_use *use);
-/* The snapshot for all requests to come; the reference to the one before is given back. */
+/* The snapshot for all requests to come; the reference to the one before is given back.  NULL at the
+ * very end. */
 void home_conf_set(struct home *h, struct conf_use *use);

@@ -9,6 +9,7 @@
 struct req;
 struct conf;
 struct checker;
+struct log;
 
 enum go {
 	GO_NEXT,    /* done here; on to the next step */
@@ -38,4 +39,10 @@ struct module {
 	/* While a configuration is checked: what the types can't know (a root that doesn't exist).  Once per scope that set
 	 * any of the module's directives; see config/check.h for what it may call. */
 	void (*check)(struct checker *c, void *values);
+	/* The file that the module appends to: opened by the supervisor, with its rights.  Empty: none. */
+	struct str (*log_file)(const void *values);
+	/* In the worker, before a snapshot is published, and after its last use; once for each struct of values that differs
+	 * from its outer scope's.  For what can't live in an arena: log sinks. */
+	void (*open)(void *values, struct log *log);
+	void (*close)(void *values, struct log *log);
 };

@@ -1,0 +1,107 @@
+/* Publishing snapshots.  Runs on the worker's control thread; what happens on loops is in station.c. */
+#include "main/publish.h"
+
+#include "base/mem.h"
+#include "http/core.h"
+
+/* A snapshot and its users: one conf_use per loop, each counted by its loop alone. */
+struct edition {
+	struct publisher *publisher;
+	struct conf *conf;
+	size_t loops_left;          /* that have not let go yet */
+	size_t answers_left;        /* to the order that brought it */
+	struct conf_use uses[];
+};
+
+struct opening {
+	const struct module *module;
+	struct log *log;
+};
+
+static void open_values(void *arg, void *values)
+{
+	struct opening *o = arg;
+	o->module->open(values, o->log);
+}
+
+static void close_values(void *arg, void *values)
+{
+	struct opening *o = arg;
+	o->module->close(values, o->log);
+}
+
+static void edition_free(struct edition *e)
+{
+	struct publisher *p = e->publisher;
+	for (size_t i = 0; i < e->conf->module_count; i++) {
+		struct opening o = { e->conf->modules[i], p->shared.log };
+		if (o.module->close)
+			conf_each_values(e->conf, i, close_values, &o);
+	}
+	conf_free(e->conf);
+	mem_free(e);
+	p->alive--;
+}
+
+/* A loop's last reference came home. */
+static void use_back(struct mail *m)
+{
+	struct conf_use *use = container_of(m, struct conf_use, mail);
+	struct edition *e = use->edition;
+	if (--e->loops_left == 0)
+		edition_free(e);
+}
+
+/* On the loop's thread. */
+static void use_released(struct conf_use *use)
+{
+	use->mail.deliver = use_back;
+	mailbox_post(use->control, &use->mail);
+}
+
+static void order_done(struct order *o)
+{
+	struct edition *e = o->use->edition;
+	struct publisher *p = e->publisher;
+	mem_free(o);
+	if (--e->answers_left == 0)
+		p->in_effect(p);
+}
+
+static struct edition *edition_new(struct publisher *p, struct conf *conf)
+{
+	struct edition *e = mem_new(sizeof *e + p->station_count * sizeof *e->uses);
+	e->publisher = p;
+	e->conf = conf;
+	e->loops_left = e->answers_left = p->station_count;
+	for (size_t i = 0; i < p->station_count; i++)
+		e->uses[i] = (struct conf_use){ .conf = conf, .edition = e, .released = use_released,
+			                        .control = p->stations[i].control };
+	return e;
+}
+
+/* What a new snapshot changes about what all loops share. */
+static void apply_shared(struct publisher *p, const struct core *core)
+{
+	store_bound(p->shared.hot, core->hot_memory_b);
+	disk_bounds(p->shared.disk, (unsigned)core->disk_workers, (unsigned)core->disk_queue);
+	limits_bounds(p->shared.limits, core->connections, core->connections_per_address);
+}
+
+void publish(struct publisher *p, struct conf *conf, const struct listenings *listenings)
+{
+	for (size_t i = 0; i < conf->module_count; i++) {
+		struct opening o = { conf->modules[i], p->shared.log };
+		if (o.module->open)
+			conf_each_values(conf, i, open_values, &o);
+	}
+	conf->generation = ++p->generation;
+	apply_shared(p, conf_core(conf));
+	struct edition *e = edition_new(p, conf);
+	p->alive++;
+	for (size_t i = 0; i < p->station_count; i++) {
+		struct order *o = MEM_NEW(struct order);
+		*o = (struct order){ .kind = ORDER_CONF, .use = &e->uses[i], .listenings = listenings, .done = order_done };
+		station_order(&p->stations[i], o);
+	}
+}

@@ -1,0 +1,328 @@
+/* The worker: its control thread, which listens to the supervisor and commands the stations (one event loop each).
+ *
+ * Owns everything that the loops share.  Starts with the first configuration that comes over the channel: builds the
+ * snapshot, gives up its rights, starts threads, publishes.  Later configurations are only built and published. */
+#include "main/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "config/build.h"
+#include "http/core.h"
+#include "main/granted.h"
+#include "main/grants.h"
+#include "main/modules.h"
+#include "main/panic.h"
+#include "main/publish.h"
+#include "main/sandbox.h"
+
+enum { RING_B = 1 << 20 };
+
+struct worker {
+	int channel;
+	struct loop control;
+	struct watch channel_watch;
+	struct granted granted;
+	struct publisher publisher;
+	struct listenings listenings;    /* of the snapshot being published */
+	struct log_ring *ring;           /* the control thread's */
+	bool started;
+	bool ending;                     /* draining or stopping */
+	struct timer drain_timer;        /* the drain's deadline */
+	size_t answers_left;             /* of stations, to a drain or stop */
+	size_t cut;                      /* requests that the stop cut off */
+	uint64_t drain_timeout_ms;
+	int status;
+};
+
+static void tell(struct worker *w, enum channel_kind kind, struct str text)
+{
+	/* A supervisor that is gone takes this process with it: there is nobody to tell. */
+	if (channel_send(w->channel, kind, text, NULL, 0))
+		loop_stop(&w->control);
+}
+
+[[gnu::format(printf, 2, 3)]] static void fail(struct worker *w, const char *format, ...)
+{
+	struct buf text = {};
+	va_list args;
+	va_start(args, format);
+	buf_addv(&text, format, args);
+	va_end(args);
+	tell(w, CHANNEL_FAILED, buf_str(&text));
+	buf_fini(&text);
+}
+
+/* --- A configuration comes. --- */
+
+static void say_messages(struct buf *out, const struct messages *m)
+{
+	messages_print(out, m, false);
+}
+
+/* From the memory file that the supervisor sent; NULL after saying why not. */
+static struct conf *build(struct worker *w, int fd)
+{
+	struct stat st;
+	struct sources sources = {};
+	struct messages messages = {};
+	struct conf *conf = NULL;
+	void *bytes = MAP_FAILED;
+	if (fstat(fd, &st) == 0 && st.st_size > 0)
+		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED || sources_unpack(&sources, str_make(bytes, (size_t)st.st_size))) {
+		fail(w, "the configuration did not come through to the worker");
+	} else if (conf_build(&sources, MODULES, MODULE_COUNT, false, &messages, &conf)) {
+		struct buf text = {};
+		say_messages(&text, &messages);
+		fail(w, "%.*s", STR_F(buf_str(&text)));
+		buf_fini(&text);
+	}
+	if (bytes != MAP_FAILED)
+		munmap(bytes, (size_t)st.st_size);
+	messages_fini(&messages);
+	sources_fini(&sources);
+	return conf;
+}
+
+static int start_shared(struct shared *s, const struct core *core)
+{
+	int err = log_new(&s->log, RING_B);
+	if (!err)
+		err = disk_new(&s->disk, (enum disk_kind)core->disk_engine, (unsigned)core->disk_workers,
+		               (unsigned)core->disk_queue);
+	if (err)
+		return err;
+	s->epoch = epoch_new();
+	s->hot = store_new(s->epoch, core->hot_memory_b);
+	s->limits = limits_new();
+	return 0;
+}
+
+static int start_stations(struct worker *w, size_t count)
+{
+	struct publisher *p = &w->publisher;
+	p->stations = mem_new(count * sizeof *p->stations);
+	for (; p->station_count < count; p->station_count++) {
+		struct station *s = &p->stations[p->station_count];
+		int err = station_init(s, (unsigned)p->station_count, &p->shared, &w->control.mailbox);
+		if (!err)
+			err = station_start(s);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* The first configuration: after it, no rights and many threads. */
+static int start(struct worker *w, const struct core *core)
+{
+	char error[256];
+	int err = sandbox_enter(core->user, error, sizeof error);
+	if (err) {
+		fail(w, "%s", error);
+		return err;
+	}
+	err = start_shared(&w->publisher.shared, core);
+	if (!err)
+		err = start_stations(w, loops_wanted(core));
+	if (err) {
+		fail(w, "the worker can't start its threads: %s", strerror(-err));
+		return err;
+	}
+	w->ring = log_ring_new(w->publisher.shared.log);
+	w->started = true;
+	return 0;
+}
+
+static void in_effect(struct publisher *p)
+{
+	struct worker *w = container_of(p, struct worker, publisher);
+	char loops[20];
+	granted_settle(&w->granted, p->shared.log);
+	mem_free(w->listenings.p);
+	w->listenings = (struct listenings){};
+	tell(w, CHANNEL_READY, str_make(loops, num_print(loops, p->station_count)));
+}
+
+static void set_error_log(struct worker *w, const struct core *core)
+{
+	struct log *log = w->publisher.shared.log;
+	struct log_sink *sink = log_sink_get(log, core->error_log, -1);
+	if (!sink)
+		return;
+	log_errors_to(log, sink, (enum log_level)core->error_level);
+	log_sink_put(log, sink);
+}
+
+static void on_conf(struct worker *w, int fd)
+{
+	struct conf *conf = build(w, fd);
+	if (!conf)
+		return;
+	if (!w->started && start(w, conf_core(conf))) {
+		w->status = 1;
+		loop_stop(&w->control);
+		conf_free(conf);
+		return;
+	}
+	granted_merge(&w->granted);
+	granted_logs(&w->granted, w->publisher.shared.log);
+	set_error_log(w, conf_core(conf));
+	w->listenings = granted_listenings(&w->granted);
+	w->drain_timeout_ms = conf_core(conf)->drain_timeout_ms;
+	publish(&w->publisher, conf, &w->listenings);
+}
+
+/* --- The end. --- */
+
+static void order_all(struct worker *w, enum order_kind kind, void (*done)(struct order *))
+{
+	struct publisher *p = &w->publisher;
+	w->answers_left = p->station_count;
+	for (size_t i = 0; i < p->station_count; i++) {
+		struct order *o = MEM_NEW(struct order);
+		o->kind = kind;
+		o->done = done;
+		station_order(&p->stations[i], o);
+	}
+}
+
+static struct worker *worker_of(const struct order *o)
+{
+	return container_of(o->station->control, struct worker, control.mailbox);
+}
+
+static void stopped(struct order *o)
+{
+	struct worker *w = worker_of(o);
+	w->cut += o->cut;
+	mem_free(o);
+	if (--w->answers_left)
+		return;
+	if (w->cut)
+		log_note(w->ring, LOG_LEVEL_WARN, "stopped with %zu requests under way, which were cut off", w->cut);
+	loop_stop(&w->control);
+}
+
+static void stop(struct worker *w)
+{
+	timer_stop(&w->drain_timer);
+	w->ending = true;
+	if (w->started)
+		order_all(w, ORDER_STOP, stopped);
+	else
+		loop_stop(&w->control);
+}
+
+static void drained(struct order *o)
+{
+	struct worker *w = worker_of(o);
+	mem_free(o);
+	/* A drain whose deadline came is answered, too, when the stop that follows it clears up. */
+	if (timer_is_set(&w->drain_timer) && --w->answers_left == 0)
+		stop(w);
+}
+
+static void drain_late(struct timer *t)
+{
+	stop(container_of(t, struct worker, drain_timer));
+}
+
+static void drain(struct worker *w)
+{
+	if (!w->started || w->ending) {
+		stop(w);
+		return;
+	}
+	w->ending = true;
+	timer_set(&w->control.wheel, &w->drain_timer, w->control.now_ms + w->drain_timeout_ms);
+	order_all(w, ORDER_DRAIN, drained);
+}
+
+/* --- The channel. --- */
+
+static void on_message(struct worker *w, struct channel_message *m)
+{
+	switch (m->kind) {
+	case CHANNEL_GRANT:
+		granted_add(&w->granted, m);
+		break;
+	case CHANNEL_CONF:
+		if (m->fd_count == 1)
+			on_conf(w, m->fds[0]);
+		break;
+	case CHANNEL_REOPEN:
+		if (w->started)
+			granted_reopen(&w->granted, w->publisher.shared.log);
+		break;
+	case CHANNEL_DRAIN:
+		drain(w);
+		break;
+	case CHANNEL_STOP:
+		stop(w);
+		break;
+	case CHANNEL_RELOADED:
+		break;
+	case CHANNEL_READY:
+	case CHANNEL_FAILED:
+	case CHANNEL_RELOAD:
+		must(!"the supervisor says what only a worker does");
+	}
+}
+
+static void channel_ready(struct watch *watch, uint32_t events)
+{
+	struct worker *w = container_of(watch, struct worker, channel_watch);
+	struct channel_message m;
+	(void)events;
+	int err;
+	while (!w->control.stopping && (err = channel_receive(w->channel, &m)) != -EAGAIN) {
+		if (err) {
+			loop_stop(&w->control);  /* the supervisor is gone */
+			return;
+		}
+		on_message(w, &m);
+		channel_message_fini(&m);
+	}
+}
+
+static void fini(struct worker *w)
+{
+	struct publisher *p = &w->publisher;
+	for (size_t i = 0; i < p->station_count; i++)
+		station_join(&p->stations[i]);
+	/* The stations let go of their last snapshots. */
+	mailbox_open(&w->control.mailbox);
+	disk_free(p->shared.disk);
+	store_free(p->shared.hot);
+	limits_free(p->shared.limits);
+	epoch_free(p->shared.epoch);
+	granted_fini(&w->granted, p->shared.log);
+	log_free(p->shared.log);
+	mem_free(p->stations);
+	mem_free(w->listenings.p);
+}
+
+int worker_main(int channel)
+{
+	struct worker w = { .channel = channel, .channel_watch = { channel, channel_ready } };
+	int err = loop_init(&w.control, EPOCH_LOOPS - 1);
+	if (!err)
+		err = loop_watch(&w.control, &w.channel_watch);
+	if (err)
+		return 1;
+	w.publisher.in_effect = in_effect;
+	granted_init(&w.granted);
+	timer_init(&w.drain_timer, drain_late);
+	loop_run(&w.control);
+	if (w.started)
+		fini(&w);
+	loop_fini(&w.control);
+	return w.status;
+}
