@@ -19,6 +19,8 @@
 
 struct disk;
 
+enum { DISK_WORKERS_MAX = 256 };
+
 enum disk_kind { DISK_AUTO, DISK_URING, DISK_THREADS };
 
 enum disk_op {
@@ -35,7 +37,7 @@ struct disk_file {
 	uint64_t mtime_ns; /* since 1970 */
 	uint64_t inode;
 	uint64_t device;
-	uint32_t mode;     /* st_mode: S_ISREG, S_ISDIR; anything else is answered with -EACCES and not opened */
+	uint32_t mode;     /* st_mode: S_ISREG, S_ISDIR; anything else is answered with -EACCES */
 };
 
 struct disk_job {
@@ -55,10 +57,7 @@ struct disk_job {
 	uint64_t offset_b;
 	uint64_t length_b;
 	/* DISK_CALL */
-	void (*call)(struct disk_job *job);
-	/* The engine's own while under way. */
-	struct disk_job *next;
-	int stage;
+	void (*call)(struct disk_job *job);  /* may set err */
 };
 
 struct disk_stats {
@@ -68,13 +67,13 @@ struct disk_stats {
 /* Starts the engine's threads.  DISK_AUTO takes io_uring where the kernel lets us, else threads; DISK_URING ends in
  * threads, too, where io_uring is refused.  0 or -errno. */
 [[nodiscard]] int disk_new(struct disk **out, enum disk_kind kind, unsigned workers, unsigned queue);
-/* Lets what is under way finish, then ends the threads. */
+/* Lets what is under way finish, and delivers what waits with -ECANCELED; then ends the threads. */
 void disk_free(struct disk *d);
 /* DISK_URING or DISK_THREADS. */
 enum disk_kind disk_kind(const struct disk *d);
 /* What DISK_AUTO would choose on this kernel, with the reason, for `petrel version`. */
 enum disk_kind disk_probe(const char **reason);
-/* The new bounds hold from now on (a reload). */
+/* The new bounds hold from now on (a reload).  At most DISK_WORKERS_MAX workers. */
 void disk_bounds(struct disk *d, unsigned workers, unsigned queue);
 /* 0, or -EBUSY (the queue is full; nothing will be delivered).  Any thread. */
 [[nodiscard]] int disk_submit(struct disk *d, struct disk_job *job);

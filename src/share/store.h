@@ -48,7 +48,7 @@ uint64_t store_hash(const struct store *s, struct str key);
 /* The object, borrowed until the calling loop's turn ends, or NULL.  Marks it as asked for. */
 struct object *store_find(struct store *s, struct str key, uint64_t hash);
 /* Puts o in, in place of what has its key; the store takes over the caller's reference (refs has to be 1).  Returns
- * false and frees it where it costs more than the store may hold. */
+ * false and frees it, and drops what has its key, where it costs more than the store may hold. */
 bool store_put(struct store *s, struct object *o);
 /* Takes the object of this key out; false where there was none. */
 bool store_drop(struct store *s, struct str key, uint64_t hash);
@@ -70,7 +70,8 @@ struct waiter {
 enum flight { FLIGHT_MINE, FLIGHT_JOINED };
 
 /* Either the caller has to do the job for this key and call store_land() exactly once (w is not used), or somebody does
- * already and w gets mail. */
+ * already and w gets mail.  Who got FLIGHT_MINE after he found nothing looks again before he works: an earlier flight
+ * may have landed in between. */
 enum flight store_join(struct store *s, struct str key, uint64_t hash, struct waiter *w);
 /* Ends the flight: whoever joined gets mail with err.  Put the object in before. */
 void store_land(struct store *s, struct str key, uint64_t hash, int err);

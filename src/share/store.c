@@ -1,0 +1,407 @@
+/* The object store: shards, each a hash table that is read without a lock.  See store.h.
+ *
+ * A shard's chains are changed under its lock, by single stores that readers see whole.  What is unlinked keeps its own
+ * link and stays in memory until no loop can stand on it (share/epoch.h).  While a table grows, objects move between
+ * chains, and a reader may be led astray: it can tell from `moves`, and looks again under the lock. */
+#include "share/store.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <sys/random.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "share/fifos.h"
+#include "share/flights.h"
+
+enum {
+	SHARDS_MAX = 64,
+	SHARD_MIN_B = 4 << 20,  /* a smaller shard would be too small a sample to judge by what is hot in it */
+	BUCKETS_MIN = 16,
+	COUNTERS = 64,
+	ASKED_MAX = 3,
+};
+
+struct table {
+	struct retired retired;
+	size_t buckets;
+	_Atomic(struct object *) bucket[];
+};
+
+struct shard {
+	_Atomic(struct table *) table;
+	_Atomic unsigned moves;  /* odd while objects move into a larger table */
+	char apart[112];         /* what readers read, off the cache line that writers write */
+	pthread_mutex_t lock;    /* of all that follows */
+	_Atomic size_t bytes;    /* read without the lock, to find where there is most */
+	size_t objects;
+	uint64_t evicted;
+	struct fifos fifos;
+};
+
+/* One per processor, so that counting a hit takes no cache line from another. */
+struct counter {
+	_Atomic uint64_t hits, misses;
+	char apart[112];
+};
+
+struct store {
+	struct epoch *epoch;
+	uint64_t seed;
+	_Atomic size_t bound_b;
+	_Atomic size_t bytes;
+	unsigned shard_count;    /* a power of two */
+	struct counter counters[COUNTERS];
+	struct flights flights;
+	struct shard shards[];
+};
+
+/* --- Objects. --- */
+
+void object_get(struct object *o)
+{
+	uint32_t before = atomic_fetch_add_explicit(&o->refs, 1, memory_order_relaxed);
+	must(before > 0);
+}
+
+static void object_free(struct retired *r)
+{
+	struct object *o = container_of(r, struct object, retired);
+	o->free(o);
+}
+
+void object_put(struct epoch *e, struct object *o)
+{
+	uint32_t before = atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel);
+	must(before > 0);
+	if (before == 1)
+		epoch_retire(e, &o->retired, object_free);
+}
+
+/* The store lets go of an object only when no loop can be looking at it: until then a loop may still take a reference
+ * to what it found. */
+static void object_let_go(struct retired *r)
+{
+	struct object *o = container_of(r, struct object, retired);
+	if (atomic_fetch_sub_explicit(&o->refs, 1, memory_order_acq_rel) == 1)
+		o->free(o);
+}
+
+/* --- Chains. --- */
+
+static struct table *table_new(size_t buckets)
+{
+	struct table *t = mem_new(sizeof *t + buckets * sizeof *t->bucket);
+	t->buckets = buckets;
+	return t;
+}
+
+static void table_free(struct retired *r)
+{
+	mem_free(container_of(r, struct table, retired));
+}
+
+static _Atomic(struct object *) *bucket_of(struct table *t, uint64_t hash)
+{
+	return &t->bucket[hash & (t->buckets - 1)];
+}
+
+static bool has_key(const struct object *o, struct str key, uint64_t hash)
+{
+	return o->hash == hash && str_eq(o->key, key);
+}
+
+/* With or without the lock.  What it found may have been unlinked since. */
+static struct object *chain_look(struct table *t, struct str key, uint64_t hash)
+{
+	struct object *o = atomic_load(bucket_of(t, hash));
+	while (o && !has_key(o, key, hash))
+		o = atomic_load(&o->next);
+	return o;
+}
+
+/* The link that points at the object of this key, or the one at the chain's end.  The lock is held. */
+static _Atomic(struct object *) *chain_find(struct table *t, struct str key, uint64_t hash)
+{
+	_Atomic(struct object *) *link = bucket_of(t, hash);
+	struct object *o;
+	while ((o = atomic_load(link)) && !has_key(o, key, hash))
+		link = &o->next;
+	return link;
+}
+
+static struct shard *shard_of(struct store *s, uint64_t hash)
+{
+	return &s->shards[(hash >> 56) & (s->shard_count - 1)];
+}
+
+/* The lock is held.  Readers go on meanwhile. */
+static void shard_grow(struct store *s, struct shard *h)
+{
+	struct table *old = atomic_load(&h->table);
+	struct table *t = table_new(2 * old->buckets);
+	atomic_fetch_add(&h->moves, 1);
+	for (size_t i = 0; i < old->buckets; i++) {
+		struct object *o = atomic_load(&old->bucket[i]), *next;
+		for (; o; o = next) {
+			_Atomic(struct object *) *bucket = bucket_of(t, o->hash);
+			next = atomic_load(&o->next);
+			atomic_store(&o->next, atomic_load(bucket));
+			atomic_store(bucket, o);
+		}
+	}
+	atomic_store(&h->table, t);
+	atomic_fetch_add(&h->moves, 1);
+	epoch_retire(s->epoch, &old->retired, table_free);
+	fifos_room(&h->fifos, t->buckets);
+}
+
+/* --- The store. --- */
+
+static unsigned shards_for(size_t memory_b)
+{
+	unsigned shards = 1;
+	while (shards < SHARDS_MAX && memory_b / SHARD_MIN_B >= 2 * shards)
+		shards *= 2;
+	return shards;
+}
+
+static void shard_init(struct shard *h)
+{
+	atomic_init(&h->table, table_new(BUCKETS_MIN));
+	pthread_mutex_init(&h->lock, NULL);
+	fifos_init(&h->fifos);
+	fifos_room(&h->fifos, BUCKETS_MIN);
+}
+
+struct store *store_new(struct epoch *e, size_t memory_b)
+{
+	unsigned shards = shards_for(memory_b);
+	struct store *s = mem_new(sizeof *s + shards * sizeof *s->shards);
+	s->epoch = e;
+	s->shard_count = shards;
+	atomic_init(&s->bound_b, memory_b);
+	must(getrandom(&s->seed, sizeof s->seed, 0) == sizeof s->seed);
+	flights_init(&s->flights);
+	for (unsigned i = 0; i < shards; i++)
+		shard_init(&s->shards[i]);
+	return s;
+}
+
+static void shard_fini(struct shard *h)
+{
+	struct table *t = atomic_load(&h->table);
+	for (size_t i = 0; i < t->buckets; i++) {
+		struct object *o = atomic_load(&t->bucket[i]), *next;
+		for (; o; o = next) {
+			next = atomic_load(&o->next);
+			object_let_go(&o->retired);
+		}
+	}
+	mem_free(t);
+	fifos_fini(&h->fifos);
+	pthread_mutex_destroy(&h->lock);
+}
+
+void store_free(struct store *s)
+{
+	if (!s)
+		return;
+	for (unsigned i = 0; i < s->shard_count; i++)
+		shard_fini(&s->shards[i]);
+	flights_fini(&s->flights);
+	mem_free(s);
+}
+
+uint64_t store_hash(const struct store *s, struct str key)
+{
+	return hash_bytes(key, s->seed);
+}
+
+static struct object *find_locked(struct shard *h, struct str key, uint64_t hash)
+{
+	pthread_mutex_lock(&h->lock);
+	struct object *o = chain_look(atomic_load(&h->table), key, hash);
+	pthread_mutex_unlock(&h->lock);
+	return o;
+}
+
+static void count(struct store *s, bool hit)
+{
+	struct counter *c = &s->counters[(unsigned)sched_getcpu() % COUNTERS];
+	atomic_fetch_add_explicit(hit ? &c->hits : &c->misses, 1, memory_order_relaxed);
+}
+
+struct object *store_find(struct store *s, struct str key, uint64_t hash)
+{
+	struct shard *h = shard_of(s, hash);
+	unsigned moves = atomic_load(&h->moves);
+	struct object *o = chain_look(atomic_load(&h->table), key, hash);
+	if (!o && (moves % 2 || moves != atomic_load(&h->moves)))
+		o = find_locked(h, key, hash);
+	count(s, o);
+	if (!o)
+		return NULL;
+	/* Written only while it is low: a hot object's cache line stays shared. */
+	uint8_t asked = atomic_load_explicit(&o->asked, memory_order_relaxed);
+	if (asked < ASKED_MAX)
+		atomic_store_explicit(&o->asked, asked + 1, memory_order_relaxed);
+	return o;
+}
+
+/* o is out of its queue: out of sight with it, too.  The lock is held. */
+static void unlink_object(struct store *s, struct shard *h, struct object *o)
+{
+	_Atomic(struct object *) *link = chain_find(atomic_load(&h->table), o->key, o->hash);
+	must(atomic_load(link) == o);
+	atomic_store(link, atomic_load(&o->next));
+	h->objects--;
+	atomic_fetch_sub(&h->bytes, o->cost_b);
+	atomic_fetch_sub(&s->bytes, o->cost_b);
+	epoch_retire(s->epoch, &o->retired, object_let_go);
+}
+
+static bool shard_evict(struct store *s, struct shard *h, const struct object *keep)
+{
+	pthread_mutex_lock(&h->lock);
+	struct object *o = fifos_victim(&h->fifos, keep);
+	if (o) {
+		unlink_object(s, h, o);
+		h->evicted++;
+	}
+	pthread_mutex_unlock(&h->lock);
+	return o;
+}
+
+/* From a shard that has more than its share, the one that grew first; while the bytes are past the bound there is one,
+ * unless keep makes up its excess: then from any. */
+static bool evict_one(struct store *s, unsigned grew, size_t share_b, const struct object *keep)
+{
+	for (unsigned i = 0; i < s->shard_count; i++) {
+		struct shard *h = &s->shards[(grew + i) % s->shard_count];
+		if (atomic_load(&h->bytes) > share_b && shard_evict(s, h, keep))
+			return true;
+	}
+	for (unsigned i = 0; i < s->shard_count; i++)
+		if (shard_evict(s, &s->shards[(grew + i) % s->shard_count], keep))
+			return true;
+	return false;
+}
+
+static void bound_keep(struct store *s, unsigned grew, const struct object *keep)
+{
+	size_t bound_b = atomic_load(&s->bound_b);
+	while (atomic_load(&s->bytes) > bound_b && evict_one(s, grew, bound_b / s->shard_count, keep))
+		;
+}
+
+void store_bound(struct store *s, size_t memory_b)
+{
+	atomic_store(&s->bound_b, memory_b);
+	bound_keep(s, 0, NULL);
+}
+
+/* A reader in the chain sees the old one or the new one.  The lock is held. */
+static void replace(struct store *s, struct shard *h, _Atomic(struct object *) *link, struct object *o)
+{
+	struct object *old = atomic_load(link);
+	atomic_store(&o->next, atomic_load(&old->next));
+	atomic_store(link, o);
+	fifos_replace(&h->fifos, old, o);
+	atomic_fetch_sub(&h->bytes, old->cost_b);
+	atomic_fetch_sub(&s->bytes, old->cost_b);
+	epoch_retire(s->epoch, &old->retired, object_let_go);
+}
+
+static void insert(struct store *s, struct shard *h, struct object *o)
+{
+	struct table *t = atomic_load(&h->table);
+	_Atomic(struct object *) *bucket = bucket_of(t, o->hash);
+	atomic_store(&o->next, atomic_load(bucket));
+	atomic_store(bucket, o);
+	fifos_add(&h->fifos, o);
+	if (++h->objects > t->buckets)
+		shard_grow(s, h);
+}
+
+bool store_put(struct store *s, struct object *o)
+{
+	must(atomic_load(&o->refs) == 1);
+	if (o->cost_b > atomic_load(&s->bound_b)) {
+		store_drop(s, o->key, o->hash);
+		o->free(o);
+		return false;
+	}
+	struct shard *h = shard_of(s, o->hash);
+	pthread_mutex_lock(&h->lock);
+	atomic_fetch_add(&h->bytes, o->cost_b);
+	atomic_fetch_add(&s->bytes, o->cost_b);
+	_Atomic(struct object *) *link = chain_find(atomic_load(&h->table), o->key, o->hash);
+	if (atomic_load(link))
+		replace(s, h, link, o);
+	else
+		insert(s, h, o);
+	pthread_mutex_unlock(&h->lock);
+	/* From here on o is only a name for whom to spare: it may be gone. */
+	bound_keep(s, (unsigned)(h - s->shards), o);
+	return true;
+}
+
+bool store_drop(struct store *s, struct str key, uint64_t hash)
+{
+	struct shard *h = shard_of(s, hash);
+	pthread_mutex_lock(&h->lock);
+	struct object *o = chain_look(atomic_load(&h->table), key, hash);
+	if (o) {
+		fifos_del(&h->fifos, o);
+		unlink_object(s, h, o);
+	}
+	pthread_mutex_unlock(&h->lock);
+	return o;
+}
+
+enum flight store_join(struct store *s, struct str key, uint64_t hash, struct waiter *w)
+{
+	return flights_join(&s->flights, key, hash, w);
+}
+
+void store_land(struct store *s, struct str key, uint64_t hash, int err)
+{
+	flights_land(&s->flights, key, hash, err);
+}
+
+struct store_stats store_stats(struct store *s)
+{
+	struct store_stats stats = { .bytes = atomic_load(&s->bytes), .bound_b = atomic_load(&s->bound_b) };
+	for (unsigned i = 0; i < COUNTERS; i++) {
+		stats.hits += atomic_load_explicit(&s->counters[i].hits, memory_order_relaxed);
+		stats.misses += atomic_load_explicit(&s->counters[i].misses, memory_order_relaxed);
+	}
+	for (unsigned i = 0; i < s->shard_count; i++) {
+		struct shard *h = &s->shards[i];
+		pthread_mutex_lock(&h->lock);
+		stats.objects += h->objects;
+		stats.evicted += h->evicted;
+		pthread_mutex_unlock(&h->lock);
+	}
+	return stats;
+}
+
+static void see_queue(const struct link *queue, void (*see)(void *arg, const struct object *o), void *arg)
+{
+	for (struct link *l = queue->next; l != queue; l = l->next)
+		see(arg, container_of(l, struct object, queue));
+}
+
+void store_each(struct store *s, void (*see)(void *arg, const struct object *o), void *arg)
+{
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < s->shard_count; i++) {
+			struct shard *h = &s->shards[i];
+			pthread_mutex_lock(&h->lock);
+			see_queue(pass == 0 ? &h->fifos.main : &h->fifos.small, see, arg);
+			pthread_mutex_unlock(&h->lock);
+		}
+	}
+}
