@@ -19,7 +19,7 @@ char *buf_room(struct buf *b, size_t more);
 void buf_add(struct buf *b, struct str s);
 void buf_add_char(struct buf *b, char c);
 [[gnu::format(printf, 2, 3)]] void buf_addf(struct buf *b, const char *format, ...);
-void buf_addv(struct buf *b, const char *format, va_list args);
+[[gnu::format(printf, 2, 0)]] void buf_addv(struct buf *b, const char *format, va_list args);
 /* s as the inside of a JSON string (RFC 8259, 7), without the quotes: bytes that are not UTF-8 become U+FFFD. */
 void buf_add_json(struct buf *b, struct str s);
 /* s with & < > " ' as character references, for HTML text and attribute values. */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/str.h"
 #include "event/mailbox.h"
 #include "event/timer.h"
 
@@ -54,6 +55,7 @@ struct loop {
 	int event_at, event_count;
 	struct trace trace[LOOP_TRACE];
 	unsigned trace_at;
+	struct str serving;          /* for the panic dump: what is being worked on, such as a request line; .p NULL: nothing */
 	/* Called before the loop sleeps and after it woke: share/epoch's announcements.  NULL: not called. */
 	void (*asleep)(struct loop *l);
 	void (*awake)(struct loop *l);

@@ -27,19 +27,21 @@ struct ip {
 };
 
 struct network {
-	struct ip ip;
+	struct ip ip;     /* family AF_UNSPEC: everyone; AF_UNIX: the clients of Unix sockets */
 	uint8_t bits;     /* of the prefix; everything behind it is zero */
 };
 
 /* "127.0.0.1:8080", "[::1]:80", "*:80" and "80" (both families: [::] not v6-only), "unix:/path", "unix:@abstract".
  * 0, or -EINVAL with in->error set: TYPE_ADDRESS's parser.  No name is looked up. */
 extern const struct type TYPE_ADDRESS;  /* struct addr */
-/* "10.0.0.0/8", "::1", "all": TYPE_NETWORK's parser; bits set behind the prefix are an error that names the right one. */
+/* "10.0.0.0/8", "::1", "unix", "all": TYPE_NETWORK's parser; bits set behind the prefix are an error that names the right one. */
 extern const struct type TYPE_NETWORK;  /* struct network */
 
 /* As it is written in a configuration: appends "127.0.0.1:8080". */
 void addr_print(struct buf *out, const struct addr *a);
 bool addr_eq(const struct addr *a, const struct addr *b);
+/* In host byte order; 0 for a Unix socket. */
+uint16_t addr_port(const struct addr *a);
 /* From what accept4() filled in. */
 struct ip ip_of(const struct sockaddr_storage *from);
 /* "192.0.2.1", "2001:db8::1" (RFC 5952), "unix"; p has room for 46 bytes; returns the number of bytes. */

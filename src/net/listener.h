@@ -21,6 +21,9 @@ struct listen_spec {
 /* Opens, binds, listens: *fd, or -errno with a sentence in error (error_n bytes) that names the address and what to do.
  * A Unix socket's old file is removed only where nobody answers on it. */
 [[nodiscard]] int listener_open(const struct listen_spec *spec, int *fd, char *error, size_t error_n);
+/* Makes a socket that listens already, for us or from systemd, what spec wants: backlog, mode, reuseport, non-blocking.
+ * 0 or -errno. */
+[[nodiscard]] int listener_adjust(int fd, const struct listen_spec *spec);
 /* A socket that systemd passed (LISTEN_FDS): true where fd listens on spec's address. */
 bool listener_is(int fd, const struct listen_spec *spec);
 

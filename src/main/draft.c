@@ -1,0 +1,104 @@
+/* Reading and checking a configuration with the supervisor's rights.  The supervisor's thread. */
+#include "main/draft.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config/build.h"
+#include "main/channel.h"
+#include "main/modules.h"
+
+static int write_all(int fd, struct str bytes)
+{
+	while (bytes.n) {
+		ssize_t n = write(fd, bytes.p, bytes.n);
+		if (n < 0)
+			return -errno;
+		bytes = str_from(bytes, (size_t)n);
+	}
+	return 0;
+}
+
+/* Sealed, so that no worker can change what the next one will be started with. */
+static int keep_sources(const struct sources *sources, int *out)
+{
+	struct buf bytes = {};
+	int fd = memfd_create("petrel sources", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	sources_write(sources, &bytes);
+	int err = write_all(fd, buf_str(&bytes));
+	if (!err && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		err = -errno;
+	buf_fini(&bytes);
+	if (err)
+		close(fd);
+	else
+		*out = fd;
+	return err;
+}
+
+static int open_all(struct draft *d, const struct core *core, struct draft *old, const struct passed *passed,
+                    struct messages *m)
+{
+	char error[512] = "";
+	int err = grants_wanted(&d->grants, core, error, sizeof error);
+	if (!err)
+		err = grants_open(&d->grants, old ? &old->grants : NULL, passed, error, sizeof error);
+	if (err)
+		message_add(m, LEVEL_ERROR, NULL, "%s", error);
+	return err;
+}
+
+static int check(struct draft *d, const struct sources *sources, struct draft *old, const struct passed *passed,
+                 struct messages *m)
+{
+	struct conf *conf;
+	int err = conf_build(sources, MODULES, MODULE_COUNT, true, m, &conf);
+	if (err)
+		return err;
+	const struct core *core = conf_core(conf);
+	d->drain_timeout_ms = core->drain_timeout_ms;
+	d->has_user = core->user.n > 0;
+	err = open_all(d, core, old, passed, m);
+	if (!err && (err = keep_sources(sources, &d->sources)))
+		message_add(m, LEVEL_ERROR, NULL, "no memory file for the configuration: %s", strerror(-err));
+	conf_free(conf);
+	return err;
+}
+
+int draft_read(struct draft *d, const struct origin *from, struct draft *old, const struct passed *passed,
+               struct messages *m)
+{
+	struct sources sources = {};
+	int err = 0;
+	*d = (struct draft){ .sources = -1 };
+	if (from->path)
+		err = sources_read(&sources, str_of(from->path), m);
+	else
+		sources_from_text(&sources, from->name, from->folder, from->text);
+	if (!err)
+		err = check(d, &sources, old, passed, m);
+	sources_fini(&sources);
+	if (err)
+		draft_drop(d, old);
+	return err ? -EINVAL : 0;
+}
+
+int draft_send(const struct draft *d, int channel)
+{
+	int err = grants_send(&d->grants, channel);
+	return err ? err : channel_send(channel, CHANNEL_CONF, STR(""), &d->sources, 1);
+}
+
+void draft_drop(struct draft *d, const struct draft *kept)
+{
+	if (d->sources >= 0)
+		close(d->sources);
+	d->sources = -1;
+	grants_unlink(&d->grants, kept ? &kept->grants : NULL);
+	grants_fini(&d->grants);
+}

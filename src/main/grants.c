@@ -1,0 +1,335 @@
+/* Opening what a configuration names.  The supervisor's thread; paths and addresses come from the operator only. */
+#include "main/grants.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "main/channel.h"
+#include "share/epoch.h"
+
+/* One kind of thing that is granted. */
+struct grant_kind {
+	const char *word;  /* before the name */
+	/* Adds what the configuration wants; 0 or -EINVAL with a sentence in error. */
+	int (*want)(struct grants *g, const struct grant_kind *kind, const struct core *core, char *error, size_t error_n);
+	/* True where the other one is open on the same thing, so that its descriptors do. */
+	bool (*same)(const struct grant *a, const struct grant *b);
+	/* Opens one descriptor. */
+	int (*open)(const struct grant *g, int *fd, char *error, size_t error_n);
+	/* Makes duplicated descriptors what this grant wants; NULL: they always are. */
+	int (*adjust)(const struct grant *g, int fd);
+	bool rotates;      /* opened anew on SIGUSR1 */
+};
+
+unsigned loops_wanted(const struct core *core)
+{
+	cpu_set_t cpus;
+	if (core->loops)
+		return (unsigned)core->loops;
+	int count = sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 1;
+	return (unsigned)(count < EPOCH_LOOPS ? count : EPOCH_LOOPS);
+}
+
+/* --- sockets --- */
+
+void grant_listen_name(struct buf *out, const struct listen_spec *spec)
+{
+	buf_add(out, spec->admin ? STR("admin ") : STR("listen "));
+	addr_print(out, &spec->addr);
+	if (spec->v6only)
+		buf_add(out, STR(" v6only"));
+	if (spec->reuseport)
+		buf_add(out, STR(" reuseport"));
+}
+
+static struct grant *grants_add(struct grants *g, const struct grant_kind *kind)
+{
+	g->list = mem_grow(g->list, (g->count + 1) * sizeof *g->list);
+	struct grant *new = &g->list[g->count++];
+	*new = (struct grant){ .kind = kind, .copies = 1 };
+	return new;
+}
+
+/* Owns the text that was in b. */
+static char *take_text(struct buf *b)
+{
+	buf_add_char(b, '\0');
+	return b->p;
+}
+
+static void want_socket(struct grants *g, const struct grant_kind *kind, const struct listen_spec *spec, unsigned copies)
+{
+	struct grant *new = grants_add(g, kind);
+	struct buf name = {};
+	grant_listen_name(&name, spec);
+	new->name = take_text(&name);
+	new->spec = *spec;
+	new->spec.mode = (struct str){};
+	snprintf(new->mode, sizeof new->mode, "%.*s", STR_F(spec->mode));
+	new->copies = copies;
+}
+
+static int want_listens(struct grants *g, const struct grant_kind *kind, const struct core *core, char *error,
+                        size_t error_n)
+{
+	const struct listen_spec *specs = core->listens.p;
+	(void)error, (void)error_n;
+	for (size_t i = 0; i < core->listens.count; i++)
+		want_socket(g, kind, &specs[i], specs[i].reuseport ? loops_wanted(core) : 1);
+	return 0;
+}
+
+/* Only its owner may talk to it. */
+static int want_admin(struct grants *g, const struct grant_kind *kind, const struct core *core, char *error,
+                      size_t error_n)
+{
+	struct type_in in = {};
+	struct type_range range = {};
+	struct listen_spec spec = { .backlog = 64, .mode = STR("0600"), .admin = true };
+	if (!core->admin.n)
+		return 0;
+	if (TYPE_ADDRESS.parse(&in, core->admin, &range, &spec.addr) < 0) {
+		snprintf(error, error_n, "admin %.*s: %s", STR_F(core->admin), in.error);
+		return -EINVAL;
+	}
+	want_socket(g, kind, &spec, 1);
+	return 0;
+}
+
+static bool same_socket(const struct grant *a, const struct grant *b)
+{
+	return addr_eq(&a->spec.addr, &b->spec.addr) && a->spec.v6only == b->spec.v6only;
+}
+
+/* mode points into the grant itself, which moves when the list grows: so it is set for the moment of use. */
+static struct listen_spec spec_now(const struct grant *g)
+{
+	struct listen_spec spec = g->spec;
+	spec.mode = str_of(g->mode);
+	return spec;
+}
+
+static int open_socket(const struct grant *g, int *fd, char *error, size_t error_n)
+{
+	struct listen_spec spec = spec_now(g);
+	return listener_open(&spec, fd, error, error_n);
+}
+
+static int adjust_socket(const struct grant *g, int fd)
+{
+	struct listen_spec spec = spec_now(g);
+	return g->passed ? 0 : listener_adjust(fd, &spec);
+}
+
+/* --- files --- */
+
+static int want_hot(struct grants *g, const struct grant_kind *kind, const struct core *core, char *error, size_t error_n)
+{
+	(void)error, (void)error_n;
+	if (!core->hot_list.n)
+		return 0;
+	struct buf name = {};
+	buf_addf(&name, "hot %.*s", STR_F(core->hot_list));
+	grants_add(g, kind)->name = take_text(&name);
+	return 0;
+}
+
+static bool same_name(const struct grant *a, const struct grant *b)
+{
+	return str_eq(str_of(a->name), str_of(b->name));
+}
+
+static int open_file(const struct grant *g, int flags, int *fd, char *error, size_t error_n)
+{
+	const char *path = strchr(g->name, ' ') + 1;
+	*fd = open(path, flags | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	if (*fd >= 0)
+		return 0;
+	int err = -errno;
+	snprintf(error, error_n, "%s can't be opened: %s", path, strerror(-err));
+	return err;
+}
+
+static int open_hot(const struct grant *g, int *fd, char *error, size_t error_n)
+{
+	return open_file(g, O_RDWR, fd, error, error_n);
+}
+
+static const struct grant_kind KINDS[] = {
+	{ "listen", want_listens, same_socket, open_socket, adjust_socket, false },
+	{ "admin", want_admin, same_socket, open_socket, adjust_socket, false },
+	{ "hot", want_hot, same_name, open_hot, NULL, false },
+};
+
+/* --- lists --- */
+
+int grants_wanted(struct grants *g, const struct core *core, char *error, size_t error_n)
+{
+	int err = 0;
+	*g = (struct grants){};
+	for (size_t i = 0; i < countof(KINDS) && !err; i++)
+		err = KINDS[i].want(g, &KINDS[i], core, error, error_n);
+	return err;
+}
+
+static void grant_add_fd(struct grant *g, int fd)
+{
+	g->fds = mem_grow(g->fds, (g->fd_count + 1) * sizeof *g->fds);
+	g->fds[g->fd_count++] = fd;
+}
+
+static int grant_add_dup(struct grant *g, int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return -errno;
+	grant_add_fd(g, copy);
+	return g->kind->adjust ? g->kind->adjust(g, copy) : 0;
+}
+
+static struct grant *grants_find(const struct grants *all, const struct grant *like)
+{
+	for (size_t i = 0; all && i < all->count; i++)
+		if (all->list[i].kind == like->kind && like->kind->same(&all->list[i], like))
+			return &all->list[i];
+	return NULL;
+}
+
+/* Takes what is open already, as far as it goes. */
+static int grant_inherit(struct grant *g, const struct grants *old, const struct passed *passed)
+{
+	const struct grant *before = grants_find(old, g);
+	int fd = g->spec.addr.length && !before ? passed_find(passed, &g->spec) : -1;
+	int err = 0;
+	g->passed = before ? before->passed : fd >= 0;
+	if (g->passed)
+		g->copies = 1;
+	for (size_t i = 0; before && !err && i < before->fd_count && i < g->copies; i++)
+		err = grant_add_dup(g, before->fds[i]);
+	return fd >= 0 ? grant_add_dup(g, fd) : err;
+}
+
+/* Our own old sockets on g's port share it, or do no longer. */
+static bool share_port(const struct grants *old, const struct grant *g, bool on)
+{
+	bool any = false;
+	for (size_t i = 0; old && i < old->count; i++) {
+		struct grant *o = &old->list[i];
+		if (!addr_port(&g->spec.addr) || addr_port(&o->spec.addr) != addr_port(&g->spec.addr) || o->passed)
+			continue;
+		any = true;
+		for (size_t j = 0; j < o->fd_count; j++) {
+			int value = on || o->spec.reuseport;
+			must(setsockopt(o->fds[j], SOL_SOCKET, SO_REUSEPORT, &value, sizeof value) == 0);
+		}
+	}
+	return any;
+}
+
+/* From 127.0.0.1:80 to *:80, say: the new socket and the old one are in each other's way, but must both be open for a
+ * moment, and for that moment both have reuseport. */
+static int grant_open_beside(struct grant *g, const struct grants *old, int *fd, char *error, size_t error_n)
+{
+	struct grant beside = *g;
+	if (!share_port(old, g, true))
+		return -EADDRINUSE;
+	beside.spec.reuseport = true;
+	int err = g->kind->open(&beside, fd, error, error_n);
+	share_port(old, g, false);
+	if (!err && g->kind->adjust(g, *fd) < 0)
+		close(*fd), err = -EADDRINUSE;
+	return err;
+}
+
+static int grant_open(struct grant *g, const struct grants *old, const struct passed *passed, char *error, size_t error_n)
+{
+	int err = grant_inherit(g, old, passed);
+	if (err)
+		snprintf(error, error_n, "%s can't be kept open: %s", g->name, strerror(-err));
+	while (!err && g->fd_count < g->copies) {
+		int fd;
+		err = g->kind->open(g, &fd, error, error_n);
+		if (err == -EADDRINUSE)
+			err = grant_open_beside(g, old, &fd, error, error_n);
+		if (!err)
+			grant_add_fd(g, fd);
+	}
+	return err;
+}
+
+int grants_open(struct grants *g, struct grants *old, const struct passed *passed, char *error, size_t error_n)
+{
+	int err = 0;
+	for (size_t i = 0; i < g->count && !err; i++) {
+		struct grants earlier = { g->list, i };
+		if (grants_find(&earlier, &g->list[i])) {
+			snprintf(error, error_n, "%s stands there twice", g->list[i].name);
+			return -EINVAL;
+		}
+		err = grant_open(&g->list[i], old, passed, error, error_n);
+	}
+	return err;
+}
+
+/* More descriptors than fit in a message come in several of the same name. */
+static int grant_send(const struct grant *g, int channel)
+{
+	int err = 0;
+	for (size_t at = 0; at < g->fd_count && !err; at += CHANNEL_FDS) {
+		size_t count = g->fd_count - at < CHANNEL_FDS ? g->fd_count - at : CHANNEL_FDS;
+		err = channel_send(channel, CHANNEL_GRANT, str_of(g->name), g->fds + at, count);
+	}
+	return err;
+}
+
+int grants_send(const struct grants *g, int channel)
+{
+	int err = 0;
+	for (size_t i = 0; i < g->count && !err; i++)
+		err = grant_send(&g->list[i], channel);
+	return err;
+}
+
+int grants_reopen(struct grants *g, char *error, size_t error_n)
+{
+	int err = 0;
+	for (size_t i = 0; i < g->count; i++) {
+		struct grant *one = &g->list[i];
+		int fd, failed = one->kind->rotates ? one->kind->open(one, &fd, error, error_n) : -EAGAIN;
+		if (!failed) {
+			close(one->fds[0]);
+			one->fds[0] = fd;
+		} else if (one->kind->rotates) {
+			err = failed;
+		}
+	}
+	return err;
+}
+
+void grants_unlink(const struct grants *g, const struct grants *kept)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		const struct grant *one = &g->list[i];
+		const struct sockaddr_un *local = &one->spec.addr.local;
+		bool is_file = one->spec.addr.length && local->sun_family == AF_UNIX && local->sun_path[0];
+		if (is_file && !one->passed && one->fd_count && !grants_find(kept, one))
+			unlink(local->sun_path);
+	}
+}
+
+void grants_fini(struct grants *g)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		for (size_t j = 0; j < g->list[i].fd_count; j++)
+			close(g->list[i].fds[j]);
+		mem_free(g->list[i].fds);
+		mem_free(g->list[i].name);
+	}
+	mem_free(g->list);
+	*g = (struct grants){};
+}

@@ -1,0 +1,47 @@
+/* struct grants: what the supervisor opens with its rights and gives to the worker, by name: the table of kinds in
+ * grants.c says what a configuration wants and how it is opened.
+ *
+ * Every list owns its descriptors.  A reload makes a new list: what the old one has, too, is duplicated, and the rest is
+ * opened; then one of the two is thrown away whole, so that nothing has to be put back.  Names are what the worker finds
+ * things by: "listen 127.0.0.1:80", "listen [::]:80 reuseport", "admin unix:/run/petrel.sock", "hot /var/lib/petrel/hot". */
+#pragma once
+
+#include "http/core.h"
+#include "main/passed.h"
+
+struct grant_kind;
+
+struct grant {
+	const struct grant_kind *kind;
+	char *name;               /* heap */
+	struct listen_spec spec;  /* of sockets; nothing in it points anywhere */
+	char mode[8];             /* spec.mode's text */
+	unsigned copies;          /* descriptors wanted: one per loop with reuseport, else one */
+	int *fds;                 /* heap, fd_count of them */
+	size_t fd_count;
+	bool passed;              /* systemd's: its file is not ours to remove */
+};
+
+struct grants {
+	struct grant *list;
+	size_t count;
+};
+
+/* The name under which a listener's descriptors come. */
+void grant_listen_name(struct buf *out, const struct listen_spec *spec);
+/* How many event loops the configuration means. */
+unsigned loops_wanted(const struct core *core);
+
+/* What the configuration wants, nothing of it open yet.  0, or -EINVAL with a sentence in error. */
+[[nodiscard]] int grants_wanted(struct grants *g, const struct core *core, char *error, size_t error_n);
+/* Opens all that g wants, duplicating what `old` or systemd has.  0, or -errno with a sentence in error. */
+[[nodiscard]] int grants_open(struct grants *g, struct grants *old, const struct passed *passed, char *error,
+                              size_t error_n);
+/* Sends all of it.  0 or -errno. */
+[[nodiscard]] int grants_send(const struct grants *g, int channel);
+/* Opens anew what can be rotated (logs).  0, or -errno with a sentence in error; what fails stays as it was. */
+[[nodiscard]] int grants_reopen(struct grants *g, char *error, size_t error_n);
+/* Removes the files of Unix sockets that `kept` does not want; kept may be NULL. */
+void grants_unlink(const struct grants *g, const struct grants *kept);
+/* Closes all descriptors. */
+void grants_fini(struct grants *g);

@@ -1,0 +1,15 @@
+/* The supervisor: opens what needs rights, starts the worker and restarts it, passes reloads on.  It never reads a byte
+ * from a client, so that nothing that a client sends can bring it down, and the listening sockets that it holds stay. */
+#pragma once
+
+#include "main/draft.h"
+
+struct supervisor_spec {
+	struct origin origin;
+	uint64_t stop_ms;              /* how long a worker that was told to stop may take */
+	void (*serving)(void *arg);    /* once, when the first worker serves; may be NULL */
+	void *arg;
+};
+
+/* Runs until it is told to stop; returns the process's exit status. */
+int supervisor_run(const struct supervisor_spec *spec);
