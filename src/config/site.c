@@ -132,13 +132,13 @@ static void route_build(struct frame *site_frame, const struct site *site, const
 	set_handler(f, route);
 }
 
-static void routes_build(struct frame *f, struct site *site, const struct flat *list, const struct spot *at)
+/* errors: how many there were before this site, which is warned of only where it is right. */
+static void routes_build(struct frame *f, struct site *site, const struct flat *list, size_t errors)
 {
 	struct builder *b = f->b;
 	size_t count = count_kind(f, list, DIR_ROUTE);
 	struct route *routes = arena_new(&b->conf->arena, count * sizeof *routes);
 	struct spot *spots = arena_new(&b->scratch, count * sizeof *spots);
-	size_t errors = b->messages->count[LEVEL_ERROR];
 	for (size_t i = 0; i < list->count; i++) {
 		if (!is_kind(f, list->p[i], DIR_ROUTE))
 			continue;
@@ -147,7 +147,7 @@ static void routes_build(struct frame *f, struct site *site, const struct flat *
 	}
 	site->routes = routes;
 	if (errors == b->messages->count[LEVEL_ERROR])
-		site_check(b, site, at, spots);
+		site_check(b, site, &f->at, spots);
 }
 
 static int site_name(struct builder *b, const struct word *word, struct str *name)
@@ -191,6 +191,7 @@ static void site_build(struct frame *main, const struct statement *s, struct sit
 {
 	struct builder *b = main->b;
 	const struct spot *at = &s->words[s->count > 1 ? 1 : 0].at;
+	size_t errors = b->messages->count[LEVEL_ERROR];
 	site->place = place_of(b, &s->words[0].at, site > b->conf->sites ? &site[-1].place : NULL);
 	site_names(b, s, site);
 	if (!block_is_there(b, s, block_row(main, s)))
@@ -202,7 +203,7 @@ static void site_build(struct frame *main, const struct statement *s, struct sit
 	site->values = f->values;
 	site->fallback.place = site->place;
 	set_hooks(f, main_hooks, &site->fallback);
-	routes_build(f, site, &list, at);
+	routes_build(f, site, &list, errors);
 }
 
 void site_build_all(struct frame *main, const struct flat *list)
