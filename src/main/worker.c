@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/num.h"
 #include "config/build.h"
 #include "http/core.h"
 #include "main/granted.h"
@@ -60,11 +61,6 @@ static void tell(struct worker *w, enum channel_kind kind, struct str text)
 
 /* --- A configuration comes. --- */
 
-static void say_messages(struct buf *out, const struct messages *m)
-{
-	messages_print(out, m, false);
-}
-
 /* From the memory file that the supervisor sent; NULL after saying why not. */
 static struct conf *build(struct worker *w, int fd)
 {
@@ -79,7 +75,7 @@ static struct conf *build(struct worker *w, int fd)
 		fail(w, "the configuration did not come through to the worker");
 	} else if (conf_build(&sources, MODULES, MODULE_COUNT, false, &messages, &conf)) {
 		struct buf text = {};
-		say_messages(&text, &messages);
+		messages_print(&messages, false, &text);
 		fail(w, "%.*s", STR_F(buf_str(&text)));
 		buf_fini(&text);
 	}

@@ -1,0 +1,68 @@
+/* redirect: sends the client elsewhere.  Runs on the request's loop; keeps nothing. */
+#include "handlers/handlers.h"
+#include "http/check.h"
+#include "http/req.h"
+#include "http/vars.h"
+
+struct redirect {
+	uint64_t status;
+	struct tmpl target;
+};
+
+/* A Location may hold what a URL may: bytes that came decoded from the client are encoded again, which also keeps
+ * control characters out of the field. */
+static struct str clean(struct arena *a, struct str target)
+{
+	static const char HEX[] = "0123456789ABCDEF";
+	char *p = arena_raw(a, target.n * 3 + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < target.n; i++) {
+		unsigned char c = (unsigned char)target.p[i];
+		if (c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\') {
+			p[n++] = (char)c;
+			continue;
+		}
+		p[n++] = '%';
+		p[n++] = HEX[c >> 4];
+		p[n++] = HEX[c & 15];
+	}
+	return (struct str){ p, n };
+}
+
+static enum go redirect_handle(struct req *r, const void *values)
+{
+	const struct redirect *v = values;
+	struct str target = clean(&r->arena, tmpl_str(&v->target, r));
+	req_answer(r, (unsigned)v->status);
+	answer_add(r, STR("Location"), target);
+	return GO_ANSWER;
+}
+
+static void redirect_check(struct checker *c, void *values)
+{
+	struct redirect *v = values;
+	static const uint64_t ALLOWED[] = { 301, 302, 303, 307, 308 };
+	for (size_t i = 0; i < sizeof ALLOWED / sizeof *ALLOWED; i++)
+		if (v->status == ALLOWED[i])
+			return;
+	check_error(c, &v->status, "a redirect's status is 301, 302, 303, 307 or 308");
+}
+
+static const struct directive DIRECTIVES[] = {
+	{ .name = "redirect", .kind = DIR_HANDLER, .scopes = SCOPE_ROUTE,
+	  .args = ARGS({ "status", &TYPE_NUMBER, offsetof(struct redirect, status), .range = { 301, 308, NULL } },
+	               { "target", &TYPE_TEMPLATE, offsetof(struct redirect, target) }),
+	  .doc = "Sends the client to another URL: 301 and 308 for good, 302, 303 and 307 for now; 307 and 308 keep the "
+	         "method. $1 is what the route's first * stood for.",
+	  .example = "route /old/* { redirect 301 /new/$1; }\nroute * { redirect 308 https://$host$target; }" },
+	{},
+};
+
+const struct module REDIRECT = {
+	.name = "redirect",
+	.doc = "Sends the client to another URL.",
+	.size = sizeof(struct redirect),
+	.directives = DIRECTIVES,
+	.handle = redirect_handle,
+	.check = redirect_check,
+};
