@@ -81,6 +81,7 @@ static void start_over(struct req *r)
 	if (r->answer.body)
 		body_close(r->answer.body);
 	r->answer.body = NULL;
+	r->answer.hot = NULL;
 	r->answer.field_count = 0;
 }
 

@@ -34,6 +34,9 @@ struct body_ops {
 	/* The turn ends while the body is still needed: whatever was borrowed for the turn is taken hold of.  NULL: nothing
 	 * is ever borrowed.  May be called more than once. */
 	void (*keep)(struct body *b);
+	/* The last bytes of the chunk given last were not used: the next read begins with them.  NULL: the chunk stays valid
+	 * instead (keep).  For ranges of files, which may have left the page cache by the time there is room for them. */
+	void (*back)(struct body *b, uint64_t unused_b);
 	/* Also means: cancel.  Nothing is called after it. */
 	void (*close)(struct body *b);
 };

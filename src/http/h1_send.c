@@ -299,8 +299,16 @@ static void keep(struct exchange *x)
 	if (x->sender.head.n && x->sender.head.p >= r->home->head.p &&
 	    x->sender.head.p < r->home->head.p + r->home->head.cap)
 		x->sender.head = arena_str(&r->arena, x->sender.head);
-	if (r->answer.body)
-		body_keep(r->answer.body);
+	if (!r->answer.body)
+		return;
+	if (has_file(&x->sender) && !x->sender.chunked && r->answer.body->ops->back) {
+		r->answer.body->ops->back(r->answer.body, x->sender.chunk.length_b);
+		x->sender.over = false;
+		if (x->sender.left_b >= 0)
+			x->sender.left_b += (int64_t)x->sender.chunk.length_b;
+		x->sender.chunk.length_b = 0;
+	}
+	body_keep(r->answer.body);
 }
 
 /* Pulls and pushes until all is out, the socket is full, the body has nothing yet, or it is others' turn. */

@@ -23,6 +23,8 @@ enum end {
 };
 struct str end_name(enum end end);
 
+struct hot;
+
 /* The steps of a request's life, in this order. */
 enum step { STEP_ROUTE, STEP_GATE, STEP_HANDLE, STEP_HEAD, STEP_SEND, STEP_DONE, STEP_COUNT };
 
@@ -35,6 +37,7 @@ struct answer {
 	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
 	size_t field_count, field_cap;
 	bool close;                  /* end the connection after this answer */
+	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; NULL: anything else */
 };
 
 struct req;
