@@ -3,5 +3,6 @@
 
 #include "http/module.h"
 
+extern const struct module FILES;     /* files.c */
 extern const struct module REDIRECT;  /* redirect.c */
 extern const struct module RESPOND;   /* respond.c */

@@ -117,12 +117,18 @@ static bool wants(struct str accept, struct str type)
 	return false;
 }
 
+bool req_prefers_json(const struct req *r)
+{
+	struct str accept = ask_field(&r->ask, FIELD_ACCEPT);
+	return wants(accept, STR("application/json")) && !wants(accept, STR("text/html"));
+}
+
 enum go req_answer_why(struct req *r, unsigned status, const char *why)
 {
 	struct str reason = status_reason(status), accept = ask_field(&r->ask, FIELD_ACCEPT);
 	if (wants(accept, STR("text/html")))
 		answer_bytes(r, status, STR("text/html; charset=utf-8"), page_html(r, status, reason, why));
-	else if (wants(accept, STR("application/json")))
+	else if (req_prefers_json(r))
 		answer_bytes(r, status, STR("application/json"),
 		             arena_strf(&r->arena, "{\"status\":%u,\"error\":\"%.*s\"%s%s%s}\n", status, STR_F(reason),
 		                        why ? ",\"detail\":\"" : "", why ? why : "", why ? "\"" : ""));

@@ -111,6 +111,8 @@ void answer_bytes(struct req *r, unsigned status, struct str type, struct str by
 /* Routes the request anew, with this path (absolute, decoded; in the arena): return req_again(r, path);  Answers 508
  * after REQ_AGAIN times. */
 enum go req_again(struct req *r, struct str path);
+/* Whether the client would rather have JSON than HTML, by Accept. */
+bool req_prefers_json(const struct req *r);
 /* What to return when r->upload said BODY_BROKEN. */
 enum go req_upload_broken(struct req *r);
 /* For a request that can't be routed: the site of its host, or the one that stands for all, or the first one, with what

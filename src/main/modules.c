@@ -9,5 +9,6 @@ const struct module *const MODULES[] = {
 	&CORE,
 	&REDIRECT,
 	&RESPOND,
+	&FILES,
 };
 const size_t MODULE_COUNT = countof(MODULES);

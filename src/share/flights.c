@@ -67,7 +67,7 @@ enum flight flights_join(struct flights *f, struct str key, uint64_t hash, struc
 	return answer;
 }
 
-void flights_land(struct flights *f, struct str key, uint64_t hash, int err)
+void flights_land(struct flights *f, struct str key, uint64_t hash, int err, struct object *o)
 {
 	struct flight_lane *lane = &f->lanes[hash % FLIGHT_LANES];
 	pthread_mutex_lock(&lane->lock);
@@ -80,6 +80,9 @@ void flights_land(struct flights *f, struct str key, uint64_t hash, int err)
 		struct waiter *w = container_of(u->waiters.next, struct waiter, link);
 		link_del(&w->link);
 		w->err = err;
+		w->object = o;
+		if (o)
+			object_get(o);
 		mailbox_post(w->to, &w->mail);  /* w is the receiver's from here on */
 	}
 	mem_free(u);

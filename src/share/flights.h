@@ -18,4 +18,4 @@ void flights_init(struct flights *f);
 /* None is under way. */
 void flights_fini(struct flights *f);
 enum flight flights_join(struct flights *f, struct str key, uint64_t hash, struct waiter *w);
-void flights_land(struct flights *f, struct str key, uint64_t hash, int err);
+void flights_land(struct flights *f, struct str key, uint64_t hash, int err, struct object *o);

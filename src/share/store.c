@@ -327,10 +327,11 @@ static void insert(struct store *s, struct shard *h, struct object *o)
 
 bool store_put(struct store *s, struct object *o)
 {
-	must(atomic_load(&o->refs) == 1);
 	if (o->cost_b > atomic_load(&s->bound_b)) {
 		store_drop(s, o->key, o->hash);
-		o->free(o);
+		/* No loop ever saw it by way of the store: nothing has to wait for the end of a turn. */
+		if (atomic_fetch_sub(&o->refs, 1) == 1)
+			o->free(o);
 		return false;
 	}
 	struct shard *h = shard_of(s, o->hash);
@@ -366,9 +367,9 @@ enum flight store_join(struct store *s, struct str key, uint64_t hash, struct wa
 	return flights_join(&s->flights, key, hash, w);
 }
 
-void store_land(struct store *s, struct str key, uint64_t hash, int err)
+void store_land(struct store *s, struct str key, uint64_t hash, int err, struct object *o)
 {
-	flights_land(&s->flights, key, hash, err);
+	flights_land(&s->flights, key, hash, err, o);
 }
 
 struct store_stats store_stats(struct store *s)

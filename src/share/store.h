@@ -47,8 +47,8 @@ void store_bound(struct store *s, size_t memory_b);
 uint64_t store_hash(const struct store *s, struct str key);
 /* The object, borrowed until the calling loop's turn ends, or NULL.  Marks it as asked for. */
 struct object *store_find(struct store *s, struct str key, uint64_t hash);
-/* Puts o in, in place of what has its key; the store takes over the caller's reference (refs has to be 1).  Returns
- * false and frees it, and drops what has its key, where it costs more than the store may hold. */
+/* Puts o in, in place of what has its key; the store takes over one of the caller's references.  Returns
+ * false and lets go of that, and drops what has its key, where it costs more than the store may hold. */
 bool store_put(struct store *s, struct object *o);
 /* Takes the object of this key out; false where there was none. */
 bool store_drop(struct store *s, struct str key, uint64_t hash);
@@ -63,7 +63,8 @@ void object_put(struct epoch *e, struct object *o);
 struct waiter {
 	struct mail mail;              /* set deliver; posted to `to` when the flight has landed or failed */
 	struct mailbox *to;
-	int err;                       /* 0: look again; -errno: what the job ended with */
+	int err;                       /* 0, or -errno: what the job ended with */
+	struct object *object;         /* what it landed, or NULL; the reference is the waiter's */
 	struct link link;              /* the store's */
 };
 
@@ -73,8 +74,9 @@ enum flight { FLIGHT_MINE, FLIGHT_JOINED };
  * already and w gets mail.  Who got FLIGHT_MINE after he found nothing looks again before he works: an earlier flight
  * may have landed in between. */
 enum flight store_join(struct store *s, struct str key, uint64_t hash, struct waiter *w);
-/* Ends the flight: whoever joined gets mail with err.  Put the object in before. */
-void store_land(struct store *s, struct str key, uint64_t hash, int err);
+/* Ends the flight: whoever joined gets mail with err and a reference to o (NULL: none), whether or not the store had
+ * room for it.  Put the object in before. */
+void store_land(struct store *s, struct str key, uint64_t hash, int err, struct object *o);
 
 struct store_stats {
 	uint64_t objects, bytes, bound_b, hits, misses, evicted;

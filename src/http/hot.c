@@ -1,0 +1,272 @@
+/* Files as the hot set knows them, and answers made of them.  Objects are immutable; bodies belong to their request. */
+#include "http/hot.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "http/date.h"
+
+uint64_t root_id(struct str root)
+{
+	return hash_bytes(root, 0);
+}
+
+struct str hot_key(struct arena *a, uint64_t root, struct str encoding, struct str path)
+{
+	char *p = arena_raw(a, sizeof root + 1 + encoding.n + path.n);
+	memcpy(p, &root, sizeof root);
+	p[sizeof root] = (char)encoding.n;
+	memcpy(p + sizeof root + 1, encoding.p ? encoding.p : "", encoding.n);
+	memcpy(p + sizeof root + 1 + encoding.n, path.p, path.n);
+	return (struct str){ p, sizeof root + 1 + encoding.n + path.n };
+}
+
+static void hot_free(struct object *o)
+{
+	struct hot *h = hot_of(o);
+	mem_free((void *)(uintptr_t)h->bytes.p);
+	if (h->fd >= 0)
+		close(h->fd);
+	mem_free(h);
+}
+
+/* The texts of an object, one behind the other in its own memory. */
+static struct str lay(char **at, struct str s)
+{
+	char *p = *at;
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	*at += s.n;
+	return (struct str){ p, s.n };
+}
+
+static struct hot *hot_new(struct store *s, struct str key, enum hot_kind kind, struct str etag, struct str modified,
+                           struct str type, struct str encoding)
+{
+	size_t texts = key.n + etag.n + modified.n + type.n + encoding.n;
+	struct hot *h = mem_new(sizeof *h + texts);
+	char *at = (char *)(h + 1);
+	h->object.key = lay(&at, key);
+	h->object.hash = store_hash(s, key);
+	h->object.free = hot_free;
+	h->object.cost_b = sizeof *h + texts;
+	atomic_init(&h->object.refs, 1);
+	h->etag = lay(&at, etag);
+	h->modified = lay(&at, modified);
+	h->type = lay(&at, type);
+	h->encoding = lay(&at, encoding);
+	h->kind = kind;
+	h->fd = -1;
+	return h;
+}
+
+static enum hot_kind kind_of(const struct disk_file *f)
+{
+	if (S_ISDIR(f->mode))
+		return HOT_FOLDER;
+	return f->bytes ? HOT_BYTES : HOT_FILE;
+}
+
+struct hot *hot_of_file(struct store *s, struct str key, struct disk_file *f, struct str type)
+{
+	char etag[64], modified[DATE_B];
+	int n = snprintf(etag, sizeof etag, "\"%llx-%llx-%llx\"", (unsigned long long)f->inode,
+	                 (unsigned long long)f->size_b, (unsigned long long)f->mtime_ns);
+	date_print(modified, (int64_t)(f->mtime_ns / 1000000000));
+	struct hot *h = hot_new(s, key, kind_of(f), str_make(etag, (size_t)n), str_make(modified, DATE_B), type,
+	                        (struct str){});
+	h->size_b = f->size_b;
+	h->mtime_ns = f->mtime_ns;
+	h->inode = f->inode;
+	h->device = f->device;
+	if (h->kind == HOT_BYTES) {
+		h->bytes = str_make(f->bytes, f->size_b);
+		h->object.cost_b += f->size_b;
+	} else if (h->kind == HOT_FILE) {
+		h->fd = f->fd;
+		h->object.cost_b += HOT_FD_COST_B;
+	}
+	if (h->kind != HOT_FILE && f->fd >= 0)
+		close(f->fd);
+	f->bytes = NULL;
+	f->fd = -1;
+	return h;
+}
+
+struct hot *hot_of_error(struct store *s, struct str key, int err)
+{
+	struct hot *h = hot_new(s, key, HOT_ERROR, (struct str){}, (struct str){}, (struct str){}, (struct str){});
+	h->err = err;
+	return h;
+}
+
+struct hot *hot_of_variant(struct store *s, struct str key, const struct hot *from, struct str encoding, struct str bytes)
+{
+	char etag[96];
+	must(from->etag.n >= 2 && from->etag.n + encoding.n + 1 < sizeof etag);
+	int n = snprintf(etag, sizeof etag, "%.*s-%.*s\"", (int)from->etag.n - 1, from->etag.p, STR_F(encoding));
+	struct hot *h = hot_new(s, key, HOT_BYTES, str_make(etag, (size_t)n), from->modified, from->type, encoding);
+	h->bytes = bytes;
+	h->size_b = bytes.n;
+	h->mtime_ns = from->mtime_ns;
+	h->inode = from->inode;
+	h->device = from->device;
+	h->object.cost_b += bytes.n;
+	return h;
+}
+
+/* --- Bodies. --- */
+
+enum {
+	WINDOW_B = 512 * 1024,  /* of a large file, read ahead and sent at a time */
+	RETRY_MS = 20,
+};
+
+struct hot_body {
+	struct body body;
+	struct req *req;
+	struct hot *hot;
+	bool held;              /* a reference of its own */
+	uint64_t at_b, end_b;
+	struct ahead *ahead;    /* a window being read; NULL: none */
+	uint64_t ready_b;       /* the engine brought everything before this into the page cache */
+	bool broken;            /* the disk could not read it */
+	struct timer retry;     /* the engine's queue was full */
+};
+
+/* A window on its way into the page cache: outlives its body, if need be. */
+struct ahead {
+	struct disk_job job;
+	struct epoch *epoch;
+	struct hot *hot;        /* referenced: the descriptor has to stay open */
+	struct hot_body *body;  /* NULL: nobody waits any more */
+};
+
+static void ahead_done(struct mail *m)
+{
+	struct ahead *a = container_of(m, struct ahead, job.done);
+	struct hot_body *b = a->body;
+	if (b) {
+		b->ahead = NULL;
+		b->broken = a->job.err != 0;
+		b->ready_b = a->job.offset_b + a->job.length_b;
+		loop_queue(&b->req->home->loop, b->body.reader);
+	}
+	object_put(a->epoch, &a->hot->object);
+	mem_free(a);
+}
+
+static void retry(struct timer *t)
+{
+	struct hot_body *b = container_of(t, struct hot_body, retry);
+	loop_queue(&b->req->home->loop, b->body.reader);
+}
+
+/* An answer that has begun can't be shed: where the engine's queue is full, it asks again a little later. */
+static enum body_got read_ahead(struct hot_body *b, uint64_t length_b)
+{
+	struct home *home = b->req->home;
+	struct ahead *a = MEM_NEW(struct ahead);
+	*a = (struct ahead){ .epoch = home->epoch, .hot = b->hot, .body = b };
+	a->job = (struct disk_job){ .done.deliver = ahead_done, .to = &home->loop.mailbox, .op = DISK_AHEAD,
+		                    .fd = b->hot->fd, .offset_b = b->at_b, .length_b = length_b };
+	object_get(&b->hot->object);
+	if (disk_submit(home->disk, &a->job)) {
+		object_put(home->epoch, &b->hot->object);
+		mem_free(a);
+		timer_set(&home->loop.wheel, &b->retry, home->loop.now_ms + RETRY_MS);
+		return BODY_LATER;
+	}
+	b->ahead = a;
+	return BODY_LATER;
+}
+
+static enum body_got file_read(struct hot_body *b, struct chunk *out, uint64_t want_b)
+{
+	uint64_t window_b = want_b < WINDOW_B ? want_b : WINDOW_B;
+	if (b->broken)
+		return BODY_BROKEN;
+	if (b->ahead || timer_is_set(&b->retry))
+		return BODY_LATER;
+	if (window_b > b->end_b - b->at_b)
+		window_b = b->end_b - b->at_b;
+	/* What the engine has just read is not asked about again: some file systems can't tell. */
+	uint64_t ready_b = b->ready_b > b->at_b ? b->ready_b - b->at_b : disk_cached_b(b->hot->fd, b->at_b, window_b);
+	if (ready_b > window_b)
+		ready_b = window_b;
+	if (!ready_b)
+		return read_ahead(b, window_b);
+	*out = (struct chunk){ .file_fd = b->hot->fd, .offset_b = b->at_b, .length_b = ready_b };
+	return BODY_SOME;
+}
+
+static enum body_got hot_read(struct body *body, struct chunk *out, uint64_t want_b)
+{
+	struct hot_body *b = container_of(body, struct hot_body, body);
+	if (b->at_b == b->end_b)
+		return BODY_END;
+	if (b->hot->kind == HOT_FILE) {
+		enum body_got got = file_read(b, out, want_b);
+		if (got != BODY_SOME)
+			return got;
+	} else {
+		uint64_t n = b->end_b - b->at_b < want_b ? b->end_b - b->at_b : want_b;
+		*out = chunk_of(str_make(b->hot->bytes.p + b->at_b, n), false);
+	}
+	b->at_b += out->length_b;
+	out->last = b->at_b == b->end_b;
+	return BODY_SOME;
+}
+
+static void hot_keep(struct body *body)
+{
+	struct hot_body *b = container_of(body, struct hot_body, body);
+	if (!b->held)
+		object_get(&b->hot->object);
+	b->held = true;
+}
+
+static void hot_back(struct body *body, uint64_t unused_b)
+{
+	struct hot_body *b = container_of(body, struct hot_body, body);
+	must(unused_b <= b->at_b);
+	b->at_b -= unused_b;
+	b->ready_b = 0;  /* it may have left the page cache by the time it is asked for again */
+}
+
+static void hot_close(struct body *body)
+{
+	struct hot_body *b = container_of(body, struct hot_body, body);
+	timer_stop(&b->retry);
+	if (b->ahead)
+		b->ahead->body = NULL;
+	if (b->held)
+		object_put(b->req->home->epoch, &b->hot->object);
+}
+
+static const struct body_ops HOT_OPS = { hot_read, hot_keep, hot_back, hot_close };
+
+struct body *hot_body(struct req *r, struct hot *h, uint64_t from_b, uint64_t length_b)
+{
+	must(from_b + length_b <= h->size_b && (h->kind == HOT_BYTES || h->kind == HOT_FILE));
+	struct hot_body *b = arena_raw(&r->arena, sizeof *b);
+	*b = (struct hot_body){ .body.ops = &HOT_OPS, .req = r, .hot = h, .at_b = from_b, .end_b = from_b + length_b };
+	timer_init(&b->retry, retry);
+	return &b->body;
+}
+
+void answer_hot(struct req *r, struct hot *h)
+{
+	r->answer.status = 200;
+	r->answer.length_b = (int64_t)h->size_b;
+	r->answer.body = hot_body(r, h, 0, h->size_b);
+	r->answer.hot = h;
+	answer_add(r, STR("Content-Type"), h->type);
+	if (h->encoding.n)
+		answer_add(r, STR("Content-Encoding"), h->encoding);
+	answer_add(r, STR("ETag"), h->etag);
+	answer_add(r, STR("Last-Modified"), h->modified);
+}
