@@ -133,10 +133,14 @@ static int say_surplus(const struct writer *w)
 	for (const struct arg *a = w->row->args; a && a->name; a++)
 		if (is_named(a))
 			guess_offer(&guess, str_of(a->name));
+	struct spot before = spot_after(&word[-1].at);
+	bool later = word->at.line > before.line;
 	if (word->broken)
 		return -EINVAL;
-	struct message *m = message_add(w->in->messages, LEVEL_ERROR, &word->at, "\"%.*s\" is one word too many for \"%s\"",
-	                                STR_F(word->text), w->row->name);
+	struct message *m = message_add(w->in->messages, LEVEL_ERROR, later ? &before : &word->at,
+	                                "%s\"%.*s\" %sis one word too many for \"%s\"",
+	                                later ? "a \";\" is missing here, or " : "", STR_F(word->text),
+	                                later ? "on a later line " : "", w->row->name);
 	if (guess.best.p)
 		message_hint(w->in->messages, m, "did you mean \"%.*s\"?", STR_F(guess.best));
 	hint_usage(w, m);
