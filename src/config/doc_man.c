@@ -3,7 +3,9 @@
 #include "config/usage.h"
 
 /* When the fixed texts below last changed. */
-#define DATE "November 20, 2025"
+#define DATE "November 20, 2026"
+
+enum { WIDTH = 76 };
 
 static const char CONF_HEAD[] =
 	".Dd " DATE "\n"
@@ -17,7 +19,8 @@ static const char CONF_HEAD[] =
 	".Dl name argument ... ;\n"
 	".Dl name argument ... { ... }\n"
 	".Pp\n"
-	"Words end at blanks, semicolons and braces; between double quotes they may hold these, too, and\n"
+	"Words end at blanks, semicolons and braces;\n"
+	"between double quotes they may hold these, too, and\n"
 	".Li \\e\\(dq , \\e\\e , \\en , \\er , \\et , \\exHH\n"
 	"and\n"
 	".Li \\e${\n"
@@ -31,7 +34,8 @@ static const char CONF_HEAD[] =
 	"for the text where it is not set.\n"
 	"Sizes are written as 4k, 64m or 2g, durations as 20ms, 5s, 10m, 1h or 7d.\n"
 	".Pp\n"
-	"What is set in main is inherited by sites, and what is set in a site by its routes.\n"
+	"What is set in main is inherited by sites,\n"
+	"and what is set in a site by its routes.\n"
 	"Routes are tried from top to bottom: the first that matches serves.\n"
 	"In a route's pattern\n"
 	".Sq *\n"
@@ -81,14 +85,24 @@ static void add_escaped(struct buf *out, struct str s)
 	}
 }
 
+/* Text in lines that are short enough for mandoc's taste. */
+static void add_wrapped(struct buf *out, struct str text)
+{
+	while (text.n) {
+		size_t cut = text.n > WIDTH ? str_rfind(str_head(text, WIDTH), ' ') : text.n;
+		add_escaped(out, str_head(text, cut));
+		buf_add_char(out, '\n');
+		text = str_from(text, cut + (cut < text.n && text.p[cut] == ' '));
+	}
+}
+
 /* Sentences, each on a line of its own, as mdoc wants them. */
 static void add_text(struct buf *out, const char *text)
 {
 	struct str rest = str_of(text);
 	while (rest.n) {
 		struct str sentence = doc_sentence(rest.p);
-		add_escaped(out, sentence);
-		buf_add_char(out, '\n');
+		add_wrapped(out, sentence);
 		rest = str_from(rest, sentence.n + 1);
 	}
 }
@@ -108,7 +122,8 @@ static void add_item(struct buf *out, struct str usage)
 {
 	buf_add(out, STR(".It Ic \""));
 	add_escaped(out, usage);
-	buf_add(out, STR("\"\n"));
+	/* An escape that is nothing, so that a last ";" is not taken for punctuation of the page. */
+	buf_add(out, STR("\\&\"\n"));
 }
 
 static void add_arg(struct buf *out, const struct arg *arg)
@@ -120,8 +135,7 @@ static void add_arg(struct buf *out, const struct arg *arg)
 	if (arg->preset)
 		buf_addf(&line, " (default: %s)", *arg->preset ? arg->preset : "\"\"");
 	buf_add(out, STR(".br\n"));
-	add_escaped(out, buf_str(&line));
-	buf_add_char(out, '\n');
+	add_wrapped(out, buf_str(&line));
 	buf_fini(&line);
 }
 
