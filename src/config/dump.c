@@ -228,14 +228,30 @@ static void dump_row(struct dump *d, const struct view *v, const struct directiv
 	}
 }
 
-static void dump_scope(struct dump *d, const struct conf *c, struct view v, void *const *values, void *const *outer)
+static bool is_wanted(const struct view *v, const struct module *m, const struct directive *row, bool blocks)
+{
+	bool block = row->kind == DIR_GROUP || row->kind == DIR_HANDLER || row->inner;
+	if (row->kind == DIR_HANDLER && v->scope == SCOPE_ROUTE && v->handler != m)
+		return false;
+	return block == blocks;
+}
+
+static void dump_rows(struct dump *d, const struct conf *c, struct view v, void *const *values, void *const *outer,
+                      bool blocks)
 {
 	for (size_t i = 0; i < c->module_count; i++) {
 		v.outer = outer ? outer[i] : NULL;
 		for (const struct directive *row = c->modules[i]->directives; row && row->name; row++)
-			if (row->kind != DIR_HANDLER || v.scope != SCOPE_ROUTE || v.handler == c->modules[i])
+			if (is_wanted(&v, c->modules[i], row, blocks))
 				dump_row(d, &v, row, row->scopes, values[i]);
 	}
+}
+
+/* What is one line comes first, then the blocks; no order among directives of one scope means anything. */
+static void dump_scope(struct dump *d, const struct conf *c, struct view v, void *const *values, void *const *outer)
+{
+	dump_rows(d, c, v, values, outer, false);
+	dump_rows(d, c, v, values, outer, true);
 }
 
 static void dump_route(struct dump *d, const struct conf *c, const struct site *site, const struct route *route)
