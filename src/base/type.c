@@ -17,11 +17,22 @@ int type_wrong(struct type_in *in, const char *format, ...)
 	return -EINVAL;
 }
 
+/* Between quotes: the first byte of s, which is not one of those with a letter of their own. */
+static void print_byte(struct buf *out, struct str s)
+{
+	if (str_starts(s, STR("${env.")))
+		buf_add(out, STR("\\$"));
+	else if ((unsigned char)s.p[0] < ' ' || s.p[0] == 0x7f)
+		buf_addf(out, "\\x%02x", (unsigned char)s.p[0]);
+	else
+		buf_add_char(out, s.p[0]);
+}
+
 void type_print_word(struct buf *out, struct str s)
 {
 	bool plain = s.n > 0 && s.p[0] != '=' && s.p[0] != '~';
 	for (size_t i = 0; i < s.n; i++)
-		if ((unsigned char)s.p[i] <= ' ' || strchr("\"\\;{}#", s.p[i]))
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || strchr("\"\\;{}#", s.p[i]))
 			plain = false;
 	if (plain) {
 		buf_add(out, s);
@@ -35,7 +46,7 @@ void type_print_word(struct buf *out, struct str s)
 		case '\t': buf_add(out, STR("\\t")); break;
 		case '"':
 		case '\\': buf_add_char(out, '\\'); [[fallthrough]];
-		default: buf_add_char(out, s.p[i]);
+		default: print_byte(out, str_from(s, i));
 		}
 	}
 	buf_add_char(out, '"');

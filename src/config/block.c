@@ -334,7 +334,6 @@ static void say_unknown(const struct target *t, const struct statement *s)
 	if (name->broken)
 		return;
 	rows_where(&b->rows, name->text, &where);
-	buf_add(&allowed, STR("allowed here: "));
 	rows_allowed(&b->rows, t->frame->scope, t->block, &allowed, &guess);
 	struct message *m = message_add(b->messages, LEVEL_ERROR, &name->at, where.n ?
 	                                "\"%.*s\" is not allowed in %s%s" : "unknown directive \"%.*s\" in %s%s",
@@ -345,7 +344,7 @@ static void say_unknown(const struct target *t, const struct statement *s)
 	if (guess.best.p)
 		message_hint(b->messages, m, "did you mean \"%.*s\"?", STR_F(guess.best));
 	if (m && !list_again(t))
-		message_hint_wrapped(b->messages, m, buf_str(&allowed));
+		message_hint_list(b->messages, m, "allowed here: ", buf_str(&allowed));
 	buf_fini(&where);
 	buf_fini(&allowed);
 }

@@ -32,7 +32,7 @@ void check_hint(struct checker *c, const char *format, ...)
 	va_start(args, format);
 	buf_addv(&text, format, args);
 	va_end(args);
-	message_hint_wrapped(c->frame->b->messages, c->last, buf_str(&text));
+	message_hint_list(c->frame->b->messages, c->last, "", buf_str(&text));
 	buf_fini(&text);
 }
 

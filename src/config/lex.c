@@ -111,7 +111,9 @@ static void skip_blanks(struct lexer *l)
 static bool ends_word(const struct lexer *l)
 {
 	char c = peek(l);
-	return at_end(l) || (unsigned char)c <= ' ' || c == ';' || c == '{' || c == '}' || c == 0x7f;
+	if (at_end(l) || c == ';' || c == '{' || c == '}')
+		return true;
+	return (unsigned char)c <= ' ' && !is_control(l);
 }
 
 static bool is_variable(struct str name)
@@ -181,6 +183,10 @@ static void take_bare(struct lexer *l, struct word *out)
 		if (peek(l) == '"' && !out->broken) {
 			struct message *m = message_add(l->messages, LEVEL_ERROR, &at, "a quote inside a word");
 			message_hint(l->messages, m, "put the whole word between quotes, with \\\" for a quote in it");
+			out->broken = true;
+		}
+		if (is_control(l)) {
+			say_control(l);
 			out->broken = true;
 		}
 		step(l);

@@ -137,16 +137,20 @@ void message_hint(struct messages *m, struct message *message, const char *forma
 	buf_fini(&text);
 }
 
-void message_hint_wrapped(struct messages *m, struct message *message, struct str text)
+void message_hint_list(struct messages *m, struct message *message, const char *head, struct str list)
 {
+	struct buf whole = {};
 	if (!message)
 		return;
+	buf_addf(&whole, "%s%.*s", head, STR_F(list));
+	struct str text = buf_str(&whole);
 	while (text.n > HINT_WIDTH) {
 		size_t cut = str_rfind(str_head(text, HINT_WIDTH), ' ');
 		add_hint(m, message, str_head(text, cut));
 		text = str_from(text, cut < HINT_WIDTH ? cut + 1 : cut);
 	}
 	add_hint(m, message, text);
+	buf_fini(&whole);
 }
 
 struct messages_mark messages_mark(const struct messages *m)

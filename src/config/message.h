@@ -42,8 +42,8 @@ struct message *message_addv(struct messages *m, enum level level, const struct 
                              va_list args);
 /* A line below the message, such as "did you mean …"; message may be NULL. */
 [[gnu::format(printf, 3, 4)]] void message_hint(struct messages *m, struct message *message, const char *format, ...);
-/* As message_hint, with text wrapped into lines of readable length. */
-void message_hint_wrapped(struct messages *m, struct message *message, struct str text);
+/* As message_hint, with text behind a head, wrapped into lines of readable length. */
+void message_hint_list(struct messages *m, struct message *message, const char *head, struct str text);
 
 /* A point to return to: forgets what was said since. */
 struct messages_mark {

@@ -130,7 +130,7 @@ static void say_cycle(struct reader *r, const struct chain *chain, const struct 
 		if (c == begin)
 			break;
 	}
-	message_hint_wrapped(r->messages, m, buf_str(&path));
+	message_hint_list(r->messages, m, "", buf_str(&path));
 	buf_fini(&path);
 }
 

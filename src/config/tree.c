@@ -42,6 +42,13 @@ static void keep_word(struct parser *p)
 	p->words[p->count++] = p->word;
 }
 
+/* A quote that did not end on its line took what ended the statement with it. */
+static bool quote_took_end(const struct parser *p)
+{
+	const struct word *last = &p->words[p->count - 1];
+	return last->broken && last->quoted && p->word.at.line > last->at.line;
+}
+
 /* The words of one statement, up to what ends it; true where that is a missing semicolon. */
 static bool take_words(struct parser *p)
 {
@@ -49,7 +56,7 @@ static bool take_words(struct parser *p)
 	do {
 		keep_word(p);
 		next(p);
-	} while (p->token == TOKEN_WORD && !begins_anew(p, &p->words[0].at));
+	} while (p->token == TOKEN_WORD && !begins_anew(p, &p->words[0].at) && !quote_took_end(p));
 	return p->token != TOKEN_END && p->token != TOKEN_OPEN;
 }
 

@@ -48,12 +48,26 @@ size_t value_size(const struct arg *arg)
 	return is_list(arg) ? sizeof(struct items) : arg->type->size;
 }
 
-static size_t count_words(struct str text)
+/* The words of a default, which is written as in the configuration; "" is an empty word, not none. */
+struct preset {
+	struct str *words;
+	size_t count;
+};
+
+static struct preset preset_words(struct arena *arena, const char *text)
 {
-	size_t count = 0;
-	while (text.p)
-		count += str_cut(&text, ' ').n > 0;
-	return count;
+	struct source source = { .name = STR("default"), .folder = STR("/"), .text = str_of(text) };
+	struct env env = { .sealed = true };
+	struct lexer l;
+	struct word word;
+	struct preset p = { arena_new(arena, (source.text.n / 2 + 1) * sizeof *p.words), 0 };
+	lex_init(&l, &source, &env, arena, NULL);
+	while (lex_next(&l, &word) == TOKEN_WORD)
+		p.words[p.count++] = word.text;
+	lex_fini(&l);
+	if (!p.count)
+		p.words[p.count++] = STR("");
+	return p;
 }
 
 /* Defaults are part of the tables: one that does not parse is our own mistake. */
@@ -65,13 +79,19 @@ static void preset_one(struct type_in *in, const struct arg *arg, struct str tex
 
 static void preset_list(struct type_in *in, const struct arg *arg, struct items *items)
 {
-	struct str rest = str_of(arg->preset);
-	items->p = arena_new(in->arena, count_words(rest) * arg->type->size + 1);
-	while (rest.p) {
-		struct str word = str_cut(&rest, ' ');
-		if (word.n)
-			preset_one(in, arg, word, (char *)items->p + items->count++ * arg->type->size);
-	}
+	struct preset p = preset_words(in->arena, arg->preset);
+	items->p = arena_new(in->arena, p.count * arg->type->size);
+	items->count = p.count;
+	for (size_t i = 0; i < p.count; i++)
+		preset_one(in, arg, p.words[i], (char *)items->p + i * arg->type->size);
+}
+
+/* Most defaults are a plain word. */
+static void preset_word(struct type_in *in, const struct arg *arg, void *out)
+{
+	struct str text = str_of(arg->preset);
+	bool plain = str_find(text, '"') == text.n;
+	preset_one(in, arg, plain ? text : preset_words(in->arena, arg->preset).words[0], out);
 }
 
 void values_preset(struct arena *arena, const struct directive *row, void *at)
@@ -83,7 +103,7 @@ void values_preset(struct arena *arena, const struct directive *row, void *at)
 		if (a->preset && is_list(a))
 			preset_list(&in, a, value);
 		else if (a->preset && a->form != ARG_SWITCH)
-			preset_one(&in, a, str_of(a->preset), value);
+			preset_word(&in, a, value);
 	}
 }
 
@@ -133,10 +153,14 @@ static int say_surplus(const struct writer *w)
 	for (const struct arg *a = w->row->args; a && a->name; a++)
 		if (is_named(a))
 			guess_offer(&guess, str_of(a->name));
+	struct spot before = spot_after(&word[-1].at);
+	bool later = word->at.line > before.line;
 	if (word->broken)
 		return -EINVAL;
-	struct message *m = message_add(w->in->messages, LEVEL_ERROR, &word->at, "\"%.*s\" is one word too many for \"%s\"",
-	                                STR_F(word->text), w->row->name);
+	struct message *m = message_add(w->in->messages, LEVEL_ERROR, later ? &before : &word->at,
+	                                "%s\"%.*s\" %sis one word too many for \"%s\"",
+	                                later ? "a \";\" is missing here, or " : "", STR_F(word->text),
+	                                later ? "on a later line " : "", w->row->name);
 	if (guess.best.p)
 		message_hint(w->in->messages, m, "did you mean \"%.*s\"?", STR_F(guess.best));
 	hint_usage(w, m);

@@ -22,6 +22,8 @@ static int glob_parse(struct type_in *in, bool exact, struct str text, struct pa
 		return type_wrong(in, "it is empty");
 	if (memchr(text.p, '\0', text.n))
 		return type_wrong(in, "it holds a NUL byte");
+	if (!exact && (text.p[0] == '=' || text.p[0] == '~'))
+		return type_wrong(in, "a blank has to follow the \"%c\"", text.p[0]);
 	if (text.p[0] != '/' && (exact || text.p[0] != '*'))
 		return type_wrong(in, exact ? "it has to begin with \"/\"" : "it has to begin with \"/\" or \"*\"");
 	size_t star = str_find(text, '*');

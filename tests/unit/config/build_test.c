@@ -245,7 +245,7 @@ static void every_error_in_one_go(void **state)
 		{ "include x.conf;", "t:1:9: error: no file can be included here", 1 },
 		{ "listen a; listen a;", "t:1:18: error: petrel already listens on a", 1 },
 		{ "user ${env.PETREL_UNSET_};", "t:1:6: error: the variable PETREL_UNSET_ is not set", 1 },
-		{ "loops 1\nuser x\nbogus; hot { file 1q } root \"x\ny", "t:1:8: error: a \";\" is missing here", 6 },
+		{ "loops 1\nuser x\nbogus; hot { file 1q } root \"x;\nloops 2;", "t:1:8: error: a \";\" is missing here", 6 },
 	};
 	for (size_t i = 0; i < countof(ROWS); i++) {
 		struct buf out = {};

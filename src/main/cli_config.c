@@ -1,0 +1,243 @@
+/* check, config and help.  Each runs to its end on the main thread and owns what it builds. */
+#include "main/cli_config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/build.h"
+#include "config/doc.h"
+#include "config/dump.h"
+#include "main/commands.h"
+#include "main/modules.h"
+
+/* What was asked for on the command line. */
+struct asked {
+	const char *file;
+	const char *reference;
+	bool json;
+};
+
+static void put(FILE *to, const struct buf *b)
+{
+	fwrite(b->p, 1, b->n, to);
+}
+
+static int usage(const char *command, FILE *to)
+{
+	for (const struct command_doc *c = COMMANDS; c->name; c++)
+		if (strcmp(c->name, command) == 0)
+			fprintf(to, "usage: petrel %s %s\n%s\n", c->name, c->synopsis, c->text);
+	return to == stdout ? 0 : 2;
+}
+
+/* Reads the options; -1, or the exit status where there is nothing more to do. */
+static int ask(int argc, char **argv, struct asked *a)
+{
+	static const struct option OPTIONS[] = { { "config", required_argument, NULL, 'c' },
+		                                 { "json", no_argument, NULL, 'j' },
+		                                 { "reference", required_argument, NULL, 'r' },
+		                                 { "help", no_argument, NULL, 'h' },
+		                                 {} };
+	int c;
+	*a = (struct asked){};
+	optind = 1;
+	while ((c = getopt_long(argc, argv, "c:h", OPTIONS, NULL)) != -1) {
+		switch (c) {
+		case 'c': a->file = optarg; break;
+		case 'j': a->json = true; break;
+		case 'r': a->reference = optarg; break;
+		case 'h': return usage(argv[0], stdout);
+		default: return usage(argv[0], stderr);
+		}
+	}
+	return -1;
+}
+
+/* As ask(), for commands that need a configuration and nothing else. */
+static int ask_file(int argc, char **argv, struct asked *a)
+{
+	int status = ask(argc, argv, a);
+	if (status >= 0)
+		return status;
+	return a->file && optind == argc && !a->reference ? -1 : usage(argv[0], stderr);
+}
+
+/* The snapshot, or NULL; what is wrong is in m either way. */
+static struct conf *load(const char *file, struct messages *m)
+{
+	struct sources s = {};
+	struct conf *conf = NULL, *built = NULL;
+	int err = sources_read(&s, str_of(file), m);
+	/* Built even where an include failed: the other errors are worth knowing, too. */
+	if (s.count && conf_build(&s, MODULES, MODULE_COUNT, true, m, &built) == 0)
+		conf = built;
+	sources_fini(&s);
+	if (!err)
+		return conf;
+	conf_free(conf);
+	return NULL;
+}
+
+static bool wants_colour(void)
+{
+	const char *never = getenv("NO_COLOR");
+	return isatty(STDERR_FILENO) && !(never && *never);
+}
+
+static size_t count_routes(const struct conf *c)
+{
+	size_t count = 0;
+	for (size_t i = 0; i < c->site_count; i++)
+		count += c->sites[i].route_count;
+	return count;
+}
+
+/* The messages on standard error, and a last line that says how it went. */
+static void say(const char *file, struct messages *m, const struct conf *conf)
+{
+	struct buf out = {};
+	messages_print(m, wants_colour(), &out);
+	put(stderr, &out);
+	buf_fini(&out);
+	if (!conf)
+		fprintf(stderr, "%s: %zu error%s\n", file, m->count[LEVEL_ERROR], m->count[LEVEL_ERROR] == 1 ? "" : "s");
+}
+
+int cli_check(int argc, char **argv)
+{
+	struct asked a;
+	int status = ask_file(argc, argv, &a);
+	if (status >= 0)
+		return status;
+	struct messages m = {};
+	struct conf *conf = load(a.file, &m);
+	if (a.json) {
+		struct buf out = {};
+		messages_print_json(&m, &out);
+		put(stdout, &out);
+		buf_fini(&out);
+	} else {
+		say(a.file, &m, conf);
+		if (conf)
+			printf("%s: fine, with %zu sites and %zu routes\n", a.file, conf->site_count, count_routes(conf));
+	}
+	status = conf ? 0 : 1;
+	conf_free(conf);
+	messages_fini(&m);
+	return status;
+}
+
+int cli_config(int argc, char **argv)
+{
+	struct asked a;
+	int status = ask_file(argc, argv, &a);
+	if (status >= 0)
+		return status;
+	struct messages m = {};
+	struct conf *conf = load(a.file, &m);
+	say(a.file, &m, conf);
+	if (conf) {
+		struct buf out = {};
+		conf_dump(conf, &out);
+		put(stdout, &out);
+		buf_fini(&out);
+	}
+	status = conf ? 0 : 1;
+	conf_free(conf);
+	messages_fini(&m);
+	return status;
+}
+
+/* Writes one file of the reference and empties the buffer; 0 or -errno after saying it. */
+static int write_file(const char *folder, const char *name, struct buf *text)
+{
+	struct buf path = {};
+	buf_addf(&path, "%s/%s%c", folder, name, '\0');
+	FILE *f = fopen(path.p, "we");
+	bool fine = f && fwrite(text->p, 1, text->n, f) == text->n;
+	if (f && fclose(f) != 0)
+		fine = false;
+	int err = fine ? 0 : -errno;
+	if (!fine)
+		fprintf(stderr, "petrel: %s: %s\n", path.p, strerror(errno));
+	buf_fini(&path);
+	buf_clear(text);
+	return err;
+}
+
+static int write_page(const char *folder, const struct module *m, struct buf *text)
+{
+	struct buf name = {};
+	buf_addf(&name, "%s.md%c", m->name, '\0');
+	doc_page(m, text);
+	int err = write_file(folder, name.p, text);
+	buf_fini(&name);
+	return err;
+}
+
+static int write_reference(const char *folder)
+{
+	struct doc_modules all = { MODULES, MODULE_COUNT };
+	struct buf text = {};
+	int err = mkdir(folder, 0777) < 0 && errno != EEXIST ? -errno : 0;
+	for (size_t i = 0; i < MODULE_COUNT && !err; i++)
+		err = write_page(folder, MODULES[i], &text);
+	doc_index(&all, &text);
+	err = err ? err : write_file(folder, "README.md", &text);
+	doc_man_conf(&all, &text);
+	err = err ? err : write_file(folder, "petrel.conf.5", &text);
+	doc_man_command(COMMANDS, &text);
+	err = err ? err : write_file(folder, "petrel.1", &text);
+	buf_fini(&text);
+	return err ? 1 : 0;
+}
+
+static int explain(const char *name, struct buf *out)
+{
+	struct doc_modules all = { MODULES, MODULE_COUNT };
+	if (doc_directive(&all, str_of(name), out))
+		return 0;
+	struct str nearest = doc_nearest(&all, str_of(name));
+	fprintf(stderr, "petrel: there is no directive \"%s\"", name);
+	if (nearest.p)
+		fprintf(stderr, "; did you mean \"%.*s\"?", STR_F(nearest));
+	fputc('\n', stderr);
+	return 1;
+}
+
+static void list_all(struct buf *out)
+{
+	struct doc_modules all = { MODULES, MODULE_COUNT };
+	for (const struct command_doc *c = COMMANDS; c->name; c++) {
+		struct str first = doc_sentence(c->text);
+		buf_addf(out, "petrel %s %s\n    %.*s\n", c->name, c->synopsis, STR_F(first));
+	}
+	buf_add(out, STR("\nDirectives of the configuration; petrel help DIRECTIVE explains one:\n\n"));
+	doc_list(&all, out);
+}
+
+int cli_help(int argc, char **argv)
+{
+	struct asked a;
+	int status = ask(argc, argv, &a);
+	if (status >= 0)
+		return status;
+	if (a.file || a.json || argc - optind > 1)
+		return usage(argv[0], stderr);
+	if (a.reference)
+		return write_reference(a.reference);
+	struct buf out = {};
+	status = 0;
+	if (optind < argc)
+		status = explain(argv[optind], &out);
+	else
+		list_all(&out);
+	put(stdout, &out);
+	buf_fini(&out);
+	return status;
+}
