@@ -1,0 +1,27 @@
+/* The table of commands. */
+#include "main/commands.h"
+
+#include <string.h>
+
+#include "main/cli_run.h"
+#include "main/cli_version.h"
+
+const struct command COMMANDS[] = {
+	{ "serve", "[DIR] [--listen ADDR:PORT] [--listing]", "serve a folder, without a configuration",
+	  "DIR is the current folder where it is left out.  petrel DIR is the same.", SERVE_OPTIONS, 1, cli_serve },
+	{ "run", "-c FILE", "run in the foreground, supervised",
+	  "SIGHUP reads the configuration again, SIGQUIT finishes what is under way and ends, SIGTERM ends now, SIGUSR1\n"
+	  "reopens the logs.",
+	  RUN_OPTIONS, 0, cli_run },
+	{ "version", "[--json]", "print the version, its libraries and what the kernel here offers", NULL, VERSION_OPTIONS,
+	  0, cli_version },
+	{},
+};
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *c = COMMANDS; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}
