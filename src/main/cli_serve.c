@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "main/cli_run.h"
@@ -100,14 +101,24 @@ static void serving(void *arg)
 	fflush(stdout);
 }
 
+/* The absolute path of an existing folder, or -errno after saying what is wrong. */
+static int resolve(const char *folder, char *path)
+{
+	struct stat st;
+	int err = !realpath(folder, path) || stat(path, &st) < 0 ? -errno : S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+	if (err == -ENOTDIR)
+		fprintf(stderr, "petrel serve: %s is not a folder\n", folder);
+	else if (err)
+		fprintf(stderr, "petrel serve: %s: %s\n", folder, strerror(-err));
+	return err;
+}
+
 int cli_serve(const struct options *o)
 {
 	static struct served served;  /* as large as a path */
 	const char *folder = o->word_count ? o->words[0] : ".";
-	if (!realpath(folder, served.folder)) {
-		fprintf(stderr, "petrel serve: %s: %s\n", folder, strerror(errno));
+	if (resolve(folder, served.folder))
 		return 1;
-	}
 	if (o->values[SERVE_LISTEN] ? parse(o->values[SERVE_LISTEN], &served.addr) : choose(&served.addr))
 		return o->values[SERVE_LISTEN] ? 2 : 1;
 	struct buf text = {};
