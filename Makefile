@@ -80,6 +80,9 @@ $(OUT)/obj/%.o: %.c Makefile
 	@echo '  CC    $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_$(FLAVOUR)) -MMD -MP -c -o $@ $<
 
+# liburing says its version to pkg-config only.
+$(OUT)/obj/src/main/cli_version.o: CPPFLAGS += -DLIBURING_VERSION='"$(shell pkg-config --modversion liburing)"'
+
 $(OUT)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo '  CC    $@'

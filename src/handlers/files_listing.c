@@ -168,13 +168,12 @@ static struct str name_of(const struct listing *l, const struct entry *e)
 	return str_of(l->names.p + e->name_at);
 }
 
-/* "2026-11-20 10:00" */
-[[gnu::format(strftime, 3, 0)]] static void add_time(struct buf *out, int64_t seconds, const char *format)
+static struct tm utc(int64_t seconds)
 {
 	struct tm t;
 	time_t when = seconds;
 	gmtime_r(&when, &t);
-	out->n += strftime(buf_room(out, 40), 40, format, &t);
+	return t;
 }
 
 static void add_size(struct buf *out, uint64_t size_b)
@@ -229,7 +228,8 @@ static void add_row(struct buf *out, struct arena *a, const struct listing *l, c
 	if (!e->folder)
 		add_size(out, e->size_b);
 	buf_add(out, STR("</td><td class=\"n t\">"));
-	add_time(out, e->mtime_s, "%Y-%m-%d %H:%M");
+	struct tm t = utc(e->mtime_s);
+	out->n += strftime(buf_room(out, 40), 40, "%Y-%m-%d %H:%M", &t);
 	buf_add(out, STR("</td></tr>\n"));
 }
 
@@ -260,7 +260,8 @@ static void print_json(struct buf *out, struct req *r, const struct listing *l)
 		buf_add_json(out, name_of(l, e));
 		buf_addf(out, "\",\"type\":\"%s\",\"size\":%llu,\"modified\":\"", e->folder ? "folder" : "file",
 		         e->folder ? 0ull : (unsigned long long)e->size_b);
-		add_time(out, e->mtime_s, "%Y-%m-%dT%H:%M:%SZ");
+		struct tm t = utc(e->mtime_s);
+		out->n += strftime(buf_room(out, 40), 40, "%Y-%m-%dT%H:%M:%SZ", &t);
 		buf_add(out, STR("\"}"));
 	}
 	buf_add(out, STR("\n]}\n"));

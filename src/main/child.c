@@ -49,6 +49,7 @@ static int keep_only(int channel, int panic_fd)
 [[gnu::noreturn]] static void live(int channel, int panic_fd, pid_t supervisor, int (*work)(int channel))
 {
 	prctl(PR_SET_NAME, "petrel: worker");
+	say_to(-1);  /* its descriptor is about to be closed */
 	sandbox_follow_parent();
 	if (getppid() != supervisor)  /* it died before we followed it */
 		_exit(1);
@@ -59,6 +60,7 @@ static int keep_only(int channel, int panic_fd)
 		_exit(1);
 	}
 	panic_start(CHILD_PANIC);
+	panic_thread("the control thread", NULL);
 	exit(work(CHILD_CHANNEL));
 }
 

@@ -1,10 +1,12 @@
-/* The commands that look at a configuration without serving it.  argv[0] is the command's name; they return the exit
- * status: 0 fine, 1 failed, 2 wrong usage. */
+/* The commands that read a configuration without serving it, and the help from the directive tables. */
 #pragma once
 
-/* petrel check -c FILE [--json] */
-int cli_check(int argc, char **argv);
-/* petrel config -c FILE */
-int cli_config(int argc, char **argv);
-/* petrel help [DIRECTIVE], petrel help --reference DIR */
-int cli_help(int argc, char **argv);
+#include "main/options.h"
+
+extern const struct option CHECK_OPTIONS[];
+extern const struct option CONFIG_OPTIONS[];
+extern const struct option HELP_OPTIONS[];
+
+int cli_check(const struct options *o);
+int cli_config(const struct options *o);
+int cli_help(const struct options *o);

@@ -1,16 +1,32 @@
 /* The table of commands. */
 #include "main/commands.h"
 
-const struct command_doc COMMANDS[] = {
-	{ "serve", "[DIR] [--listen ADDR:PORT] [--listing]",
-	  "Serves a folder on http://127.0.0.1:8080, without a configuration." },
-	{ "run", "-c FILE", "Runs the server in the foreground, supervised." },
-	{ "check", "-c FILE [--json]",
-	  "Checks everything that can be checked, and says every error in one go. The exit status is 1 where there are any." },
-	{ "config", "-c FILE", "Prints the effective configuration, defaults included." },
-	{ "help", "[DIRECTIVE]",
-	  "Lists all directives, or explains one. With --reference DIR the reference and the manual pages are written into "
-	  "that folder." },
-	{ "version", "", "Prints the version." },
+#include <string.h>
+
+#include "main/cli_config.h"
+#include "main/cli_run.h"
+#include "main/cli_version.h"
+
+const struct command COMMANDS[] = {
+	{ "serve", "[DIR] [--listen ADDR:PORT] [--listing]", "serve a folder, without a configuration",
+	  "DIR is the current folder where it is left out.  petrel DIR is the same.", SERVE_OPTIONS, 1, cli_serve },
+	{ "run", "-c FILE", "run in the foreground, supervised",
+	  "SIGHUP reads the configuration again, SIGQUIT finishes what is under way and ends, SIGTERM ends now, SIGUSR1\n"
+	  "reopens the logs.",
+	  RUN_OPTIONS, 0, cli_run },
+	{ "check", "-c FILE [--json]", "check a configuration, and say every error in one go",
+	  "The exit status is 1 where there are errors.", CHECK_OPTIONS, 0, cli_check },
+	{ "config", "-c FILE", "print the effective configuration, defaults included", NULL, CONFIG_OPTIONS, 0, cli_config },
+	{ "help", "[DIRECTIVE]", "list all directives, or explain one", NULL, HELP_OPTIONS, 1, cli_help },
+	{ "version", "[--json]", "print the version, its libraries and what the kernel here offers", NULL, VERSION_OPTIONS,
+	  0, cli_version },
 	{},
 };
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *c = COMMANDS; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c;
+	return NULL;
+}

@@ -1,7 +1,21 @@
-/* What petrel can be told to do: the table behind petrel(1) and the list of commands. */
+/* The table of commands: the command line's parser, its help and the man page are made from it. */
 #pragma once
 
-#include "config/doc.h"
+#include "main/options.h"
 
-/* Ended by a NULL name. */
-extern const struct command_doc COMMANDS[];
+struct command {
+	const char *name;              /* NULL ends the table */
+	const char *synopsis;          /* behind the name: "[DIR] [--listen ADDR:PORT]" */
+	const char *summary;           /* one line, without a full stop */
+	const char *doc;               /* sentences for its own help and the man page, or NULL */
+	const struct option *options;  /* NULL: none but --help */
+	int words_most;                /* how many words it takes at most */
+	int (*run)(const struct options *o);  /* returns the exit status */
+};
+
+enum { COMMANDS_MOST = 32 };
+
+extern const struct command COMMANDS[];
+
+/* NULL: there is no such command. */
+const struct command *command_find(const char *name);

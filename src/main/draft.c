@@ -41,11 +41,11 @@ static int keep_sources(const struct sources *sources, int *out)
 	return err;
 }
 
-static int open_all(struct draft *d, const struct core *core, struct draft *old, const struct passed *passed,
+static int open_all(struct draft *d, const struct conf *conf, struct draft *old, const struct passed *passed,
                     struct messages *m)
 {
 	char error[512] = "";
-	int err = grants_wanted(&d->grants, core, error, sizeof error);
+	int err = grants_wanted(&d->grants, conf, error, sizeof error);
 	if (!err)
 		err = grants_open(&d->grants, old ? &old->grants : NULL, passed, error, sizeof error);
 	if (err)
@@ -63,7 +63,7 @@ static int check(struct draft *d, const struct sources *sources, struct draft *o
 	const struct core *core = conf_core(conf);
 	d->drain_timeout_ms = core->drain_timeout_ms;
 	d->has_user = core->user.n > 0;
-	err = open_all(d, core, old, passed, m);
+	err = open_all(d, conf, old, passed, m);
 	if (!err && (err = keep_sources(sources, &d->sources)))
 		message_add(m, LEVEL_ERROR, NULL, "no memory file for the configuration: %s", strerror(-err));
 	conf_free(conf);

@@ -16,7 +16,7 @@
 struct grant_kind {
 	const char *word;  /* before the name */
 	/* Adds what the configuration wants; 0 or -EINVAL with a sentence in error. */
-	int (*want)(struct grants *g, const struct grant_kind *kind, const struct core *core, char *error, size_t error_n);
+	int (*want)(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error, size_t error_n);
 	/* True where the other one is open on the same thing, so that its descriptors do. */
 	bool (*same)(const struct grant *a, const struct grant *b);
 	/* Opens one descriptor. */
@@ -74,9 +74,10 @@ static void want_socket(struct grants *g, const struct grant_kind *kind, const s
 	new->copies = copies;
 }
 
-static int want_listens(struct grants *g, const struct grant_kind *kind, const struct core *core, char *error,
+static int want_listens(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
                         size_t error_n)
 {
+	const struct core *core = conf_core(conf);
 	const struct listen_spec *specs = core->listens.p;
 	(void)error, (void)error_n;
 	for (size_t i = 0; i < core->listens.count; i++)
@@ -85,9 +86,10 @@ static int want_listens(struct grants *g, const struct grant_kind *kind, const s
 }
 
 /* Only its owner may talk to it. */
-static int want_admin(struct grants *g, const struct grant_kind *kind, const struct core *core, char *error,
+static int want_admin(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
                       size_t error_n)
 {
+	const struct core *core = conf_core(conf);
 	struct type_in in = {};
 	struct type_range range = {};
 	struct listen_spec spec = { .backlog = 64, .mode = STR("0600"), .admin = true };
@@ -128,52 +130,116 @@ static int adjust_socket(const struct grant *g, int fd)
 
 /* --- files --- */
 
-static int want_hot(struct grants *g, const struct grant_kind *kind, const struct core *core, char *error, size_t error_n)
-{
-	(void)error, (void)error_n;
-	if (!core->hot_list.n)
-		return 0;
-	struct buf name = {};
-	buf_addf(&name, "hot %.*s", STR_F(core->hot_list));
-	grants_add(g, kind)->name = take_text(&name);
-	return 0;
-}
-
 static bool same_name(const struct grant *a, const struct grant *b)
 {
 	return str_eq(str_of(a->name), str_of(b->name));
 }
 
-static int open_file(const struct grant *g, int flags, int *fd, char *error, size_t error_n)
+/* What stands behind the word of a grant's name. */
+static const char *target_of(const struct grant *g)
 {
-	const char *path = strchr(g->name, ' ') + 1;
-	*fd = open(path, flags | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-	if (*fd >= 0)
-		return 0;
-	int err = -errno;
-	snprintf(error, error_n, "%s can't be opened: %s", path, strerror(-err));
-	return err;
+	return strchr(g->name, ' ') + 1;
+}
+
+static struct grant *want_named(struct grants *g, const struct grant_kind *kind, struct str target)
+{
+	struct buf name = {};
+	buf_addf(&name, "%s %.*s", kind->word, STR_F(target));
+	struct grant *new = grants_add(g, kind);
+	new->name = take_text(&name);
+	return new;
+}
+
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+	return fd < 0 ? -errno : fd;
+}
+
+static int opened(int result, const char *what, int *fd, char *error, size_t error_n)
+{
+	if (result < 0)
+		snprintf(error, error_n, "%s can't be opened: %s", what, strerror(-result));
+	else
+		*fd = result;
+	return result < 0 ? result : 0;
+}
+
+static int want_hot(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error, size_t error_n)
+{
+	struct str list = conf_core(conf)->hot_list;
+	(void)error, (void)error_n;
+	if (list.n)
+		want_named(g, kind, list);
+	return 0;
 }
 
 static int open_hot(const struct grant *g, int *fd, char *error, size_t error_n)
 {
-	return open_file(g, O_RDWR, fd, error, error_n);
+	return opened(open_file(target_of(g), O_RDWR), target_of(g), fd, error, error_n);
+}
+
+/* --- logs --- */
+
+static int want_logs(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error, size_t error_n)
+{
+	struct str errors = conf_core(conf)->error_log;
+	(void)error, (void)error_n;
+	if (errors.n && !str_eq(errors, STR("off")))
+		want_named(g, kind, errors)->errors = true;
+	return 0;
+}
+
+static int open_standard(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return copy < 0 ? -errno : copy;
+}
+
+/* The local daemon's socket: datagrams, a line each. */
+static int open_syslog(void)
+{
+	static const struct sockaddr_un DAEMON = { AF_UNIX, "/dev/log" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (const struct sockaddr *)&DAEMON, sizeof DAEMON) == 0)
+		return fd;
+	int err = -errno;
+	close(fd);
+	return err;
+}
+
+static int open_log(const struct grant *g, int *fd, char *error, size_t error_n)
+{
+	const char *target = target_of(g);
+	int result;
+	if (!strcmp(target, "stdout"))
+		result = open_standard(STDOUT_FILENO);
+	else if (!strcmp(target, "stderr"))
+		result = open_standard(STDERR_FILENO);
+	else if (!strcmp(target, "syslog"))
+		result = open_syslog();
+	else
+		result = open_file(target, O_WRONLY | O_APPEND);
+	return opened(result, target, fd, error, error_n);
 }
 
 static const struct grant_kind KINDS[] = {
 	{ "listen", want_listens, same_socket, open_socket, adjust_socket, false },
 	{ "admin", want_admin, same_socket, open_socket, adjust_socket, false },
+	{ "log", want_logs, same_name, open_log, NULL, true },
 	{ "hot", want_hot, same_name, open_hot, NULL, false },
 };
 
 /* --- lists --- */
 
-int grants_wanted(struct grants *g, const struct core *core, char *error, size_t error_n)
+int grants_wanted(struct grants *g, const struct conf *conf, char *error, size_t error_n)
 {
 	int err = 0;
 	*g = (struct grants){};
 	for (size_t i = 0; i < countof(KINDS) && !err; i++)
-		err = KINDS[i].want(g, &KINDS[i], core, error, error_n);
+		err = KINDS[i].want(g, &KINDS[i], conf, error, error_n);
 	return err;
 }
 
@@ -309,6 +375,14 @@ int grants_reopen(struct grants *g, char *error, size_t error_n)
 		}
 	}
 	return err;
+}
+
+int grants_error_log(const struct grants *g)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (g->list[i].errors && g->list[i].fd_count && target_of(&g->list[i])[0] == '/')
+			return g->list[i].fds[0];
+	return -1;
 }
 
 void grants_unlink(const struct grants *g, const struct grants *kept)

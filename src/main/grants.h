@@ -3,9 +3,11 @@
  *
  * Every list owns its descriptors.  A reload makes a new list: what the old one has, too, is duplicated, and the rest is
  * opened; then one of the two is thrown away whole, so that nothing has to be put back.  Names are what the worker finds
- * things by: "listen 127.0.0.1:80", "listen [::]:80 reuseport", "admin unix:/run/petrel.sock", "hot /var/lib/petrel/hot". */
+ * things by: "listen 127.0.0.1:80", "listen [::]:80 reuseport", "admin unix:/run/petrel.sock", "log /var/log/petrel.log",
+ * "log syslog", "hot /var/lib/petrel/hot". */
 #pragma once
 
+#include "http/conf.h"
 #include "http/core.h"
 #include "main/passed.h"
 
@@ -20,6 +22,7 @@ struct grant {
 	int *fds;                 /* heap, fd_count of them */
 	size_t fd_count;
 	bool passed;              /* systemd's: its file is not ours to remove */
+	bool errors;              /* the error log */
 };
 
 struct grants {
@@ -33,7 +36,7 @@ void grant_listen_name(struct buf *out, const struct listen_spec *spec);
 unsigned loops_wanted(const struct core *core);
 
 /* What the configuration wants, nothing of it open yet.  0, or -EINVAL with a sentence in error. */
-[[nodiscard]] int grants_wanted(struct grants *g, const struct core *core, char *error, size_t error_n);
+[[nodiscard]] int grants_wanted(struct grants *g, const struct conf *conf, char *error, size_t error_n);
 /* Opens all that g wants, duplicating what `old` or systemd has.  0, or -errno with a sentence in error. */
 [[nodiscard]] int grants_open(struct grants *g, struct grants *old, const struct passed *passed, char *error,
                               size_t error_n);
@@ -41,6 +44,8 @@ unsigned loops_wanted(const struct core *core);
 [[nodiscard]] int grants_send(const struct grants *g, int channel);
 /* Opens anew what can be rotated (logs).  0, or -errno with a sentence in error; what fails stays as it was. */
 [[nodiscard]] int grants_reopen(struct grants *g, char *error, size_t error_n);
+/* The error log's descriptor, borrowed, where that is a file; else -1. */
+int grants_error_log(const struct grants *g);
 /* Removes the files of Unix sockets that `kept` does not want; kept may be NULL. */
 void grants_unlink(const struct grants *g, const struct grants *kept);
 /* Closes all descriptors. */

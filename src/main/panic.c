@@ -97,13 +97,25 @@ static const char *name_of(int number)
 	return "a signal";
 }
 
+/* must_fail() sends its line along: "petrel: FILE:LINE: must(COND)\n". */
+static void add_broken(struct line *l, const char *text)
+{
+	size_t from = l->n;
+	add_peeked(l, text + strlen("petrel: "), sizeof l->p);
+	if (l->n > from && l->p[l->n - 1] == '.')
+		l->n--;  /* the newline */
+}
+
 /* "petrel: panic: SIGSEGV at 0x8 in loop 1" */
 static void show_cause(const siginfo_t *info)
 {
 	struct line l = { .n = 0 };
 	add(&l, "petrel: panic: ");
 	add(&l, name_of(info->si_signo));
-	if (info->si_code > 0) {
+	if (info->si_signo == SIGABRT && info->si_code == SI_QUEUE && info->si_pid == getpid()) {
+		add(&l, ": ");
+		add_broken(&l, info->si_value.sival_ptr);
+	} else if (info->si_code > 0) {
 		add(&l, " at 0x");
 		add_number(&l, (uintptr_t)info->si_addr, 16);
 	} else if (info->si_pid != getpid()) {

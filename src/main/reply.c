@@ -4,16 +4,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "main/say.h"
+
 void reply_show(struct messages *m)
 {
-	struct buf text = {};
+	struct buf text = {}, plain = {};
 	if (!m->count[LEVEL_ERROR] && !m->count[LEVEL_WARNING])
 		return;
-	const char *plain = getenv("NO_COLOR");
-	messages_print(m, isatty(STDERR_FILENO) && !(plain && *plain), &text);
+	const char *no_color = getenv("NO_COLOR");
+	messages_print(m, isatty(STDERR_FILENO) && !(no_color && *no_color), &text);
 	/* Nobody could be told where this fails. */
 	(void)!write(STDERR_FILENO, text.p, text.n);
+	messages_print(m, false, &plain);
+	say_again(buf_str(&plain));
 	buf_fini(&text);
+	buf_fini(&plain);
 }
 
 void reply_write(struct buf *out, bool ok, struct messages *m, size_t most_b)

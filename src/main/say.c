@@ -1,10 +1,27 @@
-/* The supervisor's lines on standard error.  Any process of ours before it has a log; no state. */
+/* The supervisor's lines.  The supervisor's thread, and the worker's before it has a log. */
 #include "main/say.h"
 
 #include <stdarg.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+
+static int file = -1;
+
+/* Nothing can be done, and nobody told, where writing fails. */
+static void write_file(struct str text)
+{
+	struct timespec now;
+	struct tm utc;
+	char stamp[32];
+	struct buf line = {};
+	clock_gettime(CLOCK_REALTIME, &now);
+	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &utc));
+	buf_addf(&line, "%s.%03ldZ error %.*s\n", stamp, now.tv_nsec / 1000000, STR_F(text));
+	(void)!write(file, line.p, line.n);
+	buf_fini(&line);
+}
 
 void say(const char *format, ...)
 {
@@ -13,9 +30,23 @@ void say(const char *format, ...)
 	va_start(args, format);
 	buf_add(&line, STR("petrel: "));
 	buf_addv(&line, format, args);
-	buf_add_char(&line, '\n');
 	va_end(args);
-	/* Nothing can be done, and nobody told, where this fails. */
+	if (file >= 0)
+		write_file(buf_str(&line));
+	buf_add_char(&line, '\n');
 	(void)!write(STDERR_FILENO, line.p, line.n);
 	buf_fini(&line);
+}
+
+void say_again(struct str lines)
+{
+	if (file < 0)
+		return;
+	while (lines.n)
+		write_file(str_cut(&lines, '\n'));
+}
+
+void say_to(int fd)
+{
+	file = fd;
 }

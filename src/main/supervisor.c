@@ -5,6 +5,7 @@
 #include "main/supervisor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -126,6 +127,7 @@ static void reload_worked(struct supervisor *s)
 {
 	draft_drop(&s->current, &s->next);
 	s->current = s->next;
+	say_to(grants_error_log(&s->current.grants));
 	s->next = (struct draft){ .sources = -1 };
 	reload_done(s, true);
 }
@@ -165,7 +167,8 @@ static void reopen(struct supervisor *s)
 	char error[512] = "";
 	s->reopen = false;
 	if (grants_reopen(&s->current.grants, error, sizeof error) < 0)
-		say("%s: its log goes on as before", error);
+		say("%s: that log goes on as before", error);
+	say_to(grants_error_log(&s->current.grants));
 	if (grants_send(&s->current.grants, s->worker.channel) == 0)
 		(void)!channel_send(s->worker.channel, CHANNEL_REOPEN, STR(""), NULL, 0);
 }
@@ -251,6 +254,7 @@ static void tell_death(struct supervisor *s, pid_t pid, int status)
 	child_describe(&how, status);
 	child_fini(&s->worker, &panic);
 	/* The panic's lines went to standard error as they were made; the first of them names the cause. */
+	say_again(buf_str(&panic));
 	struct str rest = buf_str(&panic), cause = rest.n ? str_cut(&rest, '\n') : (struct str){};
 	struct str mark = STR("petrel: panic: ");
 	cause = str_starts(cause, mark) ? str_from(cause, mark.n) : (struct str){};
@@ -263,12 +267,13 @@ static void tell_death(struct supervisor *s, pid_t pid, int status)
 static void restart(struct supervisor *s, uint64_t lived_ms)
 {
 	uint64_t wait_ms = backoff_next(&s->backoff, lived_ms);
-	if (!wait_ms) {
+	if (wait_ms) {
+		say("it lived %" PRIu64 " ms; the next one starts in %" PRIu64 " ms", lived_ms, wait_ms);
+		enter(s, PHASE_WAITING, wait_ms);
+	} else {
 		start_worker(s);
-		return;
+		say("worker %d takes its place", (int)s->worker.pid);
 	}
-	say("it lived %llu ms; the next one starts in %llu ms", (unsigned long long)lived_ms, (unsigned long long)wait_ms);
-	enter(s, PHASE_WAITING, wait_ms);
 }
 
 static void worker_died(struct supervisor *s, pid_t pid, int status)
@@ -409,6 +414,7 @@ static int first_read(struct supervisor *s)
 	reply_show(&s->messages);
 	messages_fini(&s->messages);
 	s->messages = (struct messages){};
+	say_to(grants_error_log(&s->current.grants));
 	return err;
 }
 
@@ -428,6 +434,7 @@ int supervisor_run(const struct supervisor_spec *spec)
 		end(&s, 1);
 	while (s.phase != PHASE_ENDED)
 		turn(&s);
+	say_to(-1);
 	draft_drop(&s.next, &s.current);
 	draft_drop(&s.current, NULL);
 	messages_fini(&s.messages);
