@@ -8,7 +8,7 @@
 
 enum {
 	OPENING = 256,      /* connections being opened at a time: less than any server's backlog */
-	PATIENCE_S = 120,   /* for one step */
+	PATIENCE_S = 40,    /* for one step */
 };
 
 struct held {

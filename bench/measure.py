@@ -4,6 +4,8 @@ import statistics
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
+PSS = ("Pss:",)  # lines of smaps_rollup
+PRIVATE = ("Private_Clean:", "Private_Dirty:")
 
 
 def stat_fields(pid):
@@ -38,8 +40,8 @@ def cpu_s(root):
     return total / TICKS
 
 
-def memory_b(root, what="Pss"):
-    """Bytes of user memory of the tree: `Pss`, or `Private`, which leaves out all that is shared."""
+def memory_b(root, lines=PSS):
+    """Bytes of user memory of the tree: its proportional share, or PRIVATE, which leaves out all that is shared."""
     total_k = 0
     for pid in tree(root):
         try:
@@ -48,7 +50,7 @@ def memory_b(root, what="Pss"):
             continue
         for line in rollup.splitlines()[1:]:
             key, value = line.split()[:2]
-            if key in (f"{what}:", f"{what}_Clean:", f"{what}_Dirty:"):
+            if key in lines:
                 total_k += int(value)
     return total_k * 1024
 

@@ -28,7 +28,7 @@ class Server:
         self.stage = stage
         self.port = port or port_free()
         self.reuseport = reuseport
-        self.folder = stage.work / f"{self.name.replace(' ', '-')}-{os.getpid()}-{id(self):x}"
+        self.folder = stage.work / f"{self.name.replace(' ', '-')}-{id(self):x}"
         self.process = None
 
     @classmethod
@@ -118,8 +118,8 @@ class Server:
     def cpu_s(self):
         return measure.cpu_s(self.process.pid)
 
-    def memory_b(self, what="Pss"):
-        return measure.memory_b(self.process.pid, what)
+    def memory_b(self, lines=measure.PSS):
+        return measure.memory_b(self.process.pid, lines)
 
     def __enter__(self):
         self.start()
@@ -296,7 +296,8 @@ class Haproxy(Server):
         return f"""
 global
     nbthread 1
-    maxconn {CONNECTIONS // 2}
+    maxconn {CONNECTIONS}
+    no strict-limits
 defaults
     mode http
     timeout client 300s

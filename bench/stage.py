@@ -32,7 +32,7 @@ class Stage:
         self.seconds = seconds or (1 if quick else 3)
         self.only_servers = only_servers
         self.whole = not quick and not only_servers  # else the figures are for the eye, not for the documentation
-        self.work = BUILD / "work"
+        self.work = BUILD / f"work-{os.getpid()}"
         self.site = BUILD / "site"
         self.work.mkdir(parents=True, exist_ok=True)
 

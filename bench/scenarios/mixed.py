@@ -5,6 +5,7 @@ import time
 import load
 import servers
 import table as t
+from measure import PRIVATE
 from stage import say
 
 NAME = "mixed"
@@ -21,7 +22,7 @@ SETTLE_S = 2
 
 def weigh(server):
     time.sleep(SETTLE_S)
-    return {"pss_b": server.memory_b(), "private_b": server.memory_b("Private")}
+    return {"pss_b": server.memory_b(), "private_b": server.memory_b(PRIVATE)}
 
 
 def once(stage, cls, requests, first):
