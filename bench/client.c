@@ -43,7 +43,7 @@ void client_init(struct client *c, unsigned short port, unsigned from, unsigned 
 {
 	*c = (struct client){
 		.epoll = epoll_create1(EPOLL_CLOEXEC),
-		.from = loopback(from, 0),
+		.from = from,
 		.to = loopback(1, port),
 		.links = room_new(count, sizeof *c->links),
 		.count = count,
@@ -63,14 +63,16 @@ void client_fini(struct client *c)
 }
 
 /* BIND_ADDRESS_NO_PORT leaves the choice of the port to connect(), which may use one again for another destination:
- * without it 28,000 connections exhaust an address. */
-static void link_connect(struct client *c, int fd)
+ * without it 28,000 connections exhaust an address.  Several addresses, because connect() gets slow at half of that: it
+ * tries all even ports before the first odd one. */
+static void link_connect(struct client *c, const struct link *l)
 {
-	const int on = 1;
+	const int on = 1, fd = l->fd;
+	struct sockaddr_in from = loopback(c->from + (unsigned)(l - c->links) % CLIENT_ADDRESSES, 0);
 	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	/* A socket that could not connect reports EPOLLHUP at the next turn, so that a failure takes one way only. */
-	if (bind(fd, (const struct sockaddr *)&c->from, sizeof c->from) == 0)
+	if (bind(fd, (const struct sockaddr *)&from, sizeof from) == 0)
 		(void)!connect(fd, (const struct sockaddr *)&c->to, sizeof c->to);
 }
 
@@ -83,7 +85,7 @@ void link_open(struct client *c, struct link *l)
 	}
 	l->state = LINK_OPENING;
 	l->status = 0;
-	link_connect(c, l->fd);
+	link_connect(c, l);
 	struct epoll_event e = {.events = EPOLLIN | EPOLLOUT, .data.ptr = l};
 	if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, l->fd, &e) < 0) {
 		perror("epoll_ctl");

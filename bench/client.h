@@ -18,6 +18,8 @@ enum link_state {
 	LINK_BODY,     /* the head is; `left` bytes of the body are to come */
 };
 
+enum { CLIENT_ADDRESSES = 4 };
+
 /* One connection. */
 struct link {
 	int fd;
@@ -35,7 +37,8 @@ struct link {
 
 struct client {
 	int epoll;
-	struct sockaddr_in from, to;
+	struct sockaddr_in to;
+	unsigned from;        /* 127.0.0.x and the next ones: CLIENT_ADDRESSES in turn */
 	struct link *links;
 	unsigned count;
 	void (*ready)(struct client *, struct link *);     /* free to ask; leaving it idle is fine */
@@ -45,7 +48,7 @@ struct client {
 	char *room;           /* what one read fills, shared by all connections */
 };
 
-/* Aborts with a message if the system has no room for it.  `from` is the last number of 127.0.0.x. */
+/* Aborts with a message if the system has no room for it.  `from` is the last number of the first address that it connects from. */
 void client_init(struct client *c, unsigned short port, unsigned from, unsigned count);
 void client_fini(struct client *c);
 

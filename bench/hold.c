@@ -76,7 +76,7 @@ static void all_ask(struct client *c, struct held *h)
 int main(int argc, char **argv)
 {
 	if (argc != 5) {
-		fputs("usage: hold PORT FROM COUNT PATH    (FROM: the x of 127.0.0.x)\n", stderr);
+		fputs("usage: hold PORT FROM COUNT PATH    (FROM: the x of 127.0.0.x, the first of four)\n", stderr);
 		return 2;
 	}
 	char request[512];

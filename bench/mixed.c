@@ -1,4 +1,4 @@
-/* Mixed requests, COUNT of them over 64 connections: sizes, ranges, HEAD, 404s, conditional ones, and clients that leave.
+/* Mixed requests, COUNT of them over 64 connections: sizes, ranges, HEAD, 404s, conditional ones, clients that leave.
  *
  * Stops after the first PAUSE requests for the harness, which measures the server's memory while all is quiet, and
  * again at the end.  What is asked comes from a fixed seed: two runs ask the same. */

@@ -109,5 +109,6 @@ def verdict(result):
     p99 = [median(values(own, phase, "p99_us")) for phase in ("idle", "busy")]
     lines = [t.aim("share of the hot rate that is kept", kept(own), AIM_RATE, at_least=True),
              t.aim("p99 of hot requests, busy against idle", p99[1] / p99[0], AIM_P99)]
+    lines += t.better("Share of the hot rate that is kept", {n: kept(r) for n, r in raw.items()}, 2, more_is_better=True)
     return lines + t.better("Cold answers per second", {n: median(rates(r, "cold")) for n, r in raw.items()},
                             0, more_is_better=True)

@@ -34,4 +34,6 @@ def verdict(result):
     lines = []
     if "petrel" in cpu and "floor" in cpu:
         lines.append(t.aim("CPU per request in floors", cpu["petrel"] / cpu["floor"], AIM_OF_FLOOR))
-    return lines + t.better("CPU µs per request", cpu, 2, leave_out=("floor",))
+    lines += t.better("CPU µs per request", cpu, 2, leave_out=("floor",))
+    return lines + t.better("Requests/s", rounds.middle(result["servers"], "rate"), 0, more_is_better=True,
+                            leave_out=("floor",))
