@@ -48,7 +48,7 @@ struct client {
 	char *room;           /* what one read fills, shared by all connections */
 };
 
-/* Aborts with a message if the system has no room for it.  `from` is the last number of the first address that it connects from. */
+/* Ends the program with a message if the system has no room for it.  `from`: the x of the first 127.0.0.x. */
 void client_init(struct client *c, unsigned short port, unsigned from, unsigned count);
 void client_fini(struct client *c);
 

@@ -9,10 +9,10 @@ INTRODUCTION = """# Benchmarks
 
 <!-- Written by `make bench` from build/bench/results.json: don't edit. -->
 
-petrel and its peers on one machine, over loopback, in the same run. Each server is pinned to one core with one worker or
-event loop, what loads it to another one. Rounds alternate between the servers, and their order turns; the tables give the
-median of the rounds and half of their range (±). The main figure is **CPU time of the server's whole process tree**:
-on a shared machine throughput jumps about, while CPU time per request stays within some five percent.
+petrel and its peers on one machine, over loopback, in the same run. Each server is pinned to one core with one worker
+or event loop, what loads it to another one. Rounds alternate between the servers, and their order turns; the tables
+give the median of the rounds and half of their range (±). The main figure is **CPU time of the server's whole process
+tree**: on a shared machine throughput jumps about, while CPU time per request stays within some five percent.
 
 `make bench` measures all of it anew, `make bench ONLY=hot,idle` a part, and `bench/run --help` says what else there is.
 """
