@@ -2,6 +2,7 @@
 
 Each is set up as its manual advises for static files: one worker or event loop, no access log, open files cached
 where it can, and limits that no scenario reaches."""
+import http.client
 import os
 import re
 import shutil
@@ -89,7 +90,7 @@ class Server:
                 return answer.status
         except urllib.error.HTTPError as error:
             return error.code
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return None
 
     def stop(self):
