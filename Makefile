@@ -21,6 +21,7 @@ OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o)
 LIBRARY  := $(OUT)/libpetrel.a
 TESTS    := $(UNIT:tests/unit/%.c=$(OUT)/unit/%)
 FUZZERS  := $(FUZZ:tests/fuzz/%.c=$(OUT)/%)
+BENCHES  := $(patsubst bench/%.c,build/bench/%,$(filter-out bench/client.c,$(wildcard bench/*.c)))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
             -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -Wno-missing-field-initializers \
@@ -95,6 +96,16 @@ $(OUT)/%_fuzz: tests/fuzz/%_fuzz.c $(LIBRARY)
 
 unit: $(TESTS)
 	@set -e; for t in $(TESTS); do echo "  TEST  $$t"; $$t; done
+
+# The floor server and the load programs; always the release's flags.
+build/bench/%: bench/%.c bench/client.c bench/client.h Makefile
+	@mkdir -p $(@D)
+	@echo '  CC    $@'
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_release) $(LDFLAGS) $(LINK_release) -o $@ $< bench/client.c
+
+# ONLY=hot,idle picks scenarios, QUICK=1 shortens them.
+bench: build/petrel $(BENCHES)
+	@$(PYTHON) bench/run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 clean:
 	rm -rf build

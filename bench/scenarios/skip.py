@@ -1,0 +1,5 @@
+"""Why a scenario can't run here."""
+
+
+class Skip(Exception):
+    pass
