@@ -64,7 +64,7 @@ static enum body_got read_length(struct exchange *x, struct chunk *out, uint64_t
 
 static enum body_got read_chunked(struct exchange *x, struct chunk *out, uint64_t want_b)
 {
-	struct str data;
+	struct str data = {};
 	for (;;) {
 		enum body_got got = want_input(x);
 		if (got != BODY_SOME)

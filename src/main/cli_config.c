@@ -2,7 +2,6 @@
 #include "main/cli_config.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +14,22 @@
 #include "main/commands.h"
 #include "main/modules.h"
 
-/* What was asked for on the command line. */
-struct asked {
-	const char *file;
-	const char *reference;
-	bool json;
+enum { CHECK_CONFIG, CHECK_JSON };
+enum { CONFIG_CONFIG };
+enum { HELP_REFERENCE };
+
+const struct option CHECK_OPTIONS[] = {
+	[CHECK_CONFIG] = { "config", 'c', "FILE", "the configuration" },
+	[CHECK_JSON] = { "json", 0, NULL, "say it as JSON" },
+	{},
+};
+const struct option CONFIG_OPTIONS[] = {
+	[CONFIG_CONFIG] = { "config", 'c', "FILE", "the configuration" },
+	{},
+};
+const struct option HELP_OPTIONS[] = {
+	[HELP_REFERENCE] = { "reference", 0, "DIR", "write the reference and the manual pages into DIR" },
+	{},
 };
 
 static void put(FILE *to, const struct buf *b)
@@ -27,44 +37,10 @@ static void put(FILE *to, const struct buf *b)
 	fwrite(b->p, 1, b->n, to);
 }
 
-static int usage(const char *command, FILE *to)
+static int no_file(const char *command)
 {
-	for (const struct command_doc *c = COMMANDS; c->name; c++)
-		if (strcmp(c->name, command) == 0)
-			fprintf(to, "usage: petrel %s %s\n%s\n", c->name, c->synopsis, c->text);
-	return to == stdout ? 0 : 2;
-}
-
-/* Reads the options; -1, or the exit status where there is nothing more to do. */
-static int ask(int argc, char **argv, struct asked *a)
-{
-	static const struct option OPTIONS[] = { { "config", required_argument, NULL, 'c' },
-		                                 { "json", no_argument, NULL, 'j' },
-		                                 { "reference", required_argument, NULL, 'r' },
-		                                 { "help", no_argument, NULL, 'h' },
-		                                 {} };
-	int c;
-	*a = (struct asked){};
-	optind = 1;
-	while ((c = getopt_long(argc, argv, "c:h", OPTIONS, NULL)) != -1) {
-		switch (c) {
-		case 'c': a->file = optarg; break;
-		case 'j': a->json = true; break;
-		case 'r': a->reference = optarg; break;
-		case 'h': return usage(argv[0], stdout);
-		default: return usage(argv[0], stderr);
-		}
-	}
-	return -1;
-}
-
-/* As ask(), for commands that need a configuration and nothing else. */
-static int ask_file(int argc, char **argv, struct asked *a)
-{
-	int status = ask(argc, argv, a);
-	if (status >= 0)
-		return status;
-	return a->file && optind == argc && !a->reference ? -1 : usage(argv[0], stderr);
+	fprintf(stderr, "petrel %s: which configuration?  petrel %s -c petrel.conf\n", command, command);
+	return 2;
 }
 
 /* The snapshot, or NULL; what is wrong is in m either way. */
@@ -108,46 +84,44 @@ static void say(const char *file, struct messages *m, const struct conf *conf)
 		fprintf(stderr, "%s: %zu error%s\n", file, m->count[LEVEL_ERROR], m->count[LEVEL_ERROR] == 1 ? "" : "s");
 }
 
-int cli_check(int argc, char **argv)
+int cli_check(const struct options *o)
 {
-	struct asked a;
-	int status = ask_file(argc, argv, &a);
-	if (status >= 0)
-		return status;
+	const char *file = o->values[CHECK_CONFIG];
+	if (!file)
+		return no_file("check");
 	struct messages m = {};
-	struct conf *conf = load(a.file, &m);
-	if (a.json) {
+	struct conf *conf = load(file, &m);
+	if (o->values[CHECK_JSON]) {
 		struct buf out = {};
 		messages_print_json(&m, &out);
 		put(stdout, &out);
 		buf_fini(&out);
 	} else {
-		say(a.file, &m, conf);
+		say(file, &m, conf);
 		if (conf)
-			printf("%s: fine, with %zu sites and %zu routes\n", a.file, conf->site_count, count_routes(conf));
+			printf("%s: fine, with %zu sites and %zu routes\n", file, conf->site_count, count_routes(conf));
 	}
-	status = conf ? 0 : 1;
+	int status = conf ? 0 : 1;
 	conf_free(conf);
 	messages_fini(&m);
 	return status;
 }
 
-int cli_config(int argc, char **argv)
+int cli_config(const struct options *o)
 {
-	struct asked a;
-	int status = ask_file(argc, argv, &a);
-	if (status >= 0)
-		return status;
+	const char *file = o->values[CONFIG_CONFIG];
+	if (!file)
+		return no_file("config");
 	struct messages m = {};
-	struct conf *conf = load(a.file, &m);
-	say(a.file, &m, conf);
+	struct conf *conf = load(file, &m);
+	say(file, &m, conf);
 	if (conf) {
 		struct buf out = {};
 		conf_dump(conf, &out);
 		put(stdout, &out);
 		buf_fini(&out);
 	}
-	status = conf ? 0 : 1;
+	int status = conf ? 0 : 1;
 	conf_free(conf);
 	messages_fini(&m);
 	return status;
@@ -180,6 +154,21 @@ static int write_page(const char *folder, const struct module *m, struct buf *te
 	return err;
 }
 
+/* petrel(1), from the table of commands. */
+static void command_page(struct buf *out)
+{
+	struct arena a;
+	struct command_doc docs[COMMANDS_MOST + 1] = {};
+	size_t count = 0;
+	arena_init(&a, NULL, 0);
+	for (const struct command *c = COMMANDS; c->name; c++) {
+		struct str text = arena_strf(&a, "%s. %s", c->summary, c->doc ? c->doc : "");
+		docs[count++] = (struct command_doc){ c->name, c->synopsis, text.p };
+	}
+	doc_man_command(docs, out);
+	arena_fini(&a);
+}
+
 static int write_reference(const char *folder)
 {
 	struct doc_modules all = { MODULES, MODULE_COUNT };
@@ -191,7 +180,7 @@ static int write_reference(const char *folder)
 	err = err ? err : write_file(folder, "README.md", &text);
 	doc_man_conf(&all, &text);
 	err = err ? err : write_file(folder, "petrel.conf.5", &text);
-	doc_man_command(COMMANDS, &text);
+	command_page(&text);
 	err = err ? err : write_file(folder, "petrel.1", &text);
 	buf_fini(&text);
 	return err ? 1 : 0;
@@ -213,28 +202,20 @@ static int explain(const char *name, struct buf *out)
 static void list_all(struct buf *out)
 {
 	struct doc_modules all = { MODULES, MODULE_COUNT };
-	for (const struct command_doc *c = COMMANDS; c->name; c++) {
-		struct str first = doc_sentence(c->text);
-		buf_addf(out, "petrel %s %s\n    %.*s\n", c->name, c->synopsis, STR_F(first));
-	}
+	for (const struct command *c = COMMANDS; c->name; c++)
+		buf_addf(out, "petrel %-8s %s\n", c->name, c->summary);
 	buf_add(out, STR("\nDirectives of the configuration; petrel help DIRECTIVE explains one:\n\n"));
 	doc_list(&all, out);
 }
 
-int cli_help(int argc, char **argv)
+int cli_help(const struct options *o)
 {
-	struct asked a;
-	int status = ask(argc, argv, &a);
-	if (status >= 0)
-		return status;
-	if (a.file || a.json || argc - optind > 1)
-		return usage(argv[0], stderr);
-	if (a.reference)
-		return write_reference(a.reference);
+	if (o->values[HELP_REFERENCE])
+		return write_reference(o->values[HELP_REFERENCE]);
 	struct buf out = {};
-	status = 0;
-	if (optind < argc)
-		status = explain(argv[optind], &out);
+	int status = 0;
+	if (o->word_count)
+		status = explain(o->words[0], &out);
 	else
 		list_all(&out);
 	put(stdout, &out);
