@@ -7,3 +7,7 @@
 struct str mime_of(struct str path);
 /* Whether compressing it is worth while: text and what is like it. */
 bool mime_compresses(struct str type);
+
+/* The table itself, for its test and the reference: endings in the order of bytes. */
+size_t mime_count(void);
+const char *mime_ending(size_t i);
