@@ -38,8 +38,8 @@ void messages_fini(struct messages *m);
  * one file may be included often. */
 [[gnu::format(printf, 4, 5)]] struct message *message_add(struct messages *m, enum level level,
                                                           const struct spot *at, const char *format, ...);
-struct message *message_addv(struct messages *m, enum level level, const struct spot *at, const char *format,
-                             va_list args);
+[[gnu::format(printf, 4, 0)]] struct message *message_addv(struct messages *m, enum level level,
+                                                           const struct spot *at, const char *format, va_list args);
 /* A line below the message, such as "did you mean …"; message may be NULL. */
 [[gnu::format(printf, 3, 4)]] void message_hint(struct messages *m, struct message *message, const char *format, ...);
 /* As message_hint, with text behind a head, wrapped into lines of readable length. */
