@@ -1,7 +1,7 @@
 /* Variables of the environment that a configuration named.
  *
- * They are kept with the sources, so that a process with another environment builds the same configuration from the same
- * bundle.  Owned by struct sources; one thread at a time until sealed, then any. */
+ * They are kept with the sources, so that a process with another environment builds the same configuration from the
+ * same bundle.  Owned by struct sources; one thread at a time until sealed, then any. */
 #pragma once
 
 #include "base/arena.h"

@@ -1,9 +1,9 @@
 /* struct frame: one scope of the configuration while it is built, and what building needs around it.
  *
  * Inheritance is copying on the first write: a scope's values are the outer scope's structs until one of a module's
- * directives is set; then it gets a copy of that module's struct, and the row's arguments are written over it.  What the
- * scope did not set is thereby the outer scope's, row by row, and scopes that set nothing share everything.  For that,
- * a scope's own directives are applied before the scopes inside it are looked at. */
+ * directives is set; then it gets a copy of that module's struct, and the row's arguments are written over it.  What
+ * the scope did not set is thereby the outer scope's, row by row, and scopes that set nothing share everything.  For
+ * that, a scope's own directives are applied before the scopes inside it are looked at. */
 #pragma once
 
 #include "config/rows.h"

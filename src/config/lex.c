@@ -148,8 +148,8 @@ static void expand(struct lexer *l, struct str inside, const struct spot *at, st
 	}
 }
 
-/* "${…}" at the lexer's place, on one line: an environment variable is replaced, anything else stays as it is, because
- * values with variables of requests look like that, too. */
+/* "${…}" at the lexer's place, on one line: an environment variable is replaced, anything else stays as it is,
+ * because values with variables of requests look like that, too. */
 static void take_dollar(struct lexer *l, struct word *out)
 {
 	struct spot start = here(l);

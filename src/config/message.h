@@ -1,7 +1,7 @@
 /* What is wrong with a configuration: errors and warnings with their places, and how they are shown.
  *
- * Messages copy what they show, so that they outlive the sources.  At most MESSAGE_MOST of each level are kept; the rest
- * are counted.  One thread at a time. */
+ * Messages copy what they show, so that they outlive the sources.  At most MESSAGE_MOST of each level are kept; the
+ * rest are counted.  One thread at a time. */
 #pragma once
 
 #include "base/buf.h"

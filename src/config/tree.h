@@ -1,7 +1,8 @@
 /* Statements of a source: `name argument… ;` and `name argument… { … }`, before anything is known of what they mean.
  *
- * After a mistake the parser goes on where the person most likely did, so that one run tells all mistakes: a directive's
- * name at the beginning of a line that is not indented further ends a statement whose `;` is missing.  One thread. */
+ * After a mistake the parser goes on where the person most likely did, so that one run tells all mistakes: a
+ * directive's name at the beginning of a line that is not indented further ends a statement whose `;` is missing.  One
+ * thread. */
 #pragma once
 
 #include "config/lex.h"

@@ -1,5 +1,5 @@
-/* How a directive is written, from its row: `server ADDRESS [weight NUMBER] [backup];`.  For messages and the reference.
- * No state; any thread. */
+/* How a directive is written, from its row: `server ADDRESS [weight NUMBER] [backup];`.  For messages and the
+ * reference. No state; any thread. */
 #pragma once
 
 #include "base/buf.h"

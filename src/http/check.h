@@ -10,13 +10,13 @@
  *	}
  *
  * The message then shows the file, the line and the very word.  Addresses that were not set in this scope (inherited
- * values, defaults) show the name of the site or the pattern of the route.  For an item of a list, its address shows its
- * directive, and a member's address the member's word; values of an ARG_MANY list are found by the address of the value
- * or of the struct items.
+ * values, defaults) show the name of the site or the pattern of the route.  For an item of a list, its address shows
+ * its directive, and a member's address the member's word; values of an ARG_MANY list are found by the address of the
+ * value or of the struct items.
  *
  * It is called once per scope that set any of the module's directives without a mistake, after the scope around it,
- * and before values are inherited from it: it may also change the values (resolve a name, compute a table), and allocate
- * in the snapshot's arena.  Runs on the thread that builds the configuration; it must not keep the checker. */
+ * and before values are inherited from it: it may also change the values (resolve a name, compute a table), and
+ * allocate in the snapshot's arena.  Runs on the thread that builds the configuration; it must not keep the checker. */
 #pragma once
 
 #include "base/directive.h"

@@ -37,7 +37,7 @@ struct module {
 	/* After the last byte, or after the request broke off: logs and counters. */
 	void (*on_done)(struct req *r, const void *values);
 	/* While a configuration is checked: what the types can't know (a root that doesn't exist).  Once per scope that set
-	 * any of the module's directives; see config/check.h for what it may call. */
+	 * any of the module's directives; see http/check.h for what it may call. */
 	void (*check)(struct checker *c, void *values);
 	/* The file that the module appends to: opened by the supervisor, with its rights.  Empty: none. */
 	struct str (*log_file)(const void *values);

@@ -1,7 +1,7 @@
 /* Patterns of routes.  Compiled patterns live in the snapshot's arena; matching uses the stack.  Any thread.
  *
- * Regexes run on PCRE2's interpreter: its JIT would need memory that is writable and then executable, which the worker's
- * sandbox does not grant, and memory outside the arena. */
+ * Regexes run on PCRE2's interpreter: its JIT would need memory that is writable and then executable, which the
+ * worker's sandbox does not grant, and memory outside the arena. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "http/pattern.h"
 
@@ -81,8 +81,8 @@ static void capture(struct captures *c, struct str run)
 		c->at[c->count++] = run;
 }
 
-/* Stars take the shortest run that lets the rest match; the last one takes what remains.  Each literal between two stars
- * is looked for once, from where the one before it was found, so no choice is ever taken back. */
+/* Stars take the shortest run that lets the rest match; the last one takes what remains.  Each literal between two
+ * stars is looked for once, from where the one before it was found, so no choice is ever taken back. */
 static bool glob_match(struct str pattern, struct str text, struct captures *captures)
 {
 	struct str rest = pattern, literal = str_cut(&rest, '*');

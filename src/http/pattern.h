@@ -1,7 +1,7 @@
 /* Patterns of routes: `*` stands for any run of bytes, `/` included; `= /exact`; `~ regex` (PCRE2).
  *
  * Compiled into the snapshot's arena while the configuration is read; matching allocates nothing and is bounded: globs
- * take at most text × pattern steps, regexes run on PCRE2's JIT or interpreter with a match limit. */
+ * take at most text × pattern steps, regexes run on PCRE2's interpreter with a match limit. */
 #pragma once
 
 #include "base/type.h"
@@ -15,7 +15,7 @@ struct pattern {
 	struct str text;     /* as written, without the leading "=" or "~" */
 	struct str literal;  /* PATTERN_EXACT: the whole; else what the text has to begin with (PATTERN_PREFIX: text is
 	                      * "literal*", so that nothing else has to be looked at) */
-	void *regex;         /* pcre2_code */
+	void *regex;         /* pcre2_code, in the arena, too */
 };
 
 /* What $1 … $9 stand for: the runs that the stars, or the regex's groups, matched. */
@@ -26,8 +26,6 @@ struct captures {
 
 /* Compiles words of a route: one word, or "=" / "~" and one word.  0, or -EINVAL with in->error set. */
 [[nodiscard]] int pattern_parse(struct type_in *in, struct str mark, struct str text, struct pattern *out);
-/* Frees what does not live in the arena (the compiled regex). */
-void pattern_fini(struct pattern *p);
 /* captures may be NULL; when given, it is filled on a match and points into text. */
 bool pattern_match(const struct pattern *p, struct str text, struct captures *captures);
 /* True where `first` matches everything that `later` matches, as far as that can be known from the texts: for the
