@@ -12,7 +12,6 @@
 #include "base/mem.h"
 #include "config/doc.h"
 #include "config/message.h"
-#include "main/modules.h"
 #include "table.h"
 
 static const struct doc_modules OURS = { T_MODULES, T_COUNT };
@@ -91,35 +90,13 @@ static void linted(const char *name, const struct buf *page)
 static void manual_pages(void **state)
 {
 	(void)state;
-	struct doc_modules all = { MODULES, MODULE_COUNT };
 	struct buf out = {};
 	doc_man_conf(&OURS, &out);
-	linted("tests.5", &out);
-	buf_clear(&out);
-	doc_man_conf(&all, &out);
 	linted("petrel.conf.5", &out);
 	buf_clear(&out);
 	doc_man_command(COMMANDS_OURS, &out);
 	linted("petrel.1", &out);
 	buf_fini(&out);
-}
-
-/* Every row of the real tables has its sentence, and a handler is what its module can do. */
-static void tables_are_complete(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < MODULE_COUNT; i++) {
-		unsigned handlers = 0;
-		assert_non_null(MODULES[i]->doc);
-		for (const struct directive *d = MODULES[i]->directives; d && d->name; d++) {
-			if (!d->doc || !str_ends(str_of(d->doc), STR(".")))
-				fail_msg("%s: %s has no sentence", MODULES[i]->name, d->name);
-			handlers += d->kind == DIR_HANDLER;
-			assert_true(d->scopes != 0);
-		}
-		assert_true(handlers <= 1);
-		assert_true(!handlers || MODULES[i]->handle);
-	}
 }
 
 static void messages_as_json(void **state)
@@ -150,7 +127,7 @@ int main(void)
 {
 	const struct CMUnitTest TESTS[] = {
 		cmocka_unit_test(a_directive_in_full), cmocka_unit_test(lists_and_pages), cmocka_unit_test(manual_pages),
-		cmocka_unit_test(tables_are_complete), cmocka_unit_test(messages_as_json),
+		cmocka_unit_test(messages_as_json),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
