@@ -5,6 +5,7 @@
  * again.  The error log takes the same way, with at most one line a second per message. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,7 @@ struct log_sink *log_sink_get(struct log *l, struct str name, int fd);
 void log_sink_put(struct log *l, struct log_sink *s);
 /* From now on the sink writes to fd (rotation: SIGUSR1); takes fd over, closes the old one. */
 void log_sink_reopen(struct log *l, struct str name, int fd);
-/* Where log_note() goes; standard error until set. */
+/* Where log_note() goes; standard error until set.  The log takes a reference of its own. */
 void log_errors_to(struct log *l, struct log_sink *s, enum log_level level);
 
 /* One line, with its newline.  Never blocks; false where it was dropped. */

@@ -1,0 +1,109 @@
+/* The error log's lines: time, level, text; each message at most once a second.  Runs on the ring's thread. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "share/log_in.h"
+
+enum {
+	TEXT_MAX_B = 1000,           /* longer texts are cut */
+	LINE_MAX_B = 4 * TEXT_MAX_B + 128,
+	NOTE_EVERY_MS = 1000,
+};
+
+/* The date of a day counted from 1970-01-01, in the Gregorian calendar; the year begins in March here, so that the day
+ * that comes every four years is its last. */
+static void date_of(uint64_t days, unsigned *year, unsigned *month, unsigned *day)
+{
+	uint64_t since_era = days + 719468;  /* from 0000-03-01 */
+	uint64_t era = since_era / 146097, in_era = since_era % 146097;
+	uint64_t years = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	uint64_t in_year = in_era - (365 * years + years / 4 - years / 100);
+	uint64_t from_march = (5 * in_year + 2) / 153;
+	*day = (unsigned)(in_year - (153 * from_march + 2) / 5 + 1);
+	*month = (unsigned)(from_march < 10 ? from_march + 3 : from_march - 9);
+	*year = (unsigned)(era * 400 + years + (*month <= 2));
+}
+
+size_t note_time(char *p, size_t size_b, uint64_t wall_ms)
+{
+	unsigned year, month, day;
+	date_of(wall_ms / 86400000, &year, &month, &day);
+	unsigned in_day_ms = (unsigned)(wall_ms % 86400000), s = in_day_ms / 1000;
+	int n = snprintf(p, size_b, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month, day, s / 3600, s / 60 % 60, s % 60,
+	                 in_day_ms % 1000);
+	return (size_t)n;
+}
+
+/* How many bytes of s a terminal shows as they are, 0 where the first is a control character or no text.
+ * U+0080 to U+009F are control characters, too. */
+static size_t plain(struct str s)
+{
+	unsigned char c = (unsigned char)s.p[0];
+	if (c < 0x20 || c == 0x7F)
+		return 0;
+	size_t n = utf8_length(s);
+	return n == 2 && c == 0xC2 && (unsigned char)s.p[1] < 0xA0 ? 0 : n;
+}
+
+size_t note_escape(char *p, struct str text)
+{
+	char *start = p;
+	while (text.n) {
+		size_t n = plain(text);
+		if (n)
+			memcpy(p, text.p, n);
+		else
+			snprintf(p, 5, "\\x%02x", (unsigned char)text.p[0]);
+		p += n ? n : 4;
+		text = str_from(text, n ? n : 1);
+	}
+	return (size_t)(p - start);
+}
+
+size_t note_print(char *line, enum log_level level, struct str text)
+{
+	static const char *const LEVELS[] = {
+		[LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WARN] = "warn", [LOG_LEVEL_INFO] = "info", [LOG_LEVEL_DEBUG] = "debug",
+	};
+	size_t n = note_time(line, 64, clock_wall_ms());
+	n += (size_t)snprintf(line + n, 16, " %s: ", LEVELS[level]);
+	n += note_escape(line + n, text);
+	line[n++] = '\n';
+	return n;
+}
+
+/* False where the same message was printed within a second; else *left_out is how many were not. */
+static bool may_print(struct log_ring *r, const char *format, uint64_t *left_out)
+{
+	uint64_t now_ms = clock_ms();
+	struct note *n = &r->notes[(uintptr_t)format / 8 % NOTES_KNOWN];
+	bool same = n->format == format;
+	if (same && now_ms - n->printed_ms < NOTE_EVERY_MS) {
+		n->left_out++;
+		return false;
+	}
+	*left_out = same ? n->left_out : 0;
+	*n = (struct note){ .format = format, .printed_ms = now_ms };
+	return true;
+}
+
+void log_note(struct log_ring *ring, enum log_level level, const char *format, ...)
+{
+	char text[TEXT_MAX_B], line[LINE_MAX_B];
+	uint64_t left_out;
+	if (!log_wants(ring->log, level) || !may_print(ring, format, &left_out))
+		return;
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	size_t length_b = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+	if (left_out && length_b < sizeof text - 1)
+		length_b += (size_t)snprintf(text + length_b, sizeof text - length_b, " (and %llu times more in between)",
+		                             (unsigned long long)left_out);
+	if (length_b >= sizeof text)
+		length_b = sizeof text - 1;
+	log_put(ring, NULL, level, str_make(line, note_print(line, level, str_make(text, length_b))));
+}
