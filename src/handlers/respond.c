@@ -19,9 +19,9 @@ static enum go respond_handle(struct req *r, const void *values)
 static const struct directive DIRECTIVES[] = {
 	{ .name = "respond", .kind = DIR_HANDLER, .scopes = SCOPE_ROUTE,
 	  .args = ARGS({ "status", &TYPE_NUMBER, offsetof(struct respond, status), .range = { 200, 599, NULL } },
-	               { "text", &TYPE_TEMPLATE, offsetof(struct respond, text), ARG_OPTIONAL, .preset = "" },
+	               { "text", &TYPE_TEMPLATE, offsetof(struct respond, text), ARG_OPTIONAL, .preset = "\"\"" },
 	               { "type", &TYPE_WORD, offsetof(struct respond, type), ARG_KEYWORD,
-	                 .preset = "text/plain; charset=utf-8" }),
+	                 .preset = "\"text/plain; charset=utf-8\"" }),
 	  .doc = "Answers with this status and text. The text may hold variables; type is its Content-Type.",
 	  .example = "route = /ping { respond 200 \"pong\\n\"; }\nroute /private/* { respond 403; }" },
 	{},
