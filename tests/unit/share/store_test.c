@@ -338,12 +338,12 @@ static void one_job_and_mail_for_the_others(void **state)
 	}
 	assert_int_equal(store_join(store, other, hash, &w[0]), FLIGHT_MINE);  /* same hash, another key */
 	arrived = 0;
-	store_land(store, key, hash, -7);
+	store_land(store, key, hash, -7, NULL);
 	mailbox_open(&box);
 	assert_int_equal(arrived, 2);
 	assert_int_equal(store_join(store, key, hash, &w[0]), FLIGHT_MINE);
-	store_land(store, key, hash, -7);
-	store_land(store, other, hash, -7);
+	store_land(store, key, hash, -7, NULL);
+	store_land(store, other, hash, -7, NULL);
 	mailbox_open(&box);
 	assert_int_equal(arrived, 2);
 	mailbox_fini(&box);
@@ -408,7 +408,7 @@ static void ask(struct reader *r, unsigned number)
 		bad++;
 	put(number, 100000 + next_random(&r->seed) % 100000);
 	atomic_fetch_sub(&jobs_under_way[number], 1);
-	store_land(store, key, hash, 0);
+	store_land(store, key, hash, 0, NULL);
 }
 
 static void turn(struct reader *r)
