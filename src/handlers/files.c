@@ -107,7 +107,7 @@ static enum go serve(struct req *r, const struct files *v, struct state *s, stru
 		answer_set(r, STR("Content-Type"), type);
 	if (encoding != ENCODING_IDENTITY)
 		answer_add(r, STR("Content-Encoding"), encoding_name(encoding));
-	if (v->precompressed && mime_compresses(type))
+	if (v->precompressed && h->compresses)
 		answer_vary(r, STR("Accept-Encoding"));
 	answer_add(r, STR("Accept-Ranges"), STR("bytes"));
 	answer_in_part(r, h);
@@ -144,7 +144,7 @@ static struct hot *sibling(struct req *r, struct state *s, const struct hot *h, 
 static enum go serve_file(struct req *r, const struct files *v, struct state *s, struct hot *h, struct str path)
 {
 	struct str field = ask_field(&r->ask, FIELD_ACCEPT_ENCODING);
-	if (!v->precompressed || !field.p || !mime_compresses(type_of(v, h, path)))
+	if (!v->precompressed || !field.p || !h->compresses)
 		return serve(r, v, s, h, path, ENCODING_IDENTITY);
 	struct accepts accepts = accepts_parse(field);
 	unsigned have = 0;

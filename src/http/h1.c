@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/sys.h"
 #include "http/core.h"
 #include "http/exchange.h"
 #include "http/parse.h"
@@ -107,7 +108,7 @@ bool conn_fill(struct conn *c)
 	size_t room = LOOP_SCRATCH_B - h->input.n;
 	if (!room)
 		return false;
-	ssize_t n = recv(c->watch.fd, h->loop.scratch + h->input.n, room, 0);
+	ssize_t n = sys_recv(c->watch.fd, h->loop.scratch + h->input.n, room);
 	if (n > 0) {
 		/* Less than asked for: the socket is empty, and its next byte brings a new event. */
 		if ((size_t)n < room && !c->fin)

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/num.h"
+#include "base/sys.h"
 #include "http/core.h"
 #include "http/exchange.h"
 
@@ -246,7 +247,7 @@ static ssize_t send_bytes(struct exchange *x)
 	if (!count)
 		return 0;
 	struct msghdr m = { .msg_iov = v, .msg_iovlen = count };
-	ssize_t n = sendmsg(x->conn->watch.fd, &m, MSG_NOSIGNAL | (has_file(s) ? MSG_MORE : 0));
+	ssize_t n = sys_sendmsg(x->conn->watch.fd, &m, MSG_NOSIGNAL | (has_file(s) ? MSG_MORE : 0));
 	if (n > 0)
 		sent_bytes(x, (size_t)n);
 	return n;

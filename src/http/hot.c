@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "http/date.h"
+#include "http/mime.h"
 
 uint64_t root_id(struct str root)
 {
@@ -59,6 +60,7 @@ static struct hot *hot_new(struct store *s, struct str key, enum hot_kind kind, 
 	h->type = lay(&at, type);
 	h->encoding = lay(&at, encoding);
 	h->kind = kind;
+	h->compresses = mime_compresses(type);
 	h->fd = -1;
 	return h;
 }

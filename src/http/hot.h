@@ -28,6 +28,7 @@ struct hot {
 	struct str etag;             /* with its quotes */
 	struct str modified;         /* as Last-Modified says it */
 	struct str type;             /* Content-Type by the built-in table */
+	bool compresses;             /* the type is worth compressing */
 	struct str encoding;         /* Content-Encoding: "br"; empty: none */
 };
 
