@@ -189,7 +189,7 @@ bool req_reads(struct req *r)
 
 const struct core *req_core(const struct req *r)
 {
-	if (r->route)
-		return r->route->values[0];
-	return r->site ? r->site->values[0] : conf_core(req_conf(r));
+	if (r->admin || !r->site)
+		return conf_core(req_conf(r));
+	return r->route ? r->route->values[0] : r->site->values[0];
 }

@@ -47,6 +47,7 @@ static void exchange_begin(struct conn *c)
 	r->wire = &H1_WIRE;
 	r->task = &c->task;
 	r->peer = c->peer;
+	r->admin = c->admin;
 	arena_init(&r->arena, r->first, sizeof r->first);
 	c->exchange = x;
 }
@@ -488,7 +489,7 @@ static void turn_away(struct home *h, int fd, enum admitted why)
 	close(fd);
 }
 
-void conn_new(struct home *h, int fd, const struct ip *peer)
+void conn_new(struct home *h, int fd, const struct ip *peer, bool admin)
 {
 	enum admitted admitted = limits_enter(h->limits, str_make((const char *)peer->bytes, ip_length(peer)));
 	if (admitted != LIMITS_ADMITTED) {
@@ -499,6 +500,7 @@ void conn_new(struct home *h, int fd, const struct ip *peer)
 	c->home = h;
 	c->peer = *peer;
 	c->counted = true;
+	c->admin = admin;
 	c->watch = (struct watch){ fd, conn_ready };
 	timer_init(&c->timer, conn_timer);
 	task_init(&c->task, conn_task);

@@ -34,12 +34,13 @@ struct conn {
 	bool readable : 1;            /* a read may bring something */
 	bool fin : 1;                 /* the client's last byte is in the socket: reading on will find the end */
 	bool ended : 1;               /* its end was read, or the connection broke */
+	bool admin : 1;               /* came over the admin socket */
 	bool whole : 1;               /* what is kept may hold a whole head that nobody looked at */
 	bool counted : 1;             /* in home->limits */
 };
 
 /* Takes over an accepted socket; where limits refuse it, it is answered and closed. */
-void conn_new(struct home *h, int fd, const struct ip *peer);
+void conn_new(struct home *h, int fd, const struct ip *peer, bool admin);
 /* Closes what is idle, and lets the rest end after its request. */
 void home_drain(struct home *h);
 /* Cuts off whatever there still is; returns how many requests were under way. */

@@ -10,10 +10,11 @@
 #include "share/log.h"
 #include "share/store.h"
 
-/* A snapshot as this loop uses it: references are counted without atomics, and when the last one goes after the snapshot
- * was replaced, released() tells the control thread. */
+struct control;
 struct edition;
 
+/* A snapshot as this loop uses it: references are counted without atomics, and when the last one goes after the snapshot
+ * was replaced, released() tells the control thread. */
 struct conf_use {
 	struct conf *conf;
 	size_t refs;                              /* requests, and one while it is the current one */
@@ -37,6 +38,8 @@ struct home {
 	struct disk *disk;
 	struct limits *limits;
 	struct log_ring *ring;
+	struct control *control;                  /* control/admin.h's: what the admin socket asks */
+	const struct site *admin;                 /* what answers on the admin socket */
 	uint64_t next_id;                         /* of requests; begins at a random number */
 
 	struct link conns;                        /* all of them, those that waited longest first */

@@ -60,6 +60,7 @@ struct req {
 	const struct route *route;
 	struct captures captures;    /* of the route's pattern: $1 … $9 */
 	struct answer answer;
+	bool admin;                  /* came over the admin socket */
 	enum step step;
 	size_t hook;                 /* index of the next gate or head hook */
 	void *state;                 /* of the hook that said GO_WAIT, in the arena; NULL when a hook begins */

@@ -21,7 +21,7 @@ static enum go step_route(struct req *r)
 		req_reads(r);  /* OPTIONS *: what the server as a whole allows */
 		return GO_ANSWER;
 	}
-	r->site = host_table_find(conf->hosts, r->ask.host);
+	r->site = r->admin ? r->home->admin : host_table_find(conf->hosts, r->ask.host);
 	r->hook = 0;
 	if (!r->site) {
 		req_unrouted(r);

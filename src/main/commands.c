@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "main/cli_config.h"
+#include "main/cli_reload.h"
 #include "main/cli_run.h"
 #include "main/cli_version.h"
 
@@ -14,6 +15,9 @@ const struct command COMMANDS[] = {
 	  "SIGHUP reads the configuration again, SIGQUIT finishes what is under way and ends, SIGTERM ends now, SIGUSR1\n"
 	  "reopens the logs.",
 	  RUN_OPTIONS, 0, cli_run },
+	{ "reload", "-c FILE", "have the running server read its configuration again",
+	  "Asks over the admin socket that FILE names, and says every error; where there is one, nothing changes.",
+	  RELOAD_OPTIONS, 0, cli_reload },
 	{ "check", "-c FILE [--json]", "check a configuration, and say every error in one go",
 	  "The exit status is 1 where there are errors.", CHECK_OPTIONS, 0, cli_check },
 	{ "config", "-c FILE", "print the effective configuration, defaults included", NULL, CONFIG_OPTIONS, 0, cli_config },

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "control/admin.h"
 #include "http/h1.h"
 #include "main/panic.h"
 
@@ -19,7 +20,7 @@ struct porch {
 static void came(struct door *d, int fd, const struct ip *from)
 {
 	struct station *s = d->loop->owner;
-	conn_new(&s->home, fd, from);
+	conn_new(&s->home, fd, from, d->admin);
 }
 
 static void starved(struct door *d, int err)
@@ -187,6 +188,8 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->hot = shared->hot;
 	h->disk = shared->disk;
 	h->limits = shared->limits;
+	h->control = shared->control;
+	h->admin = &ADMIN_SITE;
 	h->ring = log_ring_new(shared->log);
 	link_init(&h->conns);
 	link_init(&h->spares);

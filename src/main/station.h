@@ -56,6 +56,7 @@ struct shared {
 	struct disk *disk;
 	struct limits *limits;
 	struct log *log;
+	struct control *control;
 };
 
 /* Ready for its first order; no thread yet.  0 or -errno. */

@@ -14,6 +14,7 @@
 #include "base/must.h"
 #include "base/num.h"
 #include "config/build.h"
+#include "control/admin.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
@@ -38,6 +39,8 @@ struct worker {
 	size_t answers_left;             /* of stations, to a drain or stop */
 	size_t cut;                      /* requests that the stop cut off */
 	uint64_t drain_timeout_ms;
+	struct control admin;            /* what the admin socket may ask */
+	struct link calls;               /* its reloads that the supervisor has not answered */
 	int status;
 };
 
@@ -241,6 +244,26 @@ static void drain(struct worker *w)
 	order_all(w, ORDER_DRAIN, drained);
 }
 
+/* --- The admin socket. --- */
+
+static void reload(struct control *c, struct admin_call *call)
+{
+	struct worker *w = container_of(c, struct worker, admin);
+	link_add(&w->calls, &call->link);
+	tell(w, CHANNEL_RELOAD, STR(""));
+}
+
+/* Reloads that were asked for at the same time are answered by the same one. */
+static void reloaded(struct worker *w, struct str json)
+{
+	bool fine = str_starts(json, STR("{\"ok\":true"));
+	while (!link_alone(&w->calls)) {
+		struct admin_call *call = container_of(w->calls.next, struct admin_call, link);
+		link_del(&call->link);
+		admin_answer(call, fine ? 200 : 422, json);
+	}
+}
+
 /* --- The channel. --- */
 
 static void on_message(struct worker *w, struct channel_message *m)
@@ -264,6 +287,7 @@ static void on_message(struct worker *w, struct channel_message *m)
 		stop(w);
 		break;
 	case CHANNEL_RELOADED:
+		reloaded(w, buf_str(&m->text));
 		break;
 	case CHANNEL_READY:
 	case CHANNEL_FAILED:
@@ -314,6 +338,9 @@ int worker_main(int channel)
 	if (err)
 		return 1;
 	w.publisher.in_effect = in_effect;
+	w.publisher.shared.control = &w.admin;
+	w.admin = (struct control){ &w.control.mailbox, reload };
+	link_init(&w.calls);
 	granted_init(&w.granted);
 	timer_init(&w.drain_timer, drain_late);
 	loop_run(&w.control);
