@@ -46,6 +46,8 @@ unsigned loops_wanted(const struct core *core);
 [[nodiscard]] int grants_reopen(struct grants *g, char *error, size_t error_n);
 /* The error log's descriptor, borrowed, where that is a file; else -1. */
 int grants_error_log(const struct grants *g);
+/* Closes all sockets, but not those from systemd, and removes their files: nobody is to come any more. */
+void grants_close_sockets(struct grants *g);
 /* Removes the files of Unix sockets that `kept` does not want; kept may be NULL. */
 void grants_unlink(const struct grants *g, const struct grants *kept);
 /* Closes all descriptors. */

@@ -326,8 +326,11 @@ static void take_signal(struct supervisor *s, uint32_t number)
 	case SIGTERM:
 	case SIGINT: stop(s, PHASE_STOPPING, CHANNEL_STOP, s->spec->stop_ms); break;
 	case SIGQUIT:
-		if (s->phase < PHASE_DRAINING)
-			stop(s, PHASE_DRAINING, CHANNEL_DRAIN, s->current.drain_timeout_ms + s->spec->stop_ms);
+		if (s->phase >= PHASE_DRAINING)
+			break;
+		stop(s, PHASE_DRAINING, CHANNEL_DRAIN, s->current.drain_timeout_ms + s->spec->stop_ms);
+		/* The worker closes its own: whoever comes now is refused, and goes elsewhere at once. */
+		grants_close_sockets(&s->current.grants);
 		break;
 	case SIGHUP: reload_wanted(s, false); break;
 	case SIGUSR1:
