@@ -377,6 +377,15 @@ int grants_reopen(struct grants *g, char *error, size_t error_n)
 	return err;
 }
 
+bool grants_listens_on(const struct grants *g, size_t i, struct addr *at)
+{
+	/* Listeners are the first kind. */
+	if (i >= g->count || g->list[i].kind != KINDS || !g->list[i].fd_count)
+		return false;
+	*at = (struct addr){ .length = sizeof at->storage };
+	return getsockname(g->list[i].fds[0], &at->any, &at->length) == 0;
+}
+
 int grants_error_log(const struct grants *g)
 {
 	for (size_t i = 0; i < g->count; i++)
