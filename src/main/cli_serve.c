@@ -93,11 +93,11 @@ static void print_url(const struct addr *a)
 	buf_fini(&text);
 }
 
-static void serving(void *arg)
+static void serving(void *arg, const struct addr *at)
 {
 	const struct served *served = arg;
 	printf("petrel " PETREL_VERSION " serves %s\n", served->folder);
-	print_url(&served->addr);
+	print_url(at);
 	fflush(stdout);
 }
 

@@ -377,6 +377,15 @@ int grants_reopen(struct grants *g, char *error, size_t error_n)
 	return err;
 }
 
+bool grants_listens_on(const struct grants *g, size_t i, struct addr *at)
+{
+	/* Listeners are the first kind. */
+	if (i >= g->count || g->list[i].kind != KINDS || !g->list[i].fd_count)
+		return false;
+	*at = (struct addr){ .length = sizeof at->storage };
+	return getsockname(g->list[i].fds[0], &at->any, &at->length) == 0;
+}
+
 int grants_error_log(const struct grants *g)
 {
 	for (size_t i = 0; i < g->count; i++)
@@ -385,22 +394,43 @@ int grants_error_log(const struct grants *g)
 	return -1;
 }
 
-void grants_unlink(const struct grants *g, const struct grants *kept)
+static void grant_close(struct grant *g)
+{
+	for (size_t i = 0; i < g->fd_count; i++)
+		close(g->fds[i]);
+	g->fd_count = 0;
+}
+
+/* A Unix socket's file, where that is ours. */
+static void grant_unlink(const struct grant *g)
+{
+	const struct sockaddr_un *local = &g->spec.addr.local;
+	if (g->spec.addr.length && local->sun_family == AF_UNIX && local->sun_path[0] && !g->passed && g->fd_count)
+		unlink(local->sun_path);
+}
+
+void grants_close_sockets(struct grants *g)
 {
 	for (size_t i = 0; i < g->count; i++) {
-		const struct grant *one = &g->list[i];
-		const struct sockaddr_un *local = &one->spec.addr.local;
-		bool is_file = one->spec.addr.length && local->sun_family == AF_UNIX && local->sun_path[0];
-		if (is_file && !one->passed && one->fd_count && !grants_find(kept, one))
-			unlink(local->sun_path);
+		struct grant *one = &g->list[i];
+		if (!one->spec.addr.length || one->passed)
+			continue;
+		grant_unlink(one);
+		grant_close(one);
 	}
+}
+
+void grants_unlink(const struct grants *g, const struct grants *kept)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (!grants_find(kept, &g->list[i]))
+			grant_unlink(&g->list[i]);
 }
 
 void grants_fini(struct grants *g)
 {
 	for (size_t i = 0; i < g->count; i++) {
-		for (size_t j = 0; j < g->list[i].fd_count; j++)
-			close(g->list[i].fds[j]);
+		grant_close(&g->list[i]);
 		mem_free(g->list[i].fds);
 		mem_free(g->list[i].name);
 	}

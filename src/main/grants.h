@@ -44,8 +44,12 @@ unsigned loops_wanted(const struct core *core);
 [[nodiscard]] int grants_send(const struct grants *g, int channel);
 /* Opens anew what can be rotated (logs).  0, or -errno with a sentence in error; what fails stays as it was. */
 [[nodiscard]] int grants_reopen(struct grants *g, char *error, size_t error_n);
+/* Where listener `i` of the list really listens (the kernel chose where the port is 0); false: there are fewer. */
+bool grants_listens_on(const struct grants *g, size_t i, struct addr *at);
 /* The error log's descriptor, borrowed, where that is a file; else -1. */
 int grants_error_log(const struct grants *g);
+/* Closes all sockets, but not those from systemd, and removes their files: nobody is to come any more. */
+void grants_close_sockets(struct grants *g);
 /* Removes the files of Unix sockets that `kept` does not want; kept may be NULL. */
 void grants_unlink(const struct grants *g, const struct grants *kept);
 /* Closes all descriptors. */

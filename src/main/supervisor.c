@@ -175,13 +175,28 @@ static void reopen(struct supervisor *s)
 
 /* --- what the worker says --- */
 
+static void say_addresses(const struct grants *g)
+{
+	struct buf text = {};
+	struct addr at;
+	for (size_t i = 0; grants_listens_on(g, i, &at); i++) {
+		buf_add(&text, i ? STR(", ") : STR(""));
+		addr_print(&text, &at);
+	}
+	say(PETREL_VERSION " serves %.*s", STR_F(buf_str(&text)));
+	buf_fini(&text);
+}
+
 static void first_served(struct supervisor *s)
 {
+	struct addr at = {};
 	s->served = true;
 	if (!s->current.has_user && geteuid() == 0)
 		say("the worker runs as root, without capabilities: better name a user (user www-data;)");
-	if (s->spec->serving)
-		s->spec->serving(s->spec->arg);
+	if (s->spec->serving && grants_listens_on(&s->current.grants, 0, &at))
+		s->spec->serving(s->spec->arg, &at);
+	else
+		say_addresses(&s->current.grants);
 }
 
 static void worker_ready(struct supervisor *s)
@@ -326,8 +341,11 @@ static void take_signal(struct supervisor *s, uint32_t number)
 	case SIGTERM:
 	case SIGINT: stop(s, PHASE_STOPPING, CHANNEL_STOP, s->spec->stop_ms); break;
 	case SIGQUIT:
-		if (s->phase < PHASE_DRAINING)
-			stop(s, PHASE_DRAINING, CHANNEL_DRAIN, s->current.drain_timeout_ms + s->spec->stop_ms);
+		if (s->phase >= PHASE_DRAINING)
+			break;
+		stop(s, PHASE_DRAINING, CHANNEL_DRAIN, s->current.drain_timeout_ms + s->spec->stop_ms);
+		/* The worker closes its own: whoever comes now is refused, and goes elsewhere at once. */
+		grants_close_sockets(&s->current.grants);
 		break;
 	case SIGHUP: reload_wanted(s, false); break;
 	case SIGUSR1:

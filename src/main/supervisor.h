@@ -7,7 +7,8 @@
 struct supervisor_spec {
 	struct origin origin;
 	uint64_t stop_ms;              /* how long a worker that was told to stop may take */
-	void (*serving)(void *arg);    /* once, when the first worker serves; may be NULL */
+	/* Once, when the first worker serves, with where its first listener is.  NULL: a line on standard error. */
+	void (*serving)(void *arg, const struct addr *at);
 	void *arg;
 };
 

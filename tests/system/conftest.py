@@ -48,7 +48,7 @@ def alive(pid):
 
 
 class Petrel:
-    """A running server. `{port}` and `{dir}` in its configuration are replaced."""
+    """A running server. `{port}` and `{dir}` in its configuration and arguments are replaced."""
 
     def __init__(self, folder, conf="", args=None, env=None, **popen):
         self.dir = folder
@@ -61,16 +61,19 @@ class Petrel:
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind("")  # an abstract name that the kernel chooses
         self.notified = []
-        command = [str(BINARY), *(args or ["run", "-c", str(self.conf_file)])]
+        args = [self.fill(arg) for arg in args] if args else ["run", "-c", str(self.conf_file)]
         with open(self.err_file, "ab") as err, open(folder / "stdout", "ab") as out:
-            self.process = subprocess.Popen(command, stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=folder,
+            self.process = subprocess.Popen([str(BINARY), *args], stdout=out, stderr=err, stdin=subprocess.DEVNULL, cwd=folder,
                                             env={**os.environ, "NOTIFY_SOCKET": self.notify_name, **(env or {})},
                                             **popen)
 
     # --- its configuration and what it said ---
 
+    def fill(self, text):
+        return text.replace("{port}", str(self.port)).replace("{dir}", str(self.dir))
+
     def write_conf(self, text):
-        self.conf_file.write_text(text.replace("{port}", str(self.port)).replace("{dir}", str(self.dir)))
+        self.conf_file.write_text(self.fill(text))
 
     @property
     def stderr(self):

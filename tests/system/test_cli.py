@@ -8,16 +8,17 @@ import socket
 
 import pytest
 
+NAMES = "serve", "run", "check", "config", "help", "version"
 
 def test_help_lists_every_command(command):
     for args in ("--help",), ("-h",):
         done = command(*args)
         assert done.returncode == 0
-        for name in "serve", "run", "version":
+        for name in NAMES:
             assert re.search(rf"petrel {name} ", done.stdout)
 
 
-@pytest.mark.parametrize("name", ["serve", "run", "version"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_command_has_help(command, name):
     for option in "--help", "-h":
         done = command(name, option)
@@ -70,21 +71,18 @@ def test_serve_a_folder(petrel, tmp_path, name):
     folder = tmp_path / name
     folder.mkdir()
     (folder / "hello.txt").write_text("hello\n")
-    server = petrel(args=["serve", str(folder), "--listen", "127.0.0.1:0"], wait=False)
-    server.stop()
-    port = server.port
-    server = petrel(args=[str(folder), f"--listen=127.0.0.1:{port}"])
-    server.port = port
+    server = petrel(args=[str(folder), "--listen=127.0.0.1:{port}"])
     assert server.request("/hello.txt").body == b"hello\n"
-    assert f"serves {folder}\n" in server.stdout
-    assert f"http://127.0.0.1:{port}/\n" in server.stdout
+    assert server.stdout.endswith(f"serves {folder}\n  http://127.0.0.1:{server.port}/\n")
     assert server.request("/").status in (403, 404)
 
 
 def test_serve_with_a_listing(petrel, tmp_path):
     (tmp_path / "hello.txt").write_text("hello\n")
-    server = petrel(args=["serve", "--listing", str(tmp_path), "--listen", "127.0.0.1:0"], wait=False)
-    server.stop()
+    server = petrel(args=["serve", "--listing", str(tmp_path), "--listen", "127.0.0.1:0"])
+    server.port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", server.stdout)[1])
+    assert server.port
+    assert b"hello.txt" in server.request("/").body
 
 
 def test_serve_takes_the_next_free_port(petrel, tmp_path):

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from conftest import BINARY, free_port, wait_for
+from conftest import BINARY, alive, free_port, wait_for
 
 SITE = 'site * { route * { respond 200 "ok"; } }\n'
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -75,8 +75,10 @@ def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(petrel, command):
     assert done.returncode == 1 and "is in use by" in done.stderr
     assert answer(socket.AF_UNIX, str(path)).startswith(b"HTTP/1.1 200")
     server.expect_status = None
+    worker = server.worker
     server.process.kill()
     server.wait_end()
+    wait_for(lambda: not alive(worker), "the worker's end")
     assert path.exists()
     second = petrel(conf.replace("{dir}", str(server.dir)))
     assert answer(socket.AF_UNIX, str(path)).startswith(b"HTTP/1.1 200")
