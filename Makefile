@@ -97,6 +97,10 @@ $(OUT)/%_fuzz: tests/fuzz/%_fuzz.c $(LIBRARY)
 unit: $(TESTS)
 	@set -e; for t in $(TESTS); do echo "  TEST  $$t"; $$t; done
 
+lint: $(LIBRARY)
+	@$(PYTHON) tests/lint/floors
+	@$(PYTHON) tests/lint/globals
+
 # The floor server and the load programs; always the release's flags.
 build/bench/%: bench/%.c bench/client.c bench/client.h Makefile
 	@mkdir -p $(@D)

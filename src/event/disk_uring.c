@@ -169,6 +169,10 @@ int ring_new(struct ring **out, struct queue *q, int wake_fd)
 		mem_free(r);
 		return err;
 	}
+	/* An open that has to wait takes a kernel thread, of which there would be four per processor at most.  (Linux 5.15;
+	 * an older one keeps its own number.) */
+	unsigned kernel_threads[2] = { DISK_WORKERS_MAX, 0 };
+	io_uring_register_iowq_max_workers(&r->uring, kernel_threads);
 	r->queue = q;
 	r->wake_fd = wake_fd;
 	r->scratch = mem_new(WORK_SCRATCH_B);

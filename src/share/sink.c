@@ -177,9 +177,10 @@ static bool syslog_send(struct log_sink *s, enum log_level level, struct str lin
 static bool syslog_add(struct log_sink *s, enum log_level level, struct str line, struct sink_counts *counts)
 {
 	bool sent = syslog_send(s, level, line);
-	if (!sent && errno != EAGAIN)
-		failed(s, errno, counts);
+	int err = errno;
 	count(sent ? &counts->written : &counts->dropped, 1);
+	if (!sent && err != EAGAIN)
+		failed(s, err, counts);
 	return sent;
 }
 
@@ -218,8 +219,9 @@ bool sink_flush(struct log_sink *s, struct sink_counts *counts)
 		} else if (errno == EAGAIN) {
 			return false;
 		} else if (errno != EINTR) {
-			failed(s, errno, counts);
+			int err = errno;
 			lose_pending(s, counts);
+			failed(s, err, counts);
 			return true;
 		}
 	}

@@ -341,11 +341,37 @@ static void one_job_and_mail_for_the_others(void **state)
 	store_land(store, key, hash, -7, NULL);
 	mailbox_open(&box);
 	assert_int_equal(arrived, 2);
+	assert_null(w[1].object);
 	assert_int_equal(store_join(store, key, hash, &w[0]), FLIGHT_MINE);
 	store_land(store, key, hash, -7, NULL);
 	store_land(store, other, hash, -7, NULL);
 	mailbox_open(&box);
 	assert_int_equal(arrived, 2);
+	mailbox_fini(&box);
+}
+
+static void keep(struct mail *m)
+{
+	(void)m;
+}
+
+static void who_waits_gets_what_the_store_has_no_room_for(void **state)
+{
+	(void)state;
+	store = store_new(epoch, 100);
+	struct waiter w = { .mail.deliver = keep, .to = &box };
+	struct thing *t = thing_new(1, 1000);
+	assert_int_equal(mailbox_init(&box), 0);
+	assert_int_equal(store_join(store, t->object.key, t->object.hash, &w), FLIGHT_MINE);
+	assert_int_equal(store_join(store, t->object.key, t->object.hash, &w), FLIGHT_JOINED);
+	object_get(&t->object);
+	assert_false(store_put(store, &t->object));
+	store_land(store, t->object.key, t->object.hash, 0, &t->object);
+	object_put(epoch, &t->object);
+	epoch_reap(epoch);
+	assert_ptr_equal(w.object, &t->object);
+	assert_true(t->alive);
+	object_put(epoch, w.object);
 	mailbox_fini(&box);
 }
 
@@ -379,11 +405,15 @@ struct reader {
 struct wait {
 	struct waiter waiter;
 	struct reader *reader;
+	unsigned number;
 };
 
 static void wait_over(struct mail *m)
 {
 	struct wait *w = container_of(container_of(m, struct waiter, mail), struct wait, waiter);
+	struct thing *t = container_of(w->waiter.object, struct thing, object);
+	check(t, w->number);
+	object_put(epoch, &t->object);
 	w->reader->mail++;
 	mem_free(w);
 }
@@ -399,6 +429,7 @@ static void ask(struct reader *r, unsigned number)
 	struct wait *w = MEM_NEW(struct wait);
 	w->waiter = (struct waiter){ .mail.deliver = wait_over, .to = &r->box };
 	w->reader = r;
+	w->number = number;
 	if (store_join(store, key, hash, &w->waiter) == FLIGHT_JOINED) {
 		r->waiting++;
 		return;
@@ -406,9 +437,12 @@ static void ask(struct reader *r, unsigned number)
 	mem_free(w);
 	if (atomic_fetch_add(&jobs_under_way[number], 1) != 0)
 		bad++;
-	put(number, 100000 + next_random(&r->seed) % 100000);
+	struct thing *t = thing_new(number, 100000 + next_random(&r->seed) % 100000);
+	object_get(&t->object);
+	store_put(store, &t->object);
 	atomic_fetch_sub(&jobs_under_way[number], 1);
-	store_land(store, key, hash, 0, NULL);
+	store_land(store, key, hash, 0, &t->object);
+	object_put(epoch, &t->object);
 }
 
 static void turn(struct reader *r)
@@ -539,6 +573,7 @@ int main(void)
 		TEST(who_comes_back_soon_stays),
 		TEST(each_is_seen_hottest_first),
 		TEST(one_job_and_mail_for_the_others),
+		TEST(who_waits_gets_what_the_store_has_no_room_for),
 		TEST(threads_agree),
 		TEST(readers_miss_nothing_while_it_grows),
 	};
