@@ -49,6 +49,12 @@ static uint64_t resolve_of(int follow)
 	return HOW[follow];
 }
 
+/* What links mean is a part of the key: the same path may be there on one route and forbidden on another. */
+static struct str key_of(struct arena *a, const struct tree *tree, struct str path)
+{
+	return hot_key(a, root_id(tree->root) + (uint64_t)tree->follow, (struct str){}, path);
+}
+
 /* Errors that are facts about the path, worth remembering; others are about the moment. */
 static bool is_fact(int err)
 {
@@ -97,7 +103,7 @@ static struct hot *take_in(struct home *h, struct str key, uint64_t hash, struct
 	}
 	if (err && !is_fact(err))
 		return NULL;
-	struct hot *new = err ? hot_of_error(h->hot, key, err) : hot_of_file(h->hot, key, f, mime_of(path));
+	struct hot *new = err ? hot_of_error(h->hot, key, err) : hot_of_file(h, key, f, mime_of(path));
 	set_fresh(h, &new->object);
 	object_get(&new->object);
 	store_put(h->hot, &new->object);
@@ -154,7 +160,8 @@ static void fetch_send(struct fetch *f)
 		.read_max_b = below ? core_now(f->home)->hot_file_b : 0,
 		.file = { .fd = -1 },
 	};
-	if (disk_submit(f->home->disk, &f->job))
+	/* Without an engine the worker is about to end. */
+	if (!f->home->disk || disk_submit(f->home->disk, &f->job))
 		fetch_end(f, -EBUSY);
 }
 
@@ -302,7 +309,7 @@ static struct hot *look_now(struct req *r, struct look *l, const struct tree *tr
 struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, struct str path, int *err)
 {
 	struct home *h = r->home;
-	struct str key = hot_key(&r->arena, root_id(tree->root) + (uint64_t)tree->follow, (struct str){}, path);
+	struct str key = key_of(&r->arena, tree, path);
 	uint64_t hash = store_hash(h->hot, key);
 	struct object *o = store_find(h->hot, key, hash);
 	*err = 0;
@@ -321,4 +328,20 @@ struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, stru
 		return g->hot;
 	}
 	return look_now(r, l, tree, key, hash, path, err);
+}
+
+void look_ahead(struct home *h, const struct tree *tree, struct str path)
+{
+	struct arena a;
+	struct disk_file f;
+	int root_fd;
+	arena_init(&a, NULL, 0);
+	struct str key = key_of(&a, tree, path), below = arena_str(&a, str_from(path, 1));
+	uint64_t hash = store_hash(h->hot, key);
+	int err = store_find(h->hot, key, hash) ? -EEXIST : try_now(h, tree, below.p, &root_fd, &f);
+	if (err == -EAGAIN)
+		fetch_start(h, tree, key, hash, below, root_fd, true);
+	else if (!err)
+		object_put(h->epoch, &take_in(h, key, hash, below, &f, 0)->object);
+	arena_fini(&a);
 }

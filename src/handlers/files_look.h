@@ -23,5 +23,7 @@ struct look {
  *   *err others:  what reading it ended with (-EIO, -EMFILE …).
  * What does not exist or may not be read is an object, too (HOT_ERROR). */
 struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, struct str path, int *err);
+/* Brings a path into the hot set, for nobody in particular; does nothing where it is there. */
+void look_ahead(struct home *h, const struct tree *tree, struct str path);
 /* Nothing waits any more, and what was got is let go of; the body of the answer has to keep what it needs before. */
 void look_close(struct req *r, struct look *l);

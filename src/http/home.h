@@ -38,6 +38,8 @@ struct home {
 	struct disk *disk;
 	struct limits *limits;
 	struct log_ring *ring;
+	struct mailbox *slow;                     /* of a thread that may wait: for what could wait for a disk, such as
+	                                           * closing a large file that was unlinked */
 	struct control *control;                  /* control/admin.h's: what the admin socket asks */
 	const struct site *admin;                 /* what answers on the admin socket */
 	uint64_t next_id;                         /* of requests; begins at a random number */

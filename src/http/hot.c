@@ -25,12 +25,23 @@ struct str hot_key(struct arena *a, uint64_t root, struct str encoding, struct s
 	return (struct str){ p, sizeof root + 1 + encoding.n + path.n };
 }
 
+/* The last close of a file that was unlinked gives its blocks back, which may wait for the disk. */
+static void close_file(struct mail *m)
+{
+	struct hot *h = container_of(m, struct hot, closing);
+	close(h->fd);
+	mem_free(h);
+}
+
 static void hot_free(struct object *o)
 {
 	struct hot *h = hot_of(o);
+	if (h->kind == HOT_FILE) {
+		h->closing.deliver = close_file;
+		mailbox_post(h->closer, &h->closing);
+		return;
+	}
 	mem_free((void *)(uintptr_t)h->bytes.p);
-	if (h->fd >= 0)
-		close(h->fd);
 	mem_free(h);
 }
 
@@ -72,13 +83,13 @@ static enum hot_kind kind_of(const struct disk_file *f)
 	return f->bytes ? HOT_BYTES : HOT_FILE;
 }
 
-struct hot *hot_of_file(struct store *s, struct str key, struct disk_file *f, struct str type)
+struct hot *hot_of_file(struct home *home, struct str key, struct disk_file *f, struct str type)
 {
 	char etag[64], modified[DATE_B];
 	int n = snprintf(etag, sizeof etag, "\"%llx-%llx-%llx\"", (unsigned long long)f->inode,
 	                 (unsigned long long)f->size_b, (unsigned long long)f->mtime_ns);
 	date_print(modified, (int64_t)(f->mtime_ns / 1000000000));
-	struct hot *h = hot_new(s, key, kind_of(f), str_make(etag, (size_t)n), str_make(modified, DATE_B), type,
+	struct hot *h = hot_new(home->hot, key, kind_of(f), str_make(etag, (size_t)n), str_make(modified, DATE_B), type,
 	                        (struct str){});
 	h->size_b = f->size_b;
 	h->mtime_ns = f->mtime_ns;
@@ -89,6 +100,7 @@ struct hot *hot_of_file(struct store *s, struct str key, struct disk_file *f, st
 		h->object.cost_b += f->size_b;
 	} else if (h->kind == HOT_FILE) {
 		h->fd = f->fd;
+		h->closer = home->slow;
 		h->object.cost_b += HOT_FD_COST_B;
 	}
 	if (h->kind != HOT_FILE && f->fd >= 0)

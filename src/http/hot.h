@@ -22,6 +22,8 @@ struct hot {
 	int err;                     /* HOT_ERROR: -ENOENT, -EACCES … */
 	struct str bytes;            /* HOT_BYTES */
 	int fd;                      /* HOT_FILE; else -1 */
+	struct mailbox *closer;      /* HOT_FILE: whose thread closes it */
+	struct mail closing;
 	uint64_t size_b;
 	uint64_t mtime_ns;
 	uint64_t inode, device;
@@ -39,7 +41,7 @@ enum { HOT_FD_COST_B = 64 * 1024 };
 struct str hot_key(struct arena *a, uint64_t root_id, struct str encoding, struct str path);
 uint64_t root_id(struct str root);
 /* From what an open found; takes its bytes or its descriptor over.  Not in the store yet; refs is 1. */
-struct hot *hot_of_file(struct store *s, struct str key, struct disk_file *file, struct str type);
+struct hot *hot_of_file(struct home *h, struct str key, struct disk_file *file, struct str type);
 struct hot *hot_of_error(struct store *s, struct str key, int err);
 /* The same file's content in another encoding; bytes are from mem_new() and taken over.  The ETag is made its own. */
 struct hot *hot_of_variant(struct store *s, struct str key, const struct hot *from, struct str encoding, struct str bytes);

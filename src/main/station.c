@@ -9,6 +9,7 @@
 #include "control/admin.h"
 #include "http/h1.h"
 #include "main/panic.h"
+#include "main/warm.h"
 
 /* A listener's door on this loop. */
 struct porch {
@@ -147,6 +148,11 @@ static void carry_out(struct mail *m)
 		set_doors(s, o->listenings);
 		answer(o);
 		break;
+	case ORDER_WARM:
+		s->warm = o->warm;
+		warm_start(&s->warm, &s->home);
+		answer(o);
+		break;
 	case ORDER_DRAIN:
 		drain(s, o);
 		break;
@@ -167,6 +173,7 @@ static void asleep(struct loop *l)
 {
 	struct station *s = l->owner;
 	epoch_leave(s->home.epoch, l->index);
+	epoch_reap(s->home.epoch);
 }
 
 static void awake(struct loop *l)
@@ -190,6 +197,7 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->limits = shared->limits;
 	h->control = shared->control;
 	h->admin = &ADMIN_SITE;
+	h->slow = control;
 	h->ring = log_ring_new(shared->log);
 	link_init(&h->conns);
 	link_init(&h->spares);
@@ -217,6 +225,17 @@ int station_start(struct station *s)
 void station_join(struct station *s)
 {
 	pthread_join(s->thread, NULL);
+}
+
+void station_settle(struct station *s)
+{
+	s->home.disk = NULL;
+	mailbox_open(&s->home.loop.mailbox);
+}
+
+void station_fini(struct station *s)
+{
+	warm_free(s->warm);
 	home_fini(&s->home);
 	loop_fini(&s->home.loop);
 }

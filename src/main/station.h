@@ -24,11 +24,13 @@ struct listenings {
 
 enum order_kind {
 	ORDER_CONF,     /* this snapshot and these listeners, from now on */
+	ORDER_WARM,     /* bring these files into the hot set */
 	ORDER_DRAIN,    /* accept nothing more, end after the requests under way; comes back when all are done */
 	ORDER_STOP,     /* cut off what there is, end the loop */
 };
 
 struct station;
+struct warm;
 
 struct order {
 	struct mail mail;
@@ -36,6 +38,7 @@ struct order {
 	struct station *station;
 	struct conf_use *use;                   /* ORDER_CONF */
 	const struct listenings *listenings;    /* ORDER_CONF: lives until all stations have answered */
+	struct warm *warm;                      /* ORDER_WARM: given away */
 	size_t cut;                             /* ORDER_STOP: requests that were under way */
 	void (*done)(struct order *o);          /* on the control thread; frees the order */
 };
@@ -47,6 +50,7 @@ struct station {
 	struct link doors;                      /* struct porch */
 	struct order *drain;                    /* not yet answered */
 	struct timer drain_timer;
+	struct warm *warm;                      /* under way; NULL: none */
 };
 
 /* What all stations share. */
@@ -67,3 +71,6 @@ struct shared {
 void station_order(struct station *s, struct order *o);
 /* After ORDER_STOP: waits for the thread. */
 void station_join(struct station *s);
+/* All threads have ended, the disk engine's, too: takes in what is still in the mail. */
+void station_settle(struct station *s);
+void station_fini(struct station *s);

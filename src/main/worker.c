@@ -22,6 +22,7 @@
 #include "main/panic.h"
 #include "main/publish.h"
 #include "main/sandbox.h"
+#include "main/warm.h"
 
 enum { RING_B = 1 << 20 };
 
@@ -33,6 +34,7 @@ struct worker {
 	struct publisher publisher;
 	struct listenings listenings;    /* of the snapshot being published */
 	struct log_ring *ring;           /* the control thread's */
+	struct warm *to_warm;            /* read, not yet given to a loop */
 	bool started;
 	bool ending;                     /* draining or stopping */
 	struct timer drain_timer;        /* the drain's deadline */
@@ -139,6 +141,22 @@ static int start(struct worker *w, const struct core *core)
 	return 0;
 }
 
+static void warmed(struct order *o)
+{
+	mem_free(o);
+}
+
+/* Once in a worker's life, with its first configuration. */
+static void warm(struct worker *w)
+{
+	if (!w->to_warm)
+		return;
+	struct order *o = MEM_NEW(struct order);
+	*o = (struct order){ .kind = ORDER_WARM, .warm = w->to_warm, .done = warmed };
+	w->to_warm = NULL;
+	station_order(&w->publisher.stations[0], o);
+}
+
 static void in_effect(struct publisher *p)
 {
 	struct worker *w = container_of(p, struct worker, publisher);
@@ -146,6 +164,7 @@ static void in_effect(struct publisher *p)
 	granted_settle(&w->granted, p->shared.log);
 	mem_free(w->listenings.p);
 	w->listenings = (struct listenings){};
+	warm(w);
 	tell(w, CHANNEL_READY, str_make(loops, num_print(loops, p->station_count)));
 }
 
@@ -174,6 +193,9 @@ static void on_conf(struct worker *w, int fd)
 	granted_logs(&w->granted, w->publisher.shared.log);
 	set_error_log(w, conf_core(conf));
 	w->listenings = granted_listenings(&w->granted);
+	int hot_fd = granted_hot(&w->granted);
+	if (!w->publisher.generation && hot_fd >= 0)
+		w->to_warm = warm_read(hot_fd, conf);
 	w->drain_timeout_ms = conf_core(conf)->drain_timeout_ms;
 	publish(&w->publisher, conf, &w->listenings);
 }
@@ -317,12 +339,22 @@ static void fini(struct worker *w)
 	struct publisher *p = &w->publisher;
 	for (size_t i = 0; i < p->station_count; i++)
 		station_join(&p->stations[i]);
+	if (granted_hot(&w->granted) >= 0)
+		warm_write(granted_hot(&w->granted), p->shared.hot);
+	disk_free(p->shared.disk);
+	/* Jobs came home, and may have sent word to those who waited for them on other loops. */
+	for (int round = 0; round < 2; round++)
+		for (size_t i = 0; i < p->station_count; i++)
+			station_settle(&p->stations[i]);
+	for (size_t i = 0; i < p->station_count; i++)
+		station_fini(&p->stations[i]);
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
-	disk_free(p->shared.disk);
 	store_free(p->shared.hot);
 	limits_free(p->shared.limits);
 	epoch_free(p->shared.epoch);
+	/* What was freed just now may have sent its descriptors here to be closed. */
+	mailbox_open(&w->control.mailbox);
 	granted_fini(&w->granted, p->shared.log);
 	log_free(p->shared.log);
 	mem_free(p->stations);
