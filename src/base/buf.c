@@ -58,10 +58,19 @@ void buf_addf(struct buf *b, const char *format, ...)
 	va_end(args);
 }
 
+/* How many bytes of s can stand in a JSON string as they are. */
+static size_t plain_json(struct str s)
+{
+	size_t n = 0;
+	while (n < s.n && s.p[n] >= ' ' && s.p[n] < 0x7f && s.p[n] != '"' && s.p[n] != '\\')
+		n++;
+	return n;
+}
+
 void buf_add_json(struct buf *b, struct str s)
 {
 	while (s.n) {
-		size_t len = utf8_length(s);
+		size_t plain = plain_json(s), len = plain ? plain : utf8_length(s);
 		char c = s.p[0];
 		if (!len)
 			buf_add(b, STR("\xEF\xBF\xBD"));

@@ -1,4 +1,5 @@
 /* Answering: the head's fields, and the pages that petrel makes itself.  On the request's loop; memory of its arena. */
+#include "base/mem.h"
 #include "base/must.h"
 #include "http/core.h"
 #include "http/req.h"
@@ -164,6 +165,39 @@ enum go req_again(struct req *r, struct str path)
 	start_over(r);
 	r->ask.path = path;
 	return GO_AGAIN;
+}
+
+/* The page is the whole answer, whatever was asked for: no part of it, and no 304. */
+static void forget_conditions(struct ask *ask)
+{
+	static const enum field_id CONDITIONS[] = { FIELD_IF_MATCH, FIELD_IF_MODIFIED_SINCE, FIELD_IF_NONE_MATCH,
+		                                    FIELD_IF_RANGE, FIELD_IF_UNMODIFIED_SINCE, FIELD_RANGE };
+	for (size_t i = 0; i < countof(CONDITIONS); i++)
+		ask->first[CONDITIONS[i]] = 0;
+}
+
+/* What belongs to the status rather than to the page. */
+static void keep_fields(struct req *r)
+{
+	static const struct str KEPT[] = { { "Allow", 5 }, { "Content-Range", 13 }, { "Retry-After", 11 },
+		                           { "WWW-Authenticate", 16 } };
+	r->kept_fields = arena_raw(&r->arena, countof(KEPT) * sizeof *r->kept_fields);
+	for (size_t i = 0; i < countof(KEPT); i++) {
+		struct str value = answer_field(r, KEPT[i]);
+		if (value.p)
+			r->kept_fields[r->kept_field_count++] = (struct field){ KEPT[i], value, FIELD_OTHER };
+	}
+}
+
+enum go req_again_page(struct req *r, struct str path)
+{
+	must(!r->kept_status && r->again < REQ_AGAIN);
+	r->kept_status = r->answer.status;
+	keep_fields(r);
+	if (r->ask.method != METHOD_HEAD)
+		r->ask.method = METHOD_GET;
+	forget_conditions(&r->ask);
+	return req_again(r, path);
 }
 
 enum go req_upload_broken(struct req *r)

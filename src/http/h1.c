@@ -548,4 +548,5 @@ void home_fini(struct home *h)
 		mem_free(x);
 	}
 	buf_fini(&h->head);
+	buf_fini(&h->line);
 }

@@ -136,6 +136,7 @@ static uint64_t allowance_b(const struct exchange *x)
 	if (!rate)
 		return UINT64_MAX;
 	uint64_t due_b = (x->req.home->loop.now_ms - x->sender.begun_ms + THROTTLE_PIECE_MS) * rate / 1000;
+	due_b += x->req.throttle_after_b;
 	return due_b > x->req.sent_body_b ? due_b - x->req.sent_body_b : 0;
 }
 
@@ -166,15 +167,21 @@ static bool account(struct sender *s)
 	return true;
 }
 
+/* The client took all that there was: it is not what the answer waits for, and its pace is measured anew. */
+static enum go wait_for(struct exchange *x, enum waiting waiting)
+{
+	x->waiting = waiting;
+	pace_start(&x->pace, x->req.home->loop.now_ms);
+	return GO_WAIT;
+}
+
 static enum go pull(struct exchange *x)
 {
 	struct sender *s = &x->sender;
 	struct req *r = &x->req;
 	uint64_t want_b = allowance_b(x);
-	if (!want_b) {
-		x->waiting = WAITING_THROTTLE;
-		return GO_WAIT;
-	}
+	if (!want_b)
+		return wait_for(x, WAITING_THROTTLE);
 	if (!s->chunked && s->left_b >= 0 && want_b > (uint64_t)s->left_b)
 		want_b = (uint64_t)s->left_b;
 	switch (body_read(r->answer.body, &s->chunk, want_b)) {
@@ -183,8 +190,7 @@ static enum go pull(struct exchange *x)
 			return GO_NEXT;
 		break;
 	case BODY_LATER:
-		x->waiting = WAITING_HANDLER;
-		return GO_WAIT;
+		return wait_for(x, WAITING_HANDLER);
 	case BODY_END:
 		s->over = true;
 		if (s->chunked)

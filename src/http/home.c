@@ -25,6 +25,62 @@ int64_t home_wall_s(struct home *h)
 	return h->wall_s;
 }
 
+/* Digits with zeros before them. */
+static char *put_padded(char *at, uint64_t n, size_t width)
+{
+	for (size_t i = width; i-- > 0; n /= 10)
+		at[i] = (char)('0' + n % 10);
+	return at + width;
+}
+
+static char *put(char *at, const char *from, size_t n)
+{
+	memcpy(at, from, n);
+	return at + n;
+}
+
+/* Of "Fri, 20 Nov 2026 10:00:00 GMT", as date_print() writes it. */
+enum { AT_DAY = 5, AT_MONTH = 8, AT_YEAR = 12, AT_TIME = 17 };
+
+static unsigned month_of(const char *date)
+{
+	static const char MONTHS[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	unsigned month = 0;
+	while (memcmp(MONTHS + 3 * (size_t)month, date + AT_MONTH, 3) != 0)
+		month++;
+	return month + 1;
+}
+
+void home_time_print(struct home *h, struct buf *out)
+{
+	const char *date = home_date(h).p;
+	uint64_t left_ms = h->date_until_ms - h->loop.now_ms;  /* of this second: 1 … 1000 */
+	char *at = put(buf_room(out, 24), date + AT_YEAR, 4);
+	*at++ = '-';
+	at = put_padded(at, month_of(date), 2);
+	*at++ = '-';
+	at = put(at, date + AT_DAY, 2);
+	*at++ = 'T';
+	at = put(at, date + AT_TIME, 8);
+	*at++ = '.';
+	put(put_padded(at, left_ms < 1000 ? 1000 - left_ms : 0, 3), "Z", 1);
+	out->n += 24;
+}
+
+void home_time_common(struct home *h, struct buf *out)
+{
+	const char *date = home_date(h).p;
+	char *at = put(buf_room(out, 26), date + AT_DAY, 2);
+	*at++ = '/';
+	at = put(at, date + AT_MONTH, 3);
+	*at++ = '/';
+	at = put(at, date + AT_YEAR, 4);
+	*at++ = ':';
+	at = put(at, date + AT_TIME, 8);
+	put(at, " +0000", 6);
+	out->n += 26;
+}
+
 struct conf_use *home_conf_get(struct home *h)
 {
 	h->use->refs++;

@@ -55,6 +55,8 @@ struct home {
 	uint64_t date_until_ms;
 	int64_t wall_s;                           /* the second that date shows */
 	struct buf head;                          /* an answer's head is put together here */
+	struct buf line;                          /* a log's line is */
+	size_t coders;                            /* bodies being compressed: see http/coder.h */
 	struct home_stats stats;
 };
 
@@ -62,6 +64,10 @@ struct home {
 struct str home_date(struct home *h);
 /* Seconds since 1970, as home_date() shows them. */
 int64_t home_wall_s(struct home *h);
+/* The current time for logs, without a look at the clock: "2026-11-20T10:00:00.123Z". */
+void home_time_print(struct home *h, struct buf *out);
+/* As logs in the common format have it: "20/Nov/2026:10:00:00 +0000". */
+void home_time_common(struct home *h, struct buf *out);
 /* A reference to the current snapshot, and back. */
 struct conf_use *home_conf_get(struct home *h);
 void home_conf_put(struct conf_use *use);

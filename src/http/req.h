@@ -66,13 +66,16 @@ struct req {
 	void *state;                 /* of the hook that said GO_WAIT, in the arena; NULL when a hook begins */
 	void (*state_close)(struct req *r, void *state);  /* called when the request ends while state is set; may be NULL */
 	unsigned again;              /* how often it was routed anew */
-	unsigned kept_status;        /* the status to answer with in spite of the handler's 200: an error page's.  0: none */
+	unsigned kept_status;        /* the status to answer with in spite of the page's 200: see req_again_page().  0: none */
+	struct field *kept_fields;   /* of that answer, to go out with the page */
+	size_t kept_field_count;
 	enum end end;
 
 	uint64_t id;
 	uint64_t begin_ns, first_ns, done_ns;  /* head complete; first byte of the answer sent; on the loop's clock */
 	uint64_t sent_b, sent_body_b, received_b;
 	uint64_t throttle_bps;       /* of the answer's body; 0: as fast as it goes */
+	uint64_t throttle_after_b;   /* what goes out before it is throttled */
 	struct arena arena;
 	_Alignas(16) char first[REQ_ARENA_B];  /* the arena's first block */
 };
@@ -95,7 +98,7 @@ bool req_run(struct req *r);
 enum go req_answer(struct req *r, unsigned status);
 /* The same with a sentence for the reader, which has to outlive the request or be in its arena. */
 enum go req_answer_why(struct req *r, unsigned status, const char *why);
-/* Refused for load: 503, Retry-After, a body by kind (handlers/shed.c gives the image; see there). */
+/* Refused for load: 503, Retry-After, a body by kind (see http/shed.c). */
 enum go req_shed(struct req *r);
 /* Adds a field; name and value outlive the request, or are in its arena, or are borrowed for the turn by a body that
  * keeps them.  A value never holds CR, LF or NUL: they are must()ed. */
@@ -112,6 +115,10 @@ void answer_bytes(struct req *r, unsigned status, struct str type, struct str by
 /* Routes the request anew, with this path (absolute, decoded; in the arena): return req_again(r, path);  Answers 508
  * after REQ_AGAIN times. */
 enum go req_again(struct req *r, struct str path);
+/* The same at STEP_HEAD, for the page of an answer that went wrong: as a plain GET, past all gates, since the operator
+ * chose the page and not the client; its status is kept in r->kept_status.  Not where kept_status is set already, or
+ * r->again is REQ_AGAIN. */
+enum go req_again_page(struct req *r, struct str path);
 /* Whether the client would rather have JSON than HTML, by Accept. */
 bool req_prefers_json(const struct req *r);
 /* What to return when r->upload said BODY_BROKEN. */

@@ -28,7 +28,7 @@ static enum go step_route(struct req *r)
 		return req_answer_why(r, 421, "No site of this name is served here.");
 	}
 	r->route = route_pick(r->site, r->ask.path, &r->captures);
-	if (r->ask.framing == FRAMING_LENGTH && r->ask.length_b > req_core(r)->body_b)
+	if (!r->kept_status && r->ask.framing == FRAMING_LENGTH && r->ask.length_b > req_core(r)->body_b)
 		return req_answer(r, 413);
 	return GO_NEXT;
 }
@@ -45,6 +45,8 @@ static enum go hook_said(struct req *r, enum go go)
 
 static enum go step_gate(struct req *r)
 {
+	if (r->kept_status)
+		return GO_NEXT;
 	for (; r->hook < r->route->gates.count; r->hook++) {
 		const struct hook *gate = &r->route->gates.p[r->hook];
 		enum go go = hook_said(r, gate->module->gate(r, gate->values));
@@ -64,8 +66,25 @@ static enum go step_handle(struct req *r)
 	return hook_said(r, handler->module->handle(r, handler->values));
 }
 
+/* The page of an answer that went wrong has that answer's status; where it went wrong itself, the plain page has it. */
+static void settle_page(struct req *r)
+{
+	if (r->answer.status == 200) {
+		r->answer.status = r->kept_status;
+		answer_remove(r, STR("ETag"));
+		answer_remove(r, STR("Last-Modified"));
+		answer_remove(r, STR("Accept-Ranges"));
+	} else {
+		req_answer(r, r->kept_status);
+	}
+	for (size_t i = 0; i < r->kept_field_count; i++)
+		answer_set(r, r->kept_fields[i].name, r->kept_fields[i].value);
+}
+
 static enum go step_head(struct req *r)
 {
+	if (r->kept_status && !r->hook)
+		settle_page(r);
 	size_t count = r->route ? r->route->heads.count : 0;
 	for (; r->hook < count; r->hook++) {
 		const struct hook *head = &r->route->heads.p[r->hook];
@@ -73,8 +92,6 @@ static enum go step_head(struct req *r)
 		if (go != GO_NEXT)
 			return go;
 	}
-	if (r->kept_status && r->answer.status == 200)
-		r->answer.status = r->kept_status;
 	return GO_NEXT;
 }
 

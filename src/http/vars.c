@@ -95,7 +95,10 @@ static void var_host(struct buf *out, struct req *r, struct str a)
 static void var_id(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
-	buf_addf(out, "%016llx", (unsigned long long)r->id);
+	char *at = buf_room(out, 16);
+	for (unsigned i = 0; i < 16; i++)
+		at[i] = "0123456789abcdef"[r->id >> (60 - 4 * i) & 15];
+	out->n += 16;
 }
 
 static void var_method(struct buf *out, struct req *r, struct str a)
@@ -171,7 +174,24 @@ static void var_target(struct buf *out, struct req *r, struct str a)
 static void print_seconds(struct buf *out, uint64_t from_ns, uint64_t to_ns)
 {
 	uint64_t us = to_ns > from_ns ? (to_ns - from_ns) / 1000 : 0;
-	buf_addf(out, "%llu.%06llu", (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
+	print_number(out, us / 1000000);
+	char *at = buf_room(out, 7);
+	at[0] = '.';
+	for (unsigned i = 6; i > 0; i--, us /= 10)
+		at[i] = (char)('0' + us % 10);
+	out->n += 7;
+}
+
+static void var_time(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	home_time_print(r->home, out);
+}
+
+static void var_time_common(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	home_time_common(r->home, out);
 }
 
 static void var_time_first(struct buf *out, struct req *r, struct str a)
@@ -209,6 +229,8 @@ const struct var VARS[] = {
 	{ "site", "The first name of the site that answered.", var_site },
 	{ "status", "The answer's status; 0 where none was sent.", var_status, true },
 	{ "target", "The request's target as it came: path and query.", var_target },
+	{ "time", "The time now: 2026-11-20T10:00:00.123Z.", var_time },
+	{ "time_common", "The time now, as logs in the common format have it: 20/Nov/2026:10:00:00 +0000.", var_time_common },
 	{ "time_first", "Seconds from the request's last head byte to the answer's first byte.", var_time_first, true },
 	{ "time_total", "Seconds from the request's last head byte to the answer's last byte.", var_time_total, true },
 	{},
@@ -296,17 +318,20 @@ int tmpl_parse(struct type_in *in, struct str text, struct tmpl *out)
 	return 0;
 }
 
+void piece_print(struct buf *out, const struct piece *p, struct req *r)
+{
+	if (p->var)
+		p->var->print(out, r, p->argument);
+	else if (!p->capture)
+		buf_add(out, p->literal);
+	else if (p->capture <= r->captures.count)
+		buf_add(out, r->captures.at[p->capture - 1]);
+}
+
 void tmpl_print(struct buf *out, const struct tmpl *t, struct req *r)
 {
-	for (size_t i = 0; i < t->count; i++) {
-		const struct piece *p = &t->pieces[i];
-		if (p->var)
-			p->var->print(out, r, p->argument);
-		else if (!p->capture)
-			buf_add(out, p->literal);
-		else if (p->capture <= r->captures.count)
-			buf_add(out, r->captures.at[p->capture - 1]);
-	}
+	for (size_t i = 0; i < t->count; i++)
+		piece_print(out, &t->pieces[i], r);
 }
 
 struct str tmpl_str(const struct tmpl *t, struct req *r)

@@ -40,6 +40,8 @@ extern const struct type TYPE_TEMPLATE;
 
 /* Compiles; 0, or -EINVAL with in->error set. */
 [[nodiscard]] int tmpl_parse(struct type_in *in, struct str text, struct tmpl *out);
+/* Appends one piece: its literal, or its value, as it is. */
+void piece_print(struct buf *out, const struct piece *p, struct req *r);
 /* Appends what the template stands for in this request. */
 void tmpl_print(struct buf *out, const struct tmpl *t, struct req *r);
 /* The same, in the request's arena; a template without variables is returned as it is. */

@@ -4,11 +4,23 @@
 #include "base/mem.h"
 #include "handlers/handlers.h"
 #include "http/core.h"
+#include "http/shed.h"
 
 const struct module *const MODULES[] = {
 	&CORE,
+	&SHED,
+	/* Gates. */
+	&ACCESS,
+	&THROTTLE,
+	/* Handlers. */
+	&ECHO,
+	&FILES,
 	&REDIRECT,
 	&RESPOND,
-	&FILES,
+	/* Heads, from the last to the first: what it is that is answered, then its fields, then its coding. */
+	&HEADERS,
+	&ERROR_PAGE,
+	/* Logs. */
+	&ACCESS_LOG,
 };
 const size_t MODULE_COUNT = countof(MODULES);
