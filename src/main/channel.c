@@ -82,7 +82,7 @@ int channel_receive(int end, struct channel_message *m)
 	union ancillary a;
 	*m = (struct channel_message){};
 	struct iovec parts[] = { { &head, sizeof head }, { buf_room(&m->text, CHANNEL_TEXT_B), CHANNEL_TEXT_B } };
-	struct msghdr h = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = a.bytes, .msg_controllen = sizeof a.bytes };
+	struct msghdr h = { .msg_iov = parts, .msg_iovlen = 2, .msg_control = &a, .msg_controllen = sizeof a };
 	ssize_t n = recvmsg(end, &h, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	int err = 0;
 	if (n < 0)

@@ -1,9 +1,9 @@
 /* The channel between the supervisor and its worker: small messages with descriptors, over a SOCK_SEQPACKET pair.
  *
- * The supervisor grants: it opens what needs rights (listening sockets, log files, the hot list) and sends it along with
- * the texts of a configuration that it has checked; the worker builds the snapshot from the same bytes and says when it
- * is in effect.  The worker is not trusted: whatever it sends is bounds-checked, and can only ask for a reload or for
- * logs to be reopened. */
+ * The supervisor grants: it opens what needs rights (listening sockets, log files, the hot list) and sends it along
+ * with the texts of a configuration that it has checked; the worker builds the snapshot from the same bytes and says
+ * when it is in effect.  The worker is not trusted: whatever it sends is bounds-checked, and can only ask for a
+ * reload or for logs to be reopened. */
 #pragma once
 
 #include "base/buf.h"

@@ -42,7 +42,7 @@ static bool is_folder(const char *path)
 /* `petrel`, `petrel DIR` and `petrel --listen …` serve; anything else has to be a command. */
 static bool means_serve(const char *word)
 {
-	return !word || word[0] == '-' || strchr(word, '/') || !strcmp(word, ".") || !strcmp(word, "..") || is_folder(word);
+	return !word || word[0] == '-' || strchr(word, '/') || is_folder(word);
 }
 
 static int no_command(const char *word)
@@ -78,8 +78,8 @@ static int run(const struct command *c, int argc, char **argv)
 		return 0;
 	}
 	if (o.word_count > c->words_most) {
-		fprintf(stderr, "petrel %s: \"%s\" is too much\n  petrel %s %s\n", c->name, o.words[c->words_most], c->name,
-		        c->synopsis);
+		fprintf(stderr, "petrel %s: \"%s\" is too much\n  petrel %s %s\n", c->name, o.words[c->words_most],
+		        c->name, c->synopsis);
 		return USAGE;
 	}
 	return c->run(&o);

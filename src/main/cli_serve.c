@@ -1,5 +1,5 @@
-/* petrel serve: a folder, without a configuration file.  The configuration is written here, in memory, and then takes the
- * same way as any other. */
+/* petrel serve: a folder, without a configuration file.  The configuration is written here, in memory, and then
+ * takes the same way as any other. */
 #include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
@@ -19,7 +19,7 @@ enum {
 };
 
 const struct option SERVE_OPTIONS[] = {
-	[SERVE_LISTEN] = { "listen", 'l', "ADDR:PORT", "where to serve (127.0.0.1:8080, or the next port that is free)" },
+	[SERVE_LISTEN] = { "listen", 'l', "ADDR:PORT", "where to serve (127.0.0.1:8080, or the next free port)" },
 	[SERVE_LISTING] = { "listing", 0, NULL, "list folders that have no index page" },
 	{},
 };

@@ -12,18 +12,19 @@ const struct command COMMANDS[] = {
 	{ "serve", "[DIR] [--listen ADDR:PORT] [--listing]", "serve a folder, without a configuration",
 	  "DIR is the current folder where it is left out.  petrel DIR is the same.", SERVE_OPTIONS, 1, cli_serve },
 	{ "run", "-c FILE", "run in the foreground, supervised",
-	  "SIGHUP reads the configuration again, SIGQUIT finishes what is under way and ends, SIGTERM ends now, SIGUSR1\n"
-	  "reopens the logs.",
+	  "SIGHUP reads the configuration again, SIGQUIT finishes what is under way and ends, SIGTERM ends now,\n"
+	  "SIGUSR1 reopens the logs.",
 	  RUN_OPTIONS, 0, cli_run },
 	{ "reload", "-c FILE", "have the running server read its configuration again",
 	  "Asks over the admin socket that FILE names, and says every error; where there is one, nothing changes.",
 	  RELOAD_OPTIONS, 0, cli_reload },
 	{ "check", "-c FILE [--json]", "check a configuration, and say every error in one go",
 	  "The exit status is 1 where there are errors.", CHECK_OPTIONS, 0, cli_check },
-	{ "config", "-c FILE", "print the effective configuration, defaults included", NULL, CONFIG_OPTIONS, 0, cli_config },
+	{ "config", "-c FILE", "print the effective configuration, defaults included", NULL, CONFIG_OPTIONS, 0,
+	  cli_config },
 	{ "help", "[DIRECTIVE]", "list all directives, or explain one", NULL, HELP_OPTIONS, 1, cli_help },
-	{ "version", "[--json]", "print the version, its libraries and what the kernel here offers", NULL, VERSION_OPTIONS,
-	  0, cli_version },
+	{ "version", "[--json]", "print the version, its libraries and what the kernel here offers", NULL,
+	  VERSION_OPTIONS, 0, cli_version },
 	{},
 };
 

@@ -1,6 +1,6 @@
-/* struct draft: a configuration that was read, checked and opened: all that a worker has to be sent to serve it, and all
- * that the supervisor keeps of it.  The snapshot that it was checked with is gone; the worker builds its own from the
- * same bytes. */
+/* struct draft: a configuration that was read, checked and opened: all that a worker has to be sent to serve it, and
+ * all that the supervisor keeps of it.  The snapshot that it was checked with is gone; the worker builds its own
+ * from the same bytes. */
 #pragma once
 
 #include "config/message.h"

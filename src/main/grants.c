@@ -16,7 +16,8 @@
 struct grant_kind {
 	const char *word;  /* before the name */
 	/* Adds what the configuration wants; 0 or -EINVAL with a sentence in error. */
-	int (*want)(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error, size_t error_n);
+	int (*want)(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
+	            size_t error_n);
 	/* True where the other one is open on the same thing, so that its descriptors do. */
 	bool (*same)(const struct grant *a, const struct grant *b);
 	/* Opens one descriptor. */
@@ -62,7 +63,8 @@ static char *take_text(struct buf *b)
 	return b->p;
 }
 
-static void want_socket(struct grants *g, const struct grant_kind *kind, const struct listen_spec *spec, unsigned copies)
+static void want_socket(struct grants *g, const struct grant_kind *kind, const struct listen_spec *spec,
+                        unsigned copies)
 {
 	struct grant *new = grants_add(g, kind);
 	struct buf name = {};
@@ -165,7 +167,8 @@ static int opened(int result, const char *what, int *fd, char *error, size_t err
 	return result < 0 ? result : 0;
 }
 
-static int want_hot(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error, size_t error_n)
+static int want_hot(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
+                    size_t error_n)
 {
 	struct str list = conf_core(conf)->hot_list;
 	(void)error, (void)error_n;
@@ -181,7 +184,8 @@ static int open_hot(const struct grant *g, int *fd, char *error, size_t error_n)
 
 /* --- logs --- */
 
-static int want_logs(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error, size_t error_n)
+static int want_logs(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
+                     size_t error_n)
 {
 	struct str errors = conf_core(conf)->error_log;
 	(void)error, (void)error_n;
@@ -312,7 +316,8 @@ static int grant_open_beside(struct grant *g, const struct grants *old, int *fd,
 	return err;
 }
 
-static int grant_open(struct grant *g, const struct grants *old, const struct passed *passed, char *error, size_t error_n)
+static int grant_open(struct grant *g, const struct grants *old, const struct passed *passed, char *error,
+                      size_t error_n)
 {
 	int err = grant_inherit(g, old, passed);
 	if (err)

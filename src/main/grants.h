@@ -1,10 +1,10 @@
 /* struct grants: what the supervisor opens with its rights and gives to the worker, by name: the table of kinds in
  * grants.c says what a configuration wants and how it is opened.
  *
- * Every list owns its descriptors.  A reload makes a new list: what the old one has, too, is duplicated, and the rest is
- * opened; then one of the two is thrown away whole, so that nothing has to be put back.  Names are what the worker finds
- * things by: "listen 127.0.0.1:80", "listen [::]:80 reuseport", "admin unix:/run/petrel.sock", "log /var/log/petrel.log",
- * "log syslog", "hot /var/lib/petrel/hot". */
+ * Every list owns its descriptors.  A reload makes a new list: what the old one has, too, is duplicated, and the
+ * rest is opened; then one of the two is thrown away whole, so that nothing has to be put back.  Names are what the
+ * worker finds things by: "listen 127.0.0.1:80", "listen [::]:80 reuseport", "admin unix:/run/petrel.sock", "log
+ * /var/log/petrel.log", "log syslog", "hot /var/lib/petrel/hot". */
 #pragma once
 
 #include "http/conf.h"

@@ -1,4 +1,5 @@
-/* Telling systemd how we are (sd_notify(3)): datagrams to the socket that $NOTIFY_SOCKET names.  Without one, nothing. */
+/* Telling systemd how we are (sd_notify(3)): datagrams to the socket that $NOTIFY_SOCKET names.  Without one,
+ * nothing. */
 #pragma once
 
 /* Lines such as "READY=1"; lost where nobody listens. */

@@ -78,7 +78,8 @@ static int take(const struct option *rows, const char *arg, const char *next, st
 		return -EINVAL;
 	}
 	if (rows[row].value && !value.p && !next) {
-		snprintf(error, error_n, "--%s needs a value: --%s %s", rows[row].name, rows[row].name, rows[row].value);
+		snprintf(error, error_n, "--%s needs a value: --%s %s", rows[row].name, rows[row].name,
+		         rows[row].value);
 		return -EINVAL;
 	}
 	bool separate = rows[row].value && !value.p;

@@ -14,7 +14,7 @@ struct option {
 enum { OPTIONS_MOST = 16 };
 
 struct options {
-	const char *values[OPTIONS_MOST];  /* by row of the table: what was given last; a switch's is ""; NULL: not given */
+	const char *values[OPTIONS_MOST];  /* by row: what was given last, "" for a switch; NULL: not given */
 	char **words;                      /* what is no option, in its order */
 	int word_count;
 	bool help;                         /* -h or --help */

@@ -28,7 +28,8 @@ static const struct {
 	int number;
 	const char *name;
 } SIGNALS[] = {
-	{ SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" }, { SIGABRT, "SIGABRT" }, { SIGFPE, "SIGFPE" }, { SIGILL, "SIGILL" },
+	{ SIGSEGV, "SIGSEGV" }, { SIGBUS, "SIGBUS" }, { SIGABRT, "SIGABRT" },
+	{ SIGFPE, "SIGFPE" },   { SIGILL, "SIGILL" },
 };
 
 static struct loop *loops[EPOCH_LOOPS];

@@ -1,5 +1,5 @@
-/* Sockets that systemd opened and passed (LISTEN_FDS, sd_listen_fds(3)): taken where a listener of the configuration has
- * the same address, and kept open, so that a reload can take them up again. */
+/* Sockets that systemd opened and passed (LISTEN_FDS, sd_listen_fds(3)): taken where a listener of the configuration
+ * has the same address, and kept open, so that a reload can take them up again. */
 #pragma once
 
 #include "net/listener.h"

@@ -7,6 +7,8 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
+#define NAME STR("petrel: ")
+
 static int file = -1;
 
 /* Nothing can be done, and nobody told, where writing fails. */
@@ -18,7 +20,7 @@ static void write_file(struct str text)
 	struct buf line = {};
 	clock_gettime(CLOCK_REALTIME, &now);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &utc));
-	buf_addf(&line, "%s.%03ldZ error %.*s\n", stamp, now.tv_nsec / 1000000, STR_F(text));
+	buf_addf(&line, "%s.%03ldZ error: %.*s\n", stamp, now.tv_nsec / 1000000, STR_F(text));
 	(void)!write(file, line.p, line.n);
 	buf_fini(&line);
 }
@@ -28,11 +30,11 @@ void say(const char *format, ...)
 	struct buf line = {};
 	va_list args;
 	va_start(args, format);
-	buf_add(&line, STR("petrel: "));
+	buf_add(&line, NAME);
 	buf_addv(&line, format, args);
 	va_end(args);
 	if (file >= 0)
-		write_file(buf_str(&line));
+		write_file(str_from(buf_str(&line), NAME.n));
 	buf_add_char(&line, '\n');
 	(void)!write(STDERR_FILENO, line.p, line.n);
 	buf_fini(&line);

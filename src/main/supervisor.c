@@ -1,7 +1,7 @@
 /* The supervisor's states and its small poll loop.  One thread, one worker, one thing waited for at a time.
  *
- * What was read last and works is `current`; a reload makes `next` beside it, which takes its place when the worker says
- * READY, or is dropped.  So a worker that dies is always started with a configuration that was once in effect. */
+ * What was read last and works is `current`; a reload makes `next` beside it, which takes its place when the worker
+ * says READY, or is dropped.  So a worker that dies is always started with a configuration that was once in effect. */
 #include "main/supervisor.h"
 
 #include <errno.h>

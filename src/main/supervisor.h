@@ -1,5 +1,6 @@
-/* The supervisor: opens what needs rights, starts the worker and restarts it, passes reloads on.  It never reads a byte
- * from a client, so that nothing that a client sends can bring it down, and the listening sockets that it holds stay. */
+/* The supervisor: opens what needs rights, starts the worker and restarts it, passes reloads on.  It never reads a
+ * byte from a client, so that nothing that a client sends can bring it down, and the listening sockets that it holds
+ * stay. */
 #pragma once
 
 #include "main/draft.h"

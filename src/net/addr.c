@@ -277,7 +277,11 @@ bool network_has(const struct network *n, const struct ip *ip)
 	return !rest || (n->ip.bytes[whole] ^ ip->bytes[whole]) >> (8 - rest) == 0;
 }
 
-const struct type TYPE_ADDRESS = { "address", "an address such as 127.0.0.1:8080, [::1]:80, *:80, 80 or unix:/run/x.sock",
-	                           sizeof(struct addr), addr_parse, addr_type_print };
-const struct type TYPE_NETWORK = { "network", "a network such as 10.0.0.0/8 or 2001:db8::/32, an address, unix or all",
-	                           sizeof(struct network), network_parse, network_print };
+const struct type TYPE_ADDRESS = {
+	"address", "an address such as 127.0.0.1:8080, [::1]:80, *:80, 80 or unix:/run/x.sock",
+	sizeof(struct addr), addr_parse, addr_type_print,
+};
+const struct type TYPE_NETWORK = {
+	"network", "a network such as 10.0.0.0/8 or 2001:db8::/32, an address, unix or all",
+	sizeof(struct network), network_parse, network_print,
+};

@@ -34,7 +34,8 @@ struct network {
 /* "127.0.0.1:8080", "[::1]:80", "*:80" and "80" (both families: [::] not v6-only), "unix:/path", "unix:@abstract".
  * 0, or -EINVAL with in->error set: TYPE_ADDRESS's parser.  No name is looked up. */
 extern const struct type TYPE_ADDRESS;  /* struct addr */
-/* "10.0.0.0/8", "::1", "unix", "all": TYPE_NETWORK's parser; bits set behind the prefix are an error that names the right one. */
+/* "10.0.0.0/8", "::1", "unix", "all": TYPE_NETWORK's parser; bits set behind the prefix are an error that names the
+ * right one. */
 extern const struct type TYPE_NETWORK;  /* struct network */
 
 /* As it is written in a configuration: appends "127.0.0.1:8080". */

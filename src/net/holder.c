@@ -15,9 +15,9 @@ static bool tcp_line(const char *line, const struct addr *a, unsigned long *inod
 {
 	unsigned port, state;
 	enum { LISTENS = 0x0a };  /* TCP_LISTEN in the kernel's tcp_states.h */
-	return sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu", &port, &state, inode) ==
-	               3 &&
-	       state == LISTENS && port == addr_port(a);
+	int read = sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*u %lu", &port, &state,
+	                  inode);
+	return read == 3 && state == LISTENS && port == addr_port(a);
 }
 
 /* One line of /proc/net/unix, which writes an abstract name's first byte as @. */

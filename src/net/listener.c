@@ -1,4 +1,5 @@
-/* Listening sockets (the supervisor's thread) and doors, by which loops accept from them (each door its loop's thread). */
+/* Listening sockets (the supervisor's thread) and doors, by which loops accept from them (each door its loop's
+ * thread). */
 #include "net/listener.h"
 
 #include <errno.h>

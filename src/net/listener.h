@@ -1,8 +1,8 @@
 /* Listening sockets: opened by the supervisor, which keeps them through crashes and reloads; accepted from by loops.
  *
  * A listener is shared by all loops (one descriptor, the kernel wakes one of them) or, with `reuseport`, has one
- * descriptor per loop.  Either way the descriptors stay open in the supervisor, so that connections wait in the kernel's
- * queue while a worker is replaced, and none is refused. */
+ * descriptor per loop.  Either way the descriptors stay open in the supervisor, so that connections wait in the
+ * kernel's queue while a worker is replaced, and none is refused. */
 #pragma once
 
 #include "event/loop.h"
@@ -34,8 +34,8 @@ struct door {
 	struct timer pause;          /* descriptors ran out: accepting goes on when it fires */
 	/* The connection is the callee's; from is who it is. */
 	void (*accepted)(struct door *d, int fd, const struct ip *from);
-	/* accept4() failed for want of descriptors or memory: err is -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM.  Told once per
-	 * pause. */
+	/* accept4() failed for want of descriptors or memory: err is -EMFILE, -ENFILE, -ENOBUFS or -ENOMEM.  Told
+	 * once per pause. */
 	void (*starved)(struct door *d, int err);
 	bool paused;
 	bool admin;
