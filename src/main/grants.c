@@ -184,6 +184,29 @@ static int open_hot(const struct grant *g, int *fd, char *error, size_t error_n)
 
 /* --- logs --- */
 
+/* What collects the logs of a module's values, over all scopes. */
+struct log_wants {
+	struct grants *grants;
+	const struct grant_kind *kind;
+	const struct module *module;
+};
+
+static bool wanted(const struct grants *g, const struct grant_kind *kind, struct str name)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (g->list[i].kind == kind && str_eq(str_from(str_of(g->list[i].name), strlen(kind->word) + 1), name))
+			return true;
+	return false;
+}
+
+static void want_log_of(void *arg, void *values)
+{
+	struct log_wants *w = arg;
+	struct str name = w->module->log_file(values);
+	if (name.n && !wanted(w->grants, w->kind, name))
+		want_named(w->grants, w->kind, name);
+}
+
 static int want_logs(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
                      size_t error_n)
 {
@@ -191,6 +214,11 @@ static int want_logs(struct grants *g, const struct grant_kind *kind, const stru
 	(void)error, (void)error_n;
 	if (errors.n && !str_eq(errors, STR("off")))
 		want_named(g, kind, errors)->errors = true;
+	for (size_t i = 0; i < conf->module_count; i++) {
+		struct log_wants w = { g, kind, conf->modules[i] };
+		if (w.module->log_file)
+			conf_each_values(conf, i, want_log_of, &w);
+	}
 	return 0;
 }
 
