@@ -76,7 +76,7 @@ static const struct directive HOT[] = {
 	  .args = ARGS({ "size", &TYPE_SIZE, .preset = "256m" }),
 	  .doc = "Memory for small files that are asked for often. 0: none." },
 	{ .name = "file", .offset = AT(hot_file_b),
-	  .args = ARGS({ "size", &TYPE_SIZE, .range = { .max = 16 << 20 }, .preset = "64k" }),
+	  .args = ARGS({ "size", &TYPE_SIZE, .range = { .max = 16 << 20 }, .preset = "128k" }),
 	  .doc = "The largest file that is kept in memory whole; larger ones are sent from the page cache." },
 	{ .name = "recheck", .offset = AT(hot_recheck_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .preset = "1s" }),
