@@ -88,7 +88,7 @@ $(OUT)/unit/%: tests/unit/%.c $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo '  CC    $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_$(FLAVOUR)) -MMD -MP $(LDFLAGS) $(LINK_$(FLAVOUR)) -o $@ $< $(LIBRARY) \
-	    -lcmocka $(LDLIBS)
+	    -lcmocka -lbrotlidec $(LDLIBS)
 
 $(OUT)/%_fuzz: tests/fuzz/%_fuzz.c $(LIBRARY)
 	@echo '  CC    $@'

@@ -73,11 +73,7 @@ static bool answer_in_part(struct req *r, struct hot *h)
 		return true;
 	}
 	if (status == 304) {
-		answer_remove(r, STR("Content-Type"));
-		body_close(r->answer.body);
-		r->answer.body = NULL;
-		r->answer.hot = NULL;
-		r->answer.status = 304;
+		answer_unchanged(r);
 		return true;
 	}
 	struct str field = ask_field(&r->ask, FIELD_RANGE);

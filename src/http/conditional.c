@@ -85,6 +85,18 @@ unsigned conditional(struct req *r, struct str etag, int64_t modified_s)
 	return 0;
 }
 
+void answer_unchanged(struct req *r)
+{
+	if (r->answer.body)
+		body_close(r->answer.body);
+	r->answer.body = NULL;
+	r->answer.hot = NULL;
+	r->answer.status = 304;
+	r->answer.length_b = 0;
+	answer_remove(r, STR("Content-Type"));
+	answer_remove(r, STR("Content-Encoding"));
+}
+
 bool range_applies(struct req *r, struct str etag, int64_t modified_s)
 {
 	struct str field = ask_field(&r->ask, FIELD_IF_RANGE);

@@ -33,6 +33,21 @@ static void close_file(struct mail *m)
 	mem_free(h);
 }
 
+struct str hot_variant_key(struct arena *a, const struct hot *from, struct str encoding)
+{
+	uint64_t root;
+	struct str key = from->object.key;
+	memcpy(&root, key.p, sizeof root);
+	return hot_key(a, root, encoding, str_from(key, sizeof root + 1 + (size_t)key.p[sizeof root]));
+}
+
+bool hot_is_variant(const struct hot *v, const struct hot *from)
+{
+	return v->kind == HOT_BYTES && v->inode == from->inode && v->device == from->device &&
+	       v->mtime_ns == from->mtime_ns &&
+	       str_starts(v->etag, str_head(from->etag, from->etag.n - 1));
+}
+
 static void hot_free(struct object *o)
 {
 	struct hot *h = hot_of(o);

@@ -40,11 +40,16 @@ enum { HOT_FD_COST_B = 64 * 1024 };
 /* The key of a path below a root: the root's number (root_id()), the encoding, the path.  In the arena. */
 struct str hot_key(struct arena *a, uint64_t root_id, struct str encoding, struct str path);
 uint64_t root_id(struct str root);
+/* The key of the same file's content in another encoding. */
+struct str hot_variant_key(struct arena *a, const struct hot *from, struct str encoding);
 /* From what an open found; takes its bytes or its descriptor over.  Not in the store yet; refs is 1. */
 struct hot *hot_of_file(struct home *h, struct str key, struct disk_file *file, struct str type);
 struct hot *hot_of_error(struct store *s, struct str key, int err);
 /* The same file's content in another encoding; bytes are from mem_new() and taken over.  The ETag is made its own. */
 struct hot *hot_of_variant(struct store *s, struct str key, const struct hot *from, struct str encoding, struct str bytes);
+
+/* Whether v, found under from's variant key, was made of what from is now. */
+bool hot_is_variant(const struct hot *v, const struct hot *from);
 
 static inline struct hot *hot_of(struct object *o)
 {

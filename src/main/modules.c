@@ -18,6 +18,7 @@ const struct module *const MODULES[] = {
 	&REDIRECT,
 	&RESPOND,
 	/* Heads, from the last to the first: what it is that is answered, then its fields, then its coding. */
+	&COMPRESS,
 	&HEADERS,
 	&ERROR_PAGE,
 	/* Logs. */
