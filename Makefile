@@ -1,10 +1,16 @@
 # petrel's build.  `make help` lists what a person would type.
 #
-# One set of rules builds every flavour: FLAVOUR=release (default), asan, tsan, fuzz, each in a folder of its own.
+# One set of rules builds every flavour: FLAVOUR=release (default), clang, asan, tsan, fuzz, each in a folder of its own.
+# `make run`, `make check` and `make bench` install the Debian packages that are missing (packaging/need) and then start
+# make anew, because what pkg-config says of a library is asked when make starts.
 
 FLAVOUR ?= release
 PREFIX  ?= /usr/local
+CONFDIR ?= /etc
+PORT    ?= 8080
+FUZZ_S  ?= 60
 PYTHON  := /usr/bin/python3
+MAKEFLAGS += --no-print-directory
 VERSION := 0.1.0
 
 ifeq ($(FLAVOUR),release)
@@ -34,13 +40,14 @@ LDLIBS   += $(shell pkg-config --libs $(LIBS) 2>/dev/null)
 # Release: optimised over all files at once, and hardened.
 FLAGS_release := -O2 -flto=auto -ffat-lto-objects -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
 LINK_release  := -O2 -flto=auto -Wl,-z,relro,-z,now,-z,noexecstack
+FLAGS_clang   := -O2
 FLAGS_asan    := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 LINK_asan     := -fsanitize=address,undefined
 FLAGS_tsan    := -O1 -fno-omit-frame-pointer -fsanitize=thread
 LINK_tsan     := -fsanitize=thread
 FLAGS_fuzz    := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 LINK_fuzz     := -fsanitize=address,undefined
-ifeq ($(FLAVOUR),fuzz)
+ifneq ($(filter $(FLAVOUR),clang fuzz),)
 CC := clang
 AR := llvm-ar
 endif
@@ -53,18 +60,26 @@ LINK_release  := $(filter-out -flto=auto,$(LINK_release))
 endif
 endif
 
-.PHONY: all run check bench fuzz lint install clean help needs unit programs fuzzers docs
+# ThreadSanitizer wants its addresses where it expects them.
+UNDER_tsan := setarch -R
+
+MAN       := docs/man/petrel.1 docs/man/petrel.conf.5
+
+.PHONY: all run check bench fuzz lint install clean help unit system fuzzers docs example
+.PHONY: lint-sources lint-globals lint-docs
 all: $(OUT)/petrel
 
 help:
 	@echo 'make            build/petrel, optimised and hardened'
-	@echo 'make run        serve the example site (installs what is missing)'
+	@echo 'make run        serve the example site on PORT=8080 (installs what is missing)'
 	@echo 'make check      every test, as CI runs them (installs what is missing)'
-	@echo 'make bench      measure against nginx, lighttpd, H2O, Caddy and HAProxy'
+	@echo 'make bench      measure against nginx, lighttpd, H2O, Caddy and HAProxy (installs what is missing)'
+	@echo 'make unit       unit tests; FLAVOUR=asan or tsan for the sanitizers'
+	@echo 'make system     system tests; PYTEST="-k reload" chooses some'
 	@echo 'make fuzz       each fuzz target for FUZZ_S=60 seconds'
-	@echo 'make lint       floors, globals, names, warnings of the analysers'
-	@echo 'make docs       write docs/reference and the man pages anew'
-	@echo 'make install    PREFIX=/usr/local, DESTDIR='
+	@echo 'make lint       floors, globals, shape of the sources, clang, current documentation'
+	@echo 'make docs       write docs/reference and docs/man anew'
+	@echo 'make install    PREFIX=/usr/local, CONFDIR=/etc, DESTDIR='
 
 $(OUT)/petrel: $(LIBRARY)
 	@echo '  LD    $@'
@@ -94,12 +109,61 @@ $(OUT)/%_fuzz: tests/fuzz/%_fuzz.c $(LIBRARY)
 	@echo '  CC    $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_fuzz) $(LDFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(LIBRARY) $(LDLIBS)
 
-unit: $(TESTS)
-	@set -e; for t in $(TESTS); do echo "  TEST  $$t"; $$t; done
+fuzzers: $(FUZZERS)
 
-lint: $(LIBRARY)
-	@$(PYTHON) tests/lint/floors
-	@$(PYTHON) tests/lint/globals
+# --- Tests. ---
+
+check:
+	@packaging/need check
+	@tests/check
+
+unit: $(TESTS)
+	@tests/unit/run $(UNDER_$(FLAVOUR)) -- $(TESTS)
+
+system: $(OUT)/petrel
+	@PETREL=$(OUT)/petrel $(UNDER_$(FLAVOUR)) $(PYTHON) -m pytest -q -p no:cacheprovider tests/system $(PYTEST)
+
+fuzz:
+	@$(MAKE) FLAVOUR=fuzz fuzzers
+	@tests/fuzz/run $(FUZZ_S) $(FUZZ:tests/%.c=build/%)
+
+lint: lint-sources lint-globals lint-docs
+
+lint-sources:
+	@tests/lint/floors
+	@tests/lint/shape
+	@tests/lint/shape --report
+
+# Of clang's objects, since gcc's are not finished before the program is linked; and so clang's warnings stop us, too.
+lint-globals:
+	@$(MAKE) FLAVOUR=clang all
+	@tests/lint/globals build/clang/obj/src
+
+lint-docs: $(OUT)/petrel
+	@rm -rf build/docs && mkdir -p build/docs
+	@$(OUT)/petrel help --reference build/docs
+	@diff -r build/docs/reference docs/reference && diff -r build/docs/man docs/man || \
+	    { echo 'docs/ is not what the tables say: make docs'; exit 1; }
+	@mandoc -T lint -W warning $(MAN)
+
+docs: $(OUT)/petrel
+	@$(OUT)/petrel help --reference docs
+
+# --- The example site. ---
+
+run:
+	@packaging/need run
+	@$(MAKE) all example
+	@PORT=$(PORT) examples/site/run
+
+example: build/example/made
+
+build/example/made: $(wildcard examples/site/*) $(wildcard *.md docs/*.md docs/*/*.md docs/*/*.svg)
+	@echo '  SITE  $(@D)'
+	@$(PYTHON) examples/site/make $(@D)
+	@touch $@
+
+# --- Measuring. ---
 
 # The floor server and the load programs; always the release's flags.
 build/bench/%: bench/%.c bench/client.c bench/client.h Makefile
@@ -107,9 +171,25 @@ build/bench/%: bench/%.c bench/client.c bench/client.h Makefile
 	@echo '  CC    $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_release) $(LDFLAGS) $(LINK_release) -o $@ $< bench/client.c
 
-# ONLY=hot,idle picks scenarios, QUICK=1 shortens them.
-bench: build/petrel $(BENCHES)
+# ONLY=hot,idle picks scenarios, QUICK=1 shortens them.  A peer that can't be installed is left out.
+bench:
+	@packaging/need build
+	@packaging/need bench || :
+	@$(MAKE) all $(BENCHES)
 	@$(PYTHON) bench/run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+# --- Installing. ---
+
+install: $(OUT)/petrel
+	install -D -m 755 $(OUT)/petrel $(DESTDIR)$(PREFIX)/bin/petrel
+	install -D -m 644 docs/man/petrel.1 $(DESTDIR)$(PREFIX)/share/man/man1/petrel.1
+	install -D -m 644 docs/man/petrel.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/petrel.conf.5
+	install -D -m 644 examples/petrel.conf $(DESTDIR)$(PREFIX)/share/doc/petrel/petrel.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,@PREFIX@,$(PREFIX),;s,@CONFDIR@,$(CONFDIR),' packaging/petrel.service \
+	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/petrel.service
+	test -e $(DESTDIR)$(CONFDIR)/petrel/petrel.conf || \
+	    install -D -m 644 examples/petrel.conf $(DESTDIR)$(CONFDIR)/petrel/petrel.conf
 
 clean:
 	rm -rf build

@@ -41,5 +41,5 @@ class Stage:
         wanted = [c for c in classes if not self.only_servers or c.name in self.only_servers]
         for c in wanted:
             if not c.found():
-                say(f"  {c.name} is not installed: skipped (its package stands in bench/need)")
+                say(f"  {c.name} is not installed: skipped (make bench installs it)")
         return [c for c in wanted if c.found()]

@@ -194,7 +194,8 @@ static const char STYLE[] =
 	"h1{font-size:1.25rem;font-weight:600;word-break:break-word}h1 a{text-decoration:none}"
 	"table{border-collapse:collapse;width:100%}td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);"
 	"text-align:left;font-weight:400}th{color:var(--soft);font-size:.85rem}"
-	"td:first-child{word-break:break-all;width:100%}td a{text-decoration:none;display:block}a:hover{text-decoration:underline}"
+	"td:first-child{word-break:break-all;width:100%}td a{text-decoration:none;display:block}"
+	"a:hover{text-decoration:underline}"
 	".n{text-align:right;white-space:nowrap;color:var(--soft);font-variant-numeric:tabular-nums}"
 	"tr:hover td{background:#8881}.f a{font-weight:600}footer{color:var(--soft);font-size:.85rem;margin-top:1rem}"
 	"@media(max-width:36rem){.t{display:none}}";

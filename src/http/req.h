@@ -37,7 +37,7 @@ struct answer {
 	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
 	size_t field_count, field_cap;
 	bool close;                  /* end the connection after this answer */
-	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; NULL: anything else */
+	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */
 };
 
 struct req;

@@ -361,5 +361,5 @@ static void type_print(struct buf *out, const struct type_range *range, const vo
 	type_print_word(out, ((const struct tmpl *)value)->text);
 }
 
-const struct type TYPE_TEMPLATE = { "text", "a text, which may hold variables such as $path", sizeof(struct tmpl), type_parse,
-	                            type_print };
+const struct type TYPE_TEMPLATE = { "text", "a text, which may hold variables such as $path",
+	                            sizeof(struct tmpl), type_parse, type_print };

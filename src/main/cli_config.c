@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "config/build.h"
 #include "config/doc.h"
 #include "config/dump.h"
@@ -28,7 +29,7 @@ const struct option CONFIG_OPTIONS[] = {
 	{},
 };
 const struct option HELP_OPTIONS[] = {
-	[HELP_REFERENCE] = { "reference", 0, "DIR", "write the reference and the manual pages into DIR" },
+	[HELP_REFERENCE] = { "reference", 0, "DIR", "write the reference and the manual pages into folders of DIR" },
 	{},
 };
 
@@ -127,11 +128,11 @@ int cli_config(const struct options *o)
 	return status;
 }
 
-/* Writes one file of the reference and empties the buffer; 0 or -errno after saying it. */
-static int write_file(const char *folder, const char *name, struct buf *text)
+/* Writes FOLDER/PART/NAME and empties the buffer; 0 or -errno after saying it. */
+static int write_file(const char *folder, const char *part, const char *name, struct buf *text)
 {
 	struct buf path = {};
-	buf_addf(&path, "%s/%s%c", folder, name, '\0');
+	buf_addf(&path, "%s/%s/%s%c", folder, part, name, '\0');
 	FILE *f = fopen(path.p, "we");
 	bool fine = f && fwrite(text->p, 1, text->n, f) == text->n;
 	if (f && fclose(f) != 0)
@@ -144,12 +145,23 @@ static int write_file(const char *folder, const char *name, struct buf *text)
 	return err;
 }
 
+static int make_folder(const char *folder, const char *part)
+{
+	struct buf path = {};
+	buf_addf(&path, "%s%s%s%c", folder, *part ? "/" : "", part, '\0');
+	int err = mkdir(path.p, 0777) < 0 && errno != EEXIST ? -errno : 0;
+	if (err)
+		fprintf(stderr, "petrel: %s: %s\n", path.p, strerror(-err));
+	buf_fini(&path);
+	return err;
+}
+
 static int write_page(const char *folder, const struct module *m, struct buf *text)
 {
 	struct buf name = {};
 	buf_addf(&name, "%s.md%c", m->name, '\0');
 	doc_page(m, text);
-	int err = write_file(folder, name.p, text);
+	int err = write_file(folder, "reference", name.p, text);
 	buf_fini(&name);
 	return err;
 }
@@ -169,19 +181,23 @@ static void command_page(struct buf *out)
 	arena_fini(&a);
 }
 
+/* FOLDER/reference/, pages in Markdown, and FOLDER/man/. */
 static int write_reference(const char *folder)
 {
+	static const char *const FOLDERS[] = { "", "reference", "man" };
 	struct doc_modules all = { MODULES, MODULE_COUNT };
 	struct buf text = {};
-	int err = mkdir(folder, 0777) < 0 && errno != EEXIST ? -errno : 0;
+	int err = 0;
+	for (size_t i = 0; i < countof(FOLDERS) && !err; i++)
+		err = make_folder(folder, FOLDERS[i]);
 	for (size_t i = 0; i < MODULE_COUNT && !err; i++)
 		err = write_page(folder, MODULES[i], &text);
 	doc_index(&all, &text);
-	err = err ? err : write_file(folder, "README.md", &text);
+	err = err ? err : write_file(folder, "reference", "README.md", &text);
 	doc_man_conf(&all, &text);
-	err = err ? err : write_file(folder, "petrel.conf.5", &text);
+	err = err ? err : write_file(folder, "man", "petrel.conf.5", &text);
 	command_page(&text);
-	err = err ? err : write_file(folder, "petrel.1", &text);
+	err = err ? err : write_file(folder, "man", "petrel.1", &text);
 	buf_fini(&text);
 	return err ? 1 : 0;
 }
