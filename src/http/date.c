@@ -92,8 +92,8 @@ static bool rfc850(struct str s, int64_t now_s, struct tm *t)
 	int year = digits(d, 8, 2);
 	t->tm_mday = digits(d, 1, 2);
 	t->tm_mon = month_of(d, 4);
-	t->tm_year = year < 0 ? -1 : full_year(year, now_s) - 1900;
-	return !time_of(d, 11, t);
+	t->tm_year = full_year(year, now_s) - 1900;
+	return year >= 0 && !time_of(d, 11, t);
 }
 
 static bool asctime_form(struct str s, struct tm *t)
