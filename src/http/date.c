@@ -23,12 +23,13 @@ void date_print(char *p, int64_t seconds)
 	struct tm t;
 	time_t when = seconds;
 	gmtime_r(&when, &t);
+	int year = t.tm_year + 1900;
 	memcpy(p, "Ddd, 00 Mmm 0000 00:00:00 GMT", DATE_B);
 	memcpy(p, DAYS[t.tm_wday], 3);
 	two(p + 5, t.tm_mday);
 	memcpy(p + 8, MONTHS[t.tm_mon], 3);
-	two(p + 12, (t.tm_year + 1900) / 100);
-	two(p + 14, t.tm_year % 100);
+	two(p + 12, year / 100);
+	two(p + 14, year % 100);
 	two(p + 17, t.tm_hour);
 	two(p + 20, t.tm_min);
 	two(p + 23, t.tm_sec);
@@ -91,8 +92,8 @@ static bool rfc850(struct str s, int64_t now_s, struct tm *t)
 	int year = digits(d, 8, 2);
 	t->tm_mday = digits(d, 1, 2);
 	t->tm_mon = month_of(d, 4);
-	t->tm_year = year < 0 ? -1 : full_year(year, now_s) - 1900;
-	return !time_of(d, 11, t);
+	t->tm_year = full_year(year, now_s) - 1900;
+	return year >= 0 && !time_of(d, 11, t);
 }
 
 static bool asctime_form(struct str s, struct tm *t)
@@ -116,6 +117,12 @@ int date_parse(struct str s, int64_t now_s, int64_t *seconds)
 	struct tm t = {};
 	if ((!imf(s, &t) && !rfc850(s, now_s, &t) && !asctime_form(s, &t)) || !sane(&t))
 		return -EINVAL;
-	*seconds = timegm(&t);
+	/* A leap second is the second before it; a day that its month does not have is no date. */
+	t.tm_sec -= t.tm_sec == 60;
+	int day = t.tm_mday;
+	int64_t when = timegm(&t);
+	if (t.tm_mday != day)
+		return -EINVAL;
+	*seconds = when;
 	return 0;
 }

@@ -316,6 +316,13 @@ static enum parsed check_options(struct run *run, struct ask *ask)
 	return PARSE_DONE;
 }
 
+/* What is known of a head that was given up in the middle, for the log: perhaps written when the input is gone. */
+static void keep_line(struct arena *a, struct ask *out)
+{
+	out->method_name = arena_str(a, out->method_name);
+	out->target = arena_str(a, out->target);
+}
+
 /* What the grammar alone does not say. */
 static enum parsed check(struct run *run, struct arena *a, struct ask *ask)
 {
@@ -350,6 +357,8 @@ enum parsed parse_ask(struct arena *a, struct str in, const struct parse_limits 
 	if (p == PARSE_DONE) {
 		keep(a, &run, fields, count, out);
 		p = check(&run, a, out);
+	} else if (p == PARSE_BAD) {
+		keep_line(a, out);
 	}
 	*status = run.status;
 	*why = run.why;

@@ -112,7 +112,7 @@ static size_t host_length(struct str s)
 	}
 	while (n < s.n && host_char(s.p[n]))
 		n++;
-	return n <= 255 ? n : 0;
+	return n <= 255 && !(n == 1 && s.p[0] == '.') ? n : 0;
 }
 
 int target_authority(struct arena *a, struct str raw, struct str *host, uint16_t *port)
@@ -122,7 +122,8 @@ int target_authority(struct arena *a, struct str raw, struct str *host, uint16_t
 		return -EINVAL;
 	struct str rest = str_from(raw, n);
 	uint64_t number = 0;
-	if (rest.n && (rest.p[0] != ':' || num_parse(str_from(rest, 1), 65535, &number)))
+	/* The port may be empty (RFC 3986, 3.2.3). */
+	if (rest.n && (rest.p[0] != ':' || (rest.n > 1 && num_parse(str_from(rest, 1), 65535, &number))))
 		return -EINVAL;
 	char *p = arena_raw(a, n);
 	for (size_t i = 0; i < n; i++)
