@@ -140,6 +140,20 @@ struct listenings granted_listenings(const struct granted *g)
 	return all;
 }
 
+static bool is_listener(const struct thing *t)
+{
+	return is(t, STR("listen")) || is(t, STR("admin"));
+}
+
+void granted_close_listeners(struct granted *g, struct log *log)
+{
+	for (struct link *l = g->things.next, *next; l != &g->things; l = next) {
+		next = l->next;
+		if (is_listener(thing_of(l)))
+			thing_free(thing_of(l), log);
+	}
+}
+
 void granted_settle(struct granted *g, struct log *log)
 {
 	for (struct link *l = g->things.next, *next; l != &g->things; l = next) {

@@ -23,6 +23,8 @@ void granted_logs(struct granted *g, struct log *log);
 void granted_reopen(struct granted *g, struct log *log);
 /* The listeners that are wanted: an array from the heap, freed by the caller; names and descriptors are borrowed. */
 struct listenings granted_listenings(const struct granted *g);
+/* Closes the listeners: no loop watches them any more. */
+void granted_close_listeners(struct granted *g, struct log *log);
 /* Closes what the configuration, now in effect, does not want. */
 void granted_settle(struct granted *g, struct log *log);
 /* The descriptor of the hot list, borrowed; -1: none. */

@@ -119,7 +119,6 @@ static void drain_look(struct timer *t)
 
 static void drain(struct station *s, struct order *o)
 {
-	close_doors(s);
 	home_drain(&s->home);
 	s->drain = o;
 	timer_set(&s->home.loop.wheel, &s->drain_timer, s->home.loop.now_ms);
@@ -151,6 +150,10 @@ static void carry_out(struct mail *m)
 	case ORDER_WARM:
 		s->warm = o->warm;
 		warm_start(&s->warm, &s->home);
+		answer(o);
+		break;
+	case ORDER_CLOSE:
+		close_doors(s);
 		answer(o);
 		break;
 	case ORDER_DRAIN:

@@ -25,7 +25,8 @@ struct listenings {
 enum order_kind {
 	ORDER_CONF,     /* this snapshot and these listeners, from now on */
 	ORDER_WARM,     /* bring these files into the hot set */
-	ORDER_DRAIN,    /* accept nothing more, end after the requests under way; comes back when all are done */
+	ORDER_CLOSE,    /* accept nothing more */
+	ORDER_DRAIN,    /* end after the requests under way; comes back when all are done */
 	ORDER_STOP,     /* cut off what there is, end the loop */
 };
 

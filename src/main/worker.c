@@ -250,6 +250,17 @@ static void drained(struct order *o)
 		stop(w);
 }
 
+/* No loop accepts any more: newcomers are refused at once, instead of waiting in the kernel's queue for nobody. */
+static void closed(struct order *o)
+{
+	struct worker *w = worker_of(o);
+	mem_free(o);
+	if (!timer_is_set(&w->drain_timer) || --w->answers_left)
+		return;
+	granted_close_listeners(&w->granted, w->publisher.shared.log);
+	order_all(w, ORDER_DRAIN, drained);
+}
+
 static void drain_late(struct timer *t)
 {
 	stop(container_of(t, struct worker, drain_timer));
@@ -263,7 +274,7 @@ static void drain(struct worker *w)
 	}
 	w->ending = true;
 	timer_set(&w->control.wheel, &w->drain_timer, w->control.now_ms + w->drain_timeout_ms);
-	order_all(w, ORDER_DRAIN, drained);
+	order_all(w, ORDER_CLOSE, closed);
 }
 
 /* --- The admin socket. --- */
@@ -295,7 +306,7 @@ static void on_message(struct worker *w, struct channel_message *m)
 		granted_add(&w->granted, m);
 		break;
 	case CHANNEL_CONF:
-		if (m->fd_count == 1)
+		if (m->fd_count == 1 && !w->ending)
 			on_conf(w, m->fds[0]);
 		break;
 	case CHANNEL_REOPEN:

@@ -135,7 +135,7 @@ def test_quit_lets_a_request_finish(petrel):
         slow.sendall(b"GET / HTTP/1.1\r\nHo")
         time.sleep(0.2)
         server.signal(signal.SIGQUIT)
-        time.sleep(0.5)
+        wait_for(lambda: refused(server), "newcomers being refused")
         assert server.process.poll() is None
         slow.sendall(b"st: a\r\nConnection: close\r\n\r\n")
         assert slow.recv(4096).startswith(b"HTTP/1.1 200")
@@ -233,8 +233,8 @@ def test_the_worker_becomes_the_user(petrel, tmp_path):
     assert status["Gid"].split() == [nobody[2]] * 4
     assert "runs as root" not in server.stderr
     _, new = crash(server)
+    server.request()  # who answers has become the user
     assert status_of(new)["Uid"].split() == [nobody[1]] * 4
-    server.request()
     # The kernel forgets the wish to die with the parent when the user changes; the worker must not.
     server.expect_status = -signal.SIGKILL
     server.process.kill()
