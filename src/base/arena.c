@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 
-enum { BLOCK_B = 8192 };
+enum { BLOCK_LEAST_B = 8192, BLOCK_MOST_B = 256 * 1024 };
 
 struct arena_block {
 	struct arena_block *older;
@@ -32,8 +32,7 @@ void arena_fini(struct arena *a)
 	*a = (struct arena){};
 }
 
-/* A block of its own for what would fill more than a quarter of one: the current block stays in use. */
-static void *arena_large(struct arena *a, size_t size)
+static void *block(struct arena *a, size_t size)
 {
 	struct arena_block *b = mem_grow(NULL, sizeof *b + size);
 	b->older = a->last;
@@ -44,11 +43,13 @@ static void *arena_large(struct arena *a, size_t size)
 
 void *arena_slow(struct arena *a, size_t size)
 {
-	if (size > BLOCK_B / 4)
-		return arena_large(a, size);
-	char *p = arena_large(a, BLOCK_B);
+	size_t block_b = a->held_b < BLOCK_LEAST_B ? BLOCK_LEAST_B : a->held_b > BLOCK_MOST_B ? BLOCK_MOST_B : a->held_b;
+	/* What would fill much of a block gets one of its own, and the current one stays in use. */
+	if (size > block_b / 4)
+		return block(a, size);
+	char *p = block(a, block_b);
 	a->at = p + size;
-	a->end = p + BLOCK_B;
+	a->end = p + block_b;
 	return p;
 }
 

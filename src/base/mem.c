@@ -1,9 +1,13 @@
 /* Heap memory that ends the program instead of failing.  Any thread. */
 #include "base/mem.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "base/must.h"
+
+/* Fixed, since the C library would raise it by itself, and then keep large blocks in its heap. */
+enum { LARGE_B = 256 * 1024 };
 
 void *mem_new(size_t size)
 {
@@ -22,4 +26,14 @@ void *mem_grow(void *old, size_t size)
 void mem_free(void *p)
 {
 	free(p);
+}
+
+void mem_setup(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_B);
+}
+
+void mem_give_back(void)
+{
+	malloc_trim(0);
 }

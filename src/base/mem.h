@@ -13,6 +13,12 @@
 [[nodiscard, gnu::returns_nonnull]] void *mem_grow(void *p, size_t size);
 void mem_free(void *p);
 
+/* Once, before anything is allocated: large blocks come from the system and go back to it. */
+void mem_setup(void);
+/* The C library keeps what was freed; this gives it back to the system.  After something large and rare, such as reading
+ * a configuration: it looks at the whole heap. */
+void mem_give_back(void);
+
 /* A zeroed struct: struct conn *c = MEM_NEW(struct conn); */
 #define MEM_NEW(type) ((type *)mem_new(sizeof(type)))
 

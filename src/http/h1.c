@@ -226,10 +226,21 @@ static bool should_linger(const struct conn *c)
 	                     c->exchange->req.end == END_BAD || c->exchange->req.end == END_HEADER_TIMEOUT);
 }
 
+/* Method and target as they came, which lie one behind the other: for the panic's last words. */
+static struct str request_line(const struct ask *ask)
+{
+	const char *end = ask->target.p + ask->target.n;
+	return ask->method_name.n ? str_make(ask->method_name.p, (size_t)(end - ask->method_name.p)) : (struct str){};
+}
+
 static bool run_req(struct conn *c)
 {
 	struct req *r = &c->exchange->req;
-	if (!req_run(r))
+	struct loop *l = &c->home->loop;
+	l->serving = request_line(&r->ask);
+	bool over = req_run(r);
+	l->serving = (struct str){};
+	if (!over)
 		return false;
 	c->home->stats.bytes_out += r->sent_b;
 	bool broke = r->end == END_CLIENT || r->end == END_SEND_TIMEOUT || r->end == END_MIN_RATE ||

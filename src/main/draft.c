@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "config/build.h"
 #include "main/channel.h"
 #include "main/modules.h"
@@ -83,6 +84,7 @@ int draft_read(struct draft *d, const struct origin *from, struct draft *old, co
 	if (!err)
 		err = check(d, &sources, old, passed, m);
 	sources_fini(&sources);
+	mem_give_back();
 	if (err)
 		draft_drop(d, old);
 	return err ? -EINVAL : 0;

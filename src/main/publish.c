@@ -1,12 +1,8 @@
 /* Publishing snapshots.  Runs on the worker's control thread; what happens on loops is in station.c. */
 #include "main/publish.h"
 
-#include <malloc.h>
-
 #include "base/mem.h"
 #include "http/core.h"
-
-enum { TRIM_FROM_B = 1 << 20 };
 
 /* A snapshot and its users: one conf_use per loop, each counted by its loop alone. */
 struct edition {
@@ -42,11 +38,8 @@ static void edition_free(struct edition *e)
 		if (o.module->close)
 			conf_each_values(e->conf, i, close_values, &o);
 	}
-	size_t held_b = e->conf->arena.held_b;
 	conf_free(e->conf);
-	/* The C library keeps what was freed; a large configuration is given back to the system. */
-	if (held_b >= TRIM_FROM_B)
-		malloc_trim(0);
+	mem_give_back();
 	mem_free(e);
 	p->alive--;
 }
