@@ -1,7 +1,13 @@
 /* The core's table of directives.  Its values are read by whoever needs them: the worker, the connections, the steps. */
 #include "http/core.h"
 
+#include <errno.h>
+#include <pwd.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include "event/disk.h"
+#include "http/check.h"
 #include "http/log_file.h"
 #include "share/log.h"
 
@@ -15,11 +21,11 @@ static const char *const LEVELS[] = { [LOG_LEVEL_ERROR] = "error", [LOG_LEVEL_WA
 	                              [LOG_LEVEL_DEBUG] = "debug", NULL };
 
 static const struct directive LIMITS[] = {
-	{ .name = "connections", .offset = AT(connections),
+	{ .name = "connections", .scopes = SCOPE_MAIN, .offset = AT(connections),
 	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { .max = 10000000 }, .preset = "100000" }),
 	  .doc = "How many connections there may be at a time; one more is answered 503 and closed. 0: no bound but the "
 	         "descriptors." },
-	{ .name = "connections_per_address", .offset = AT(connections_per_address),
+	{ .name = "connections_per_address", .scopes = SCOPE_MAIN, .offset = AT(connections_per_address),
 	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { .max = 10000000 }, .preset = "0" }),
 	  .doc = "How many of them may come from one address; one more is answered 429 and closed. 0: no bound." },
 	{ .name = "header", .offset = AT(header_b),
@@ -154,9 +160,77 @@ static const struct directive DIRECTIVES[] = {
 	{},
 };
 
+/* --- What the types can't know. --- */
+
+static void check_root(struct checker *c, struct core *v)
+{
+	struct stat st;
+	if (!check_was_set(c, &v->root) || !check_files(c))
+		return;
+	if (stat(v->root.p, &st) < 0)
+		check_warn(c, &v->root, "the folder %.*s can't be reached: %s", STR_F(v->root), strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		check_warn(c, &v->root, "%.*s is no folder", STR_F(v->root));
+}
+
+/* Each connection needs a descriptor, and so do open files. */
+static void check_connections(struct checker *c, struct core *v)
+{
+	struct rlimit limit;
+	if (!check_was_set(c, &v->connections) || !check_files(c) || getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	if (limit.rlim_max != RLIM_INFINITY && v->connections > limit.rlim_max) {
+		check_warn(c, &v->connections, "more connections than the %llu descriptors that this process may have",
+		           (unsigned long long)limit.rlim_max);
+		check_hint(c, "raise the limit (LimitNOFILE in a systemd unit, ulimit -Hn in a shell), or lower this one");
+	}
+}
+
+static void check_user(struct checker *c, struct core *v)
+{
+	if (v->user.n && check_was_set(c, &v->user) && check_files(c) && !getpwnam(v->user.p))
+		check_error(c, &v->user, "there is no user %.*s on this machine", STR_F(v->user));
+}
+
+static void check_admin(struct checker *c, struct core *v)
+{
+	struct type_in in = {};
+	struct type_range range = {};
+	struct addr addr;
+	if (!v->admin.n || !check_was_set(c, &v->admin))
+		return;
+	if (TYPE_ADDRESS.parse(&in, v->admin, &range, &addr))
+		check_error(c, &v->admin, "%s", in.error);
+	else if (addr.any.sa_family != AF_UNIX)
+		check_error(c, &v->admin, "the admin socket is a Unix socket: unix:/path");
+}
+
+/* The same address twice could not be opened; better said here than at start. */
+static void check_listens(struct checker *c, struct core *v)
+{
+	struct listen_spec *specs = v->listens.p;
+	for (size_t i = 0; i < v->listens.count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (addr_eq(&specs[i].addr, &specs[k].addr) && addr_port(&specs[i].addr))
+				check_error(c, &specs[i], "this address is listened on already");
+}
+
+static void core_check(struct checker *c, void *values)
+{
+	struct core *v = values;
+	check_root(c, v);
+	if (check_scope(c) != SCOPE_MAIN)
+		return;
+	check_connections(c, v);
+	check_user(c, v);
+	check_admin(c, v);
+	check_listens(c, v);
+}
+
 const struct module CORE = {
 	.name = "core",
 	.doc = "What the server is: where it listens, what it may use, and which sites there are.",
 	.size = sizeof(struct core),
 	.directives = DIRECTIVES,
+	.check = core_check,
 };
