@@ -214,8 +214,8 @@ static const struct directive DIRECTIVES[] = {
 	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct format, name) },
 	               { "line", &TYPE_TEMPLATE, offsetof(struct format, line) },
 	               { "json", NULL, offsetof(struct format, json), ARG_SWITCH }),
-	  .doc = "A format for access_log: a text with variables. With json, values are escaped as JSON strings are; the quotes "
-	         "around them are the format's.",
+	  .doc = "A format for access_log: a text with variables. With json, values are escaped as JSON strings are; the "
+	         "quotes around them are the format's.",
 	  .example = "log_format times \"$client $method $target $status $time_first $time_total $end\";" },
 	{},
 };

@@ -92,8 +92,10 @@ static bool glob_match(struct str pattern, struct str text, struct captures *cap
 		return text.n == literal.n;
 	text = str_from(text, literal.n);
 	for (literal = str_cut(&rest, '*'); rest.p; literal = str_cut(&rest, '*')) {
+		if (text.n < literal.n)
+			return false;
 		const char *at = literal.n ? memmem(text.p, text.n, literal.p, literal.n) : text.p;
-		if (!at)
+		if (literal.n && !at)
 			return false;
 		size_t run = (size_t)(at - text.p);
 		capture(captures, str_head(text, run));

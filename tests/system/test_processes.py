@@ -233,8 +233,8 @@ def test_the_worker_becomes_the_user(petrel, tmp_path):
     assert status["Gid"].split() == [nobody[2]] * 4
     assert "runs as root" not in server.stderr
     _, new = crash(server)
-    server.request()  # who answers has become the user
-    assert status_of(new)["Uid"].split() == [nobody[1]] * 4
+    wait_for(lambda: status_of(new)["Uid"].split() == [nobody[1]] * 4, "the new worker giving up its rights")
+    server.request()
     # The kernel forgets the wish to die with the parent when the user changes; the worker must not.
     server.expect_status = -signal.SIGKILL
     server.process.kill()

@@ -82,6 +82,20 @@ static void what_matches(void **state)
 	arena_fini(&arena);
 }
 
+/* Memory that is not there is no text, and may not be looked at. */
+static void nothing_is_matched_by_stars_only(void **state)
+{
+	(void)state;
+	struct arena arena = {};
+	struct type_in in = { .arena = &arena };
+	struct pattern p;
+	assert_int_equal(compiled(&in, "*b*", &p), 0);
+	assert_false(pattern_match(&p, (struct str){ NULL, 0 }, NULL));
+	assert_int_equal(compiled(&in, "***", &p), 0);
+	assert_true(pattern_match(&p, (struct str){ NULL, 0 }, NULL));
+	arena_fini(&arena);
+}
+
 static void what_is_refused(void **state)
 {
 	(void)state;
@@ -187,8 +201,12 @@ static void stars_take_no_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest TESTS[] = {
-		cmocka_unit_test(what_matches), cmocka_unit_test(what_is_refused), cmocka_unit_test(what_covers_what),
-		cmocka_unit_test(printing_reads_back), cmocka_unit_test(stars_take_no_time),
+		cmocka_unit_test(what_matches),
+		cmocka_unit_test(nothing_is_matched_by_stars_only),
+		cmocka_unit_test(what_is_refused),
+		cmocka_unit_test(what_covers_what),
+		cmocka_unit_test(printing_reads_back),
+		cmocka_unit_test(stars_take_no_time),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
