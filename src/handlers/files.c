@@ -65,7 +65,7 @@ static struct body *range_part(struct req *r, void *hot, struct range at)
 /* Answers that are not the whole of it: 304, 412, 206, 416.  False: it is the whole. */
 static bool answer_in_part(struct req *r, struct hot *h)
 {
-	int64_t modified_s = (int64_t)(h->mtime_ns / 1000000000);
+	int64_t modified_s = hot_modified_s(h);
 	unsigned status = conditional(r, h->etag, modified_s);
 	struct ranges ranges;
 	if (status == 412) {
@@ -93,17 +93,17 @@ static bool answer_in_part(struct req *r, struct hot *h)
 	return false;
 }
 
-static enum go serve(struct req *r, const struct files *v, struct state *s, struct hot *h, struct str path,
+/* type is that of the file as it was asked for, whatever encoding h brings it in. */
+static enum go serve(struct req *r, const struct files *v, struct state *s, struct hot *h, struct str type,
                      enum encoding encoding)
 {
-	struct str type = type_of(v, h, path);
 	r->answer.field_count = 0;
 	answer_hot(r, h);
 	if (type.p != h->type.p)
 		answer_set(r, STR("Content-Type"), type);
 	if (encoding != ENCODING_IDENTITY)
 		answer_add(r, STR("Content-Encoding"), encoding_name(encoding));
-	if (v->precompressed && h->compresses)
+	if (v->precompressed && (h->compresses || encoding != ENCODING_IDENTITY))
 		answer_vary(r, STR("Accept-Encoding"));
 	answer_add(r, STR("Accept-Ranges"), STR("bytes"));
 	answer_in_part(r, h);
@@ -139,13 +139,12 @@ static struct hot *sibling(struct req *r, struct state *s, const struct hot *h, 
 /* The best encoding that lies beside the file, or the file itself. */
 static enum go serve_file(struct req *r, const struct files *v, struct state *s, struct hot *h, struct str path)
 {
-	struct str field = ask_field(&r->ask, FIELD_ACCEPT_ENCODING);
+	struct str field = ask_field(&r->ask, FIELD_ACCEPT_ENCODING), type = type_of(v, h, path);
 	if (!v->precompressed || !field.p || !h->compresses)
-		return serve(r, v, s, h, path, ENCODING_IDENTITY);
+		return serve(r, v, s, h, type, ENCODING_IDENTITY);
 	struct accepts accepts = accepts_parse(field);
 	unsigned have = 0;
 	struct hot *siblings[ENCODING_COUNT] = {};
-	struct str type = type_of(v, h, path);
 	/* A lookup may put another object in h's place, but what is borrowed stays for the turn. */
 	for (enum encoding e = ENCODING_GZIP; e < ENCODING_COUNT; e++) {
 		int err = 0;
@@ -156,12 +155,7 @@ static enum go serve_file(struct req *r, const struct files *v, struct state *s,
 		have |= (siblings[e] != NULL) << e;
 	}
 	enum encoding best = accepts_best(&accepts, have);
-	if (best == ENCODING_IDENTITY)
-		return serve(r, v, s, h, path, best);
-	enum go go = serve(r, v, s, siblings[best], path, best);
-	if (answer_field(r, STR("Content-Type")).p)
-		answer_set(r, STR("Content-Type"), type);
-	return go;
+	return serve(r, v, s, best == ENCODING_IDENTITY ? h : siblings[best], type, best);
 }
 
 static enum go missing(struct req *r, const struct hot *h)

@@ -209,28 +209,31 @@ static int try_now(struct home *h, const struct tree *tree, const char *path, in
 	return err;
 }
 
-/* One loop, of those that ask for a stale object, looks after it; the request goes on with what there is. */
-static void recheck(struct req *r, struct object *o, const struct tree *tree, struct str path)
+/* One loop, of those that ask for a stale object, looks after it.  Where the kernel can tell at once, the request goes on
+ * with what is there now, else with what there was: no request waits.  Borrowed for the turn either way. */
+static struct object *recheck(struct req *r, struct object *o, const struct tree *tree, struct str path)
 {
 	struct home *h = r->home;
 	uint64_t stale_ms = atomic_load_explicit(&o->fresh_until_ms, memory_order_relaxed);
 	if (h->loop.now_ms < stale_ms)
-		return;
+		return o;
 	uint64_t next_ms = h->loop.now_ms + core_now(h)->hot_recheck_ms + 1;
 	if (!atomic_compare_exchange_strong_explicit(&o->fresh_until_ms, &stale_ms, next_ms, memory_order_relaxed,
 	                                             memory_order_relaxed))
-		return;
+		return o;
 	struct disk_file f;
 	int root_fd;
 	struct str below = arena_str(&r->arena, str_from(path, 1));
 	int err = try_now(h, tree, below.p, &root_fd, &f);
 	if (err == -EAGAIN) {
 		fetch_start(h, tree, o->key, o->hash, below, root_fd, true);
-		return;
+		return o;
 	}
 	struct hot *new = take_in(h, o->key, o->hash, below, &f, err);
-	if (new)
-		object_put(h->epoch, &new->object);
+	if (!new)
+		return o;
+	object_put(h->epoch, &new->object);
+	return &new->object;
 }
 
 /* --- A request's side. --- */
@@ -313,10 +316,8 @@ struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, stru
 	uint64_t hash = store_hash(h->hot, key);
 	struct object *o = store_find(h->hot, key, hash);
 	*err = 0;
-	if (o) {
-		recheck(r, o, tree, path);
-		return hot_of(o);
-	}
+	if (o)
+		return hot_of(recheck(r, o, tree, path));
 	if (l->wait) {
 		*err = -EAGAIN;
 		return NULL;

@@ -37,7 +37,9 @@ static bool keeps_alive(struct exchange *x)
 	/* A client that still waits for 100 (Continue) may or may not send its body: nobody could tell what comes next. */
 	if (left_b && !x->upload.told_to_go_on)
 		return false;
-	return left_b == UINT64_MAX ? !x->upload.broken : left_b <= DRAIN_MOST_B;
+	if (left_b == UINT64_MAX)
+		return !x->upload.broken;
+	return left_b <= DRAIN_MOST_B && r->received_b + left_b <= req_core(r)->body_b;
 }
 
 /* Appends to bytes that were made room for. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -98,12 +99,19 @@ static enum hot_kind kind_of(const struct disk_file *f)
 	return f->bytes ? HOT_BYTES : HOT_FILE;
 }
 
+/* Nothing was modified after now (RFC 9110, 8.8.2.1). */
+static int64_t shown_s(uint64_t mtime_ns)
+{
+	int64_t modified_s = (int64_t)mtime_ns / 1000000000, now_s = (int64_t)(clock_wall_ms() / 1000);
+	return modified_s < now_s ? modified_s : now_s;
+}
+
 struct hot *hot_of_file(struct home *home, struct str key, struct disk_file *f, struct str type)
 {
 	char etag[64], modified[DATE_B];
 	int n = snprintf(etag, sizeof etag, "\"%llx-%llx-%llx\"", (unsigned long long)f->inode,
 	                 (unsigned long long)f->size_b, (unsigned long long)f->mtime_ns);
-	date_print(modified, (int64_t)(f->mtime_ns / 1000000000));
+	date_print(modified, shown_s(f->mtime_ns));
 	struct hot *h = hot_new(home->hot, key, kind_of(f), str_make(etag, (size_t)n), str_make(modified, DATE_B), type,
 	                        (struct str){});
 	h->size_b = f->size_b;

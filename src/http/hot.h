@@ -25,7 +25,7 @@ struct hot {
 	struct mailbox *closer;      /* HOT_FILE: whose thread closes it */
 	struct mail closing;
 	uint64_t size_b;
-	uint64_t mtime_ns;
+	uint64_t mtime_ns;           /* before 1970: wrapped around */
 	uint64_t inode, device;
 	struct str etag;             /* with its quotes */
 	struct str modified;         /* as Last-Modified says it */
@@ -54,6 +54,12 @@ bool hot_is_variant(const struct hot *v, const struct hot *from);
 static inline struct hot *hot_of(struct object *o)
 {
 	return (struct hot *)o;
+}
+
+/* Seconds since 1970, to be compared with dates of HTTP. */
+static inline int64_t hot_modified_s(const struct hot *h)
+{
+	return (int64_t)h->mtime_ns / 1000000000;
 }
 
 /* A body of [from, from + length) of it, which takes a reference when the turn ends before it does. */
