@@ -57,7 +57,8 @@ static const char *logged_close(struct logged *l)
 }
 
 /* Bytes beyond ASCII, and what ends a value or a line where nobody takes care. */
-static const char EVIL[] = "GET /p?\"%0a HTTP/1.1\r\nHost: a\r\nReferer: \"\\\r\nUser-Agent: \xc3\xa4\xff\tx\r\nX: \"]\\\r\n\r\n";
+static const char EVIL[] = "GET /p?\"%0a HTTP/1.1\r\nHost: a\r\nReferer: \"\\\r\n"
+                           "User-Agent: \xc3\xa4\xff\tx\r\nX: \"]\\\r\n\r\n";
 
 static void plain(void **state)
 {
