@@ -18,6 +18,7 @@
 enum {
 	SPARES_MOST = 32,       /* exchanges kept for reuse by a loop */
 	PIPELINE_MOST = 32,     /* requests answered on one connection before others get their turn */
+	FILLS_MOST = 16,        /* reads on one connection before others get theirs */
 };
 
 /* --- Exchanges. --- */
@@ -102,6 +103,10 @@ bool conn_fill(struct conn *c)
 	struct home *h = c->home;
 	if (!c->readable)
 		return false;
+	if (h->fills++ >= FILLS_MOST) {
+		loop_queue(&h->loop, &c->task);
+		return false;
+	}
 	load_kept(c);
 	if (h->input.n && h->input.p != h->loop.scratch)
 		memmove(h->loop.scratch, h->input.p, h->input.n);
@@ -238,6 +243,7 @@ static bool run_req(struct conn *c)
 	struct req *r = &c->exchange->req;
 	struct loop *l = &c->home->loop;
 	l->serving = request_line(&r->ask);
+	c->exchange->waiting = WAITING_HANDLER;
 	bool over = req_run(r);
 	l->serving = (struct str){};
 	if (!over)
@@ -376,6 +382,7 @@ static void conn_turn(struct conn *c)
 {
 	struct home *h = c->home;
 	must(!h->input.n);
+	h->fills = 0;
 	for (unsigned answered = 0; run_state(c);) {
 		if (c->state != CONN_HEAD)
 			continue;

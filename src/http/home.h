@@ -49,6 +49,7 @@ struct home {
 	struct link spares;                       /* exchanges for reuse: see http/h1.c */
 	size_t spare_count;
 	struct str input;                         /* bytes in loop.scratch that the connection being run has not used */
+	unsigned fills;                           /* reads that this turn of the connection has had */
 	bool draining;
 
 	char date[DATE_B];                        /* valid until date_until_ms on the loop's clock */
