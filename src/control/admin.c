@@ -32,7 +32,7 @@ void admin_answer(struct admin_call *call, unsigned status, struct str json)
 static void at_control(struct mail *m)
 {
 	struct admin_call *call = container_of(m, struct admin_call, mail);
-	call->control->reload(call->control, call);
+	call->control->run[call->errand](call->control, call);
 }
 
 /* The client left, or was answered. */
@@ -48,10 +48,20 @@ static void call_close(struct req *r, void *state)
 
 /* --- The handler. --- */
 
-static enum go send_call(struct req *r)
+static const struct {
+	struct str path;
+	enum method method;
+	struct str allow;
+} ERRANDS[ERRAND_COUNT] = {
+	[ERRAND_RELOAD] = { { "/reload", 7 }, METHOD_POST, { "POST", 4 } },
+	[ERRAND_STATUS] = { { "/status.json", 12 }, METHOD_GET, { "GET", 3 } },
+};
+
+static enum go send_call(struct req *r, enum errand errand)
 {
 	struct admin_call *call = MEM_NEW(struct admin_call);
 	call->control = r->home->control;
+	call->errand = errand;
 	call->home = r->home;
 	call->req = r;
 	r->state = call;
@@ -74,14 +84,16 @@ static enum go admin_handle(struct req *r, const void *values)
 	(void)values;
 	if (call)
 		return call->status ? answer_call(r, call) : GO_WAIT;
-	if (!str_eq(r->ask.path, STR("/reload")))
-		return req_answer_why(r, 404, "The admin socket knows POST /reload.");
-	if (r->ask.method != METHOD_POST) {
-		req_answer_why(r, 405, "A reload is asked for by POST.");
-		answer_set(r, STR("Allow"), STR("POST"));
+	for (enum errand e = 0; e < ERRAND_COUNT; e++) {
+		if (!str_eq(r->ask.path, ERRANDS[e].path))
+			continue;
+		if (r->ask.method == ERRANDS[e].method)
+			return send_call(r, e);
+		req_answer(r, 405);
+		answer_set(r, STR("Allow"), ERRANDS[e].allow);
 		return GO_ANSWER;
 	}
-	return send_call(r);
+	return req_answer_why(r, 404, "The admin socket knows POST /reload and GET /status.json.");
 }
 
 const struct module ADMIN = {

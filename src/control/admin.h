@@ -12,11 +12,19 @@ extern const struct site ADMIN_SITE;
 
 struct control;
 
+/* What can be asked for. */
+enum errand {
+	ERRAND_RELOAD,   /* POST /reload: read the configuration again */
+	ERRAND_STATUS,   /* GET /status.json: what the counters say */
+	ERRAND_COUNT,
+};
+
 /* One request's errand.  Heap; freed by the loop when it is back. */
 struct admin_call {
 	struct mail mail;
 	struct link link;            /* the control thread's, while it waits for an answer */
 	struct control *control;
+	enum errand errand;
 	struct home *home;
 	struct req *req;             /* NULL: the client is gone */
 	unsigned status;             /* the answer, once it is back; 0: not yet */
@@ -26,8 +34,8 @@ struct admin_call {
 /* What the worker offers. */
 struct control {
 	struct mailbox *box;         /* the control thread's */
-	/* On the control thread: reads the configuration again; admin_answer() in the end. */
-	void (*reload)(struct control *c, struct admin_call *call);
+	/* On the control thread, by errand; admin_answer() in the end. */
+	void (*run[ERRAND_COUNT])(struct control *c, struct admin_call *call);
 };
 
 /* On the control thread: sends the call home with its answer. */

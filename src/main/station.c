@@ -152,6 +152,11 @@ static void carry_out(struct mail *m)
 		warm_start(&s->warm, &s->home);
 		answer(o);
 		break;
+	case ORDER_COUNT:
+		o->stats = s->home.stats;
+		o->connections = s->home.conn_count;
+		answer(o);
+		break;
 	case ORDER_CLOSE:
 		close_doors(s);
 		answer(o);

@@ -15,6 +15,7 @@
 #include "base/num.h"
 #include "config/build.h"
 #include "control/admin.h"
+#include "control/status.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
@@ -297,6 +298,45 @@ static void reloaded(struct worker *w, struct str json)
 	}
 }
 
+/* One status being put together: answered when the last loop has said its part. */
+struct counting {
+	struct admin_call *call;
+	struct status status;
+	size_t answers_left;
+};
+
+static void counted(struct order *o)
+{
+	struct worker *w = worker_of(o);
+	struct publisher *p = &w->publisher;
+	struct counting *c = o->counting;
+	status_add(&c->status, &o->stats, o->connections);
+	mem_free(o);
+	if (--c->answers_left)
+		return;
+	struct buf json = {};
+	c->status.generation = p->generation;
+	c->status.snapshots = p->alive;
+	status_print(&json, &c->status, p->shared.hot, p->shared.disk, p->shared.log);
+	admin_answer(c->call, 200, buf_str(&json));
+	buf_fini(&json);
+	mem_free(c);
+}
+
+static void count(struct control *control, struct admin_call *call)
+{
+	struct worker *w = container_of(control, struct worker, admin);
+	struct publisher *p = &w->publisher;
+	struct counting *c = MEM_NEW(struct counting);
+	c->call = call;
+	c->answers_left = p->station_count;
+	for (size_t i = 0; i < p->station_count; i++) {
+		struct order *o = MEM_NEW(struct order);
+		*o = (struct order){ .kind = ORDER_COUNT, .counting = c, .done = counted };
+		station_order(&p->stations[i], o);
+	}
+}
+
 /* --- The channel. --- */
 
 static void on_message(struct worker *w, struct channel_message *m)
@@ -382,7 +422,7 @@ int worker_main(int channel)
 		return 1;
 	w.publisher.in_effect = in_effect;
 	w.publisher.shared.control = &w.admin;
-	w.admin = (struct control){ &w.control.mailbox, reload };
+	w.admin = (struct control){ &w.control.mailbox, { [ERRAND_RELOAD] = reload, [ERRAND_STATUS] = count } };
 	link_init(&w.calls);
 	granted_init(&w.granted);
 	timer_init(&w.drain_timer, drain_late);
