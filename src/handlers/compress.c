@@ -187,7 +187,8 @@ static void swap_in(struct req *r, struct hot *variant, enum encoding e)
 	r->answer.body = hot_body(r, variant, 0, variant->size_b);
 	r->answer.length_b = (int64_t)variant->size_b;
 	r->answer.hot = variant;
-	answer_set(r, STR("ETag"), variant->etag);
+	if (answer_field(r, STR("ETag")).p)  /* an error page has none */
+		answer_set(r, STR("ETag"), variant->etag);
 	say_encoding(r, e);
 }
 

@@ -73,6 +73,15 @@ def test_a_hot_file_is_encoded_once_and_kept(petrel, coding):
     assert server.request("/a.txt").body == TEXT
 
 
+def test_an_error_page_is_encoded_and_has_no_etag(petrel):
+    server = serve(petrel, f"error_page 404 /sorry.txt; {COMPRESSED}", {"sorry.txt": TEXT})
+    headers = {"Accept-Encoding": "gzip"}
+    for _ in range(2):
+        answer = server.request("/nowhere", headers=headers)
+        assert answer.status == 404 and decoded(answer) == TEXT and not answer.getheader("ETag")
+        wait_for(lambda: server.request("/nowhere", headers=headers).getheader("Content-Length"), "the kept encoding")
+
+
 def test_a_changed_file_gets_a_new_encoding(petrel):
     server = serve(petrel, COMPRESSED, {"a.txt": TEXT}, "hot { recheck 10ms; }")
     headers = {"Accept-Encoding": "gzip"}
