@@ -189,16 +189,21 @@ static void add_size(struct buf *out, uint64_t size_b)
 }
 
 static const char STYLE[] =
-	":root{color-scheme:light dark;--line:#8883;--soft:#888}"
-	"body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-	"h1{font-size:1.25rem;font-weight:600;word-break:break-word}h1 a{text-decoration:none}"
-	"table{border-collapse:collapse;width:100%}td,th{padding:.3rem .5rem;border-bottom:1px solid var(--line);"
+	":root{color-scheme:light dark;--text:#1d2733;--soft:#5d6b7a;--back:#fff;--raised:#f4f6f8;--line:#dde3e9;"
+	"--link:#00658c}"
+	"@media(prefers-color-scheme:dark){:root{--text:#dfe5ea;--soft:#96a3b0;--back:#14191f;--raised:#1d242c;"
+	"--line:#313b46;--link:#6cc3e6}}"
+	"body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2.5rem auto;padding:0 1rem;color:var(--text);"
+	"background:var(--back)}a{color:var(--link);text-decoration:none}"
+	"h1{font-size:1.35rem;font-weight:600;overflow-wrap:anywhere;margin:0 .5rem 1.2rem}"
+	"h1 a{color:var(--soft)}h1 a:last-child{color:inherit}"
+	"table{border-collapse:collapse;width:100%}td,th{padding:.35rem .5rem;border-bottom:1px solid var(--line);"
 	"text-align:left;font-weight:400}th{color:var(--soft);font-size:.85rem}"
-	"td:first-child{word-break:break-all;width:100%}td a{text-decoration:none;display:block}"
-	"a:hover{text-decoration:underline}"
-	".n{text-align:right;white-space:nowrap;color:var(--soft);font-variant-numeric:tabular-nums}"
-	"tr:hover td{background:#8881}.f a{font-weight:600}footer{color:var(--soft);font-size:.85rem;margin-top:1rem}"
-	"@media(max-width:36rem){.t{display:none}}";
+	"td:first-child{overflow-wrap:anywhere;width:100%}td a{display:block}a:hover{text-decoration:underline}"
+	".n{text-align:right;white-space:nowrap;color:var(--soft);font-variant-numeric:tabular-nums;padding-left:1.2rem}"
+	"tr:hover td{background:var(--raised)}.f a{font-weight:600}"
+	"footer{color:var(--soft);font-size:.85rem;margin:1rem .5rem 2rem}"
+	"@media(max-width:36rem){body{margin-top:1.2rem}.t{display:none}td{padding:.5rem}}";
 
 /* Each part of the path links to its folder. */
 static void add_crumbs(struct buf *out, struct arena *a, struct str path)

@@ -106,17 +106,34 @@ void answer_bytes(struct req *r, unsigned status, struct str type, struct str by
 		answer_add(r, STR("Content-Type"), type);
 }
 
+/* What a person is told where nobody said more. */
+static const char *plain_words(unsigned status)
+{
+	switch (status) {
+	case 403: return "This is not for everyone to see.";
+	case 404: return "There is nothing at this address.";
+	case 416: return "The file is shorter than what was asked of it.";
+	case 429: return "That was too much at a time. Please try again later.";
+	case 503: return "There is too much to do at the moment. Please try again.";
+	default: return "";
+	}
+}
+
+static const char PAGE_STYLE[] =
+	":root{color-scheme:light dark;--text:#1d2733;--soft:#5d6b7a;--back:#fff}"
+	"@media(prefers-color-scheme:dark){:root{--text:#dfe5ea;--soft:#96a3b0;--back:#14191f}}"
+	"body{font:17px/1.5 system-ui,sans-serif;max-width:34rem;margin:18vh auto 0;padding:0 1.5rem;color:var(--text);"
+	"background:var(--back)}b{display:block;font-size:3.4rem;line-height:1;font-weight:300;color:var(--soft)}"
+	"h1{font-weight:600;font-size:1.5rem;margin:0}p{color:var(--soft);margin:.8rem 0}";
+
 /* The short page: plain enough for any client, good enough to be seen by a person. */
 static struct str page_html(struct req *r, unsigned status, struct str reason, const char *why)
 {
 	return arena_strf(&r->arena,
 	                  "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	                  "<meta name=\"viewport\" content=\"width=device-width\"><title>%u %.*s</title>\n"
-	                  "<style>:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;"
-	                  "margin:16vh auto;padding:0 1.5rem}h1{font-weight:600;font-size:1.6rem}"
-	                  "p{opacity:.75}</style></head>\n"
-	                  "<body><h1>%u %.*s</h1><p>%s</p></body></html>\n",
-	                  status, STR_F(reason), status, STR_F(reason), why ? why : "");
+	                  "<style>%s</style></head>\n<body><h1><b>%u</b> %.*s</h1><p>%s</p></body></html>\n",
+	                  status, STR_F(reason), PAGE_STYLE, status, STR_F(reason), why ? why : plain_words(status));
 }
 
 static bool wants(struct str accept, struct str type)
