@@ -18,7 +18,8 @@ enum waiting {
 struct pace {
 	uint64_t since_ms;   /* the window's begin */
 	uint64_t moved_b;    /* since then */
-	uint64_t last_ms;    /* when the last byte moved */
+	uint64_t last_ms;    /* when the last byte moved, as far as is known */
+	uint64_t taken_b;    /* of the answer, taken by the client when that was last looked at */
 };
 
 enum { PACE_WINDOW_MS = 10000 };
@@ -68,7 +69,17 @@ extern const struct wire H1_WIRE;
 
 static inline void pace_start(struct pace *p, uint64_t now_ms)
 {
-	*p = (struct pace){ .since_ms = now_ms, .last_ms = now_ms };
+	p->since_ms = p->last_ms = now_ms;
+	p->moved_b = 0;
+}
+
+/* The request waits for its client: a new window begins, unless it did so before.  What it waited for in between (a disk,
+ * a process) is not the client's fault. */
+static inline void wait_for_client(struct exchange *x, enum waiting waiting)
+{
+	if (x->waiting != waiting)
+		pace_start(&x->pace, x->req.home->loop.now_ms);
+	x->waiting = waiting;
 }
 
 static inline void pace_moved(struct pace *p, uint64_t now_ms, uint64_t bytes)

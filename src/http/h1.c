@@ -4,7 +4,9 @@
 #include "http/h1.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -406,9 +408,18 @@ static void conn_turn(struct conn *c)
 		timer_stop(&c->timer);
 }
 
+/* Has close() throw away what is left in the socket's buffer: who does not take it would keep the kernel busy. */
+static void forget_unsent(struct conn *c)
+{
+	static const struct linger NONE = { .l_onoff = 1 };
+	setsockopt(c->watch.fd, SOL_SOCKET, SO_LINGER, &NONE, sizeof NONE);
+}
+
 /* Cuts a request off. */
 static void cut(struct conn *c, enum end end)
 {
+	if (end == END_MIN_RATE || end == END_SEND_TIMEOUT)
+		forget_unsent(c);
 	req_abort(&c->exchange->req, end);
 	c->home->stats.bytes_out += c->exchange->req.sent_b;
 	c->state = CONN_CLOSE;
@@ -432,6 +443,21 @@ static void req_late(struct conn *c, bool slow, bool silent)
 	}
 }
 
+/* What the client took of its answer since the last look.  A socket's buffer holds much, and is said to have room only
+ * when much of it is gone: a slow client may take bytes all the time while none can be sent. */
+static void see_taken(struct conn *c)
+{
+	struct pace *p = &c->exchange->pace;
+	uint64_t sent_b = c->exchange->req.sent_b;
+	int queued_b = 0;
+	if (ioctl(c->watch.fd, SIOCOUTQ, &queued_b) < 0 || queued_b < 0 || (uint64_t)queued_b > sent_b)
+		return;
+	uint64_t taken_b = sent_b - (uint64_t)queued_b;
+	if (taken_b > p->taken_b)
+		pace_moved(p, c->home->loop.now_ms, taken_b - p->taken_b);
+	p->taken_b = taken_b;
+}
+
 static void conn_timer(struct timer *t)
 {
 	struct conn *c = container_of(t, struct conn, timer);
@@ -448,6 +474,8 @@ static void conn_timer(struct timer *t)
 		}
 		break;
 	case CONN_REQ: {
+		if (c->exchange->waiting == WAITING_SEND)
+			see_taken(c);
 		uint64_t silence_ms = c->exchange->waiting == WAITING_UPLOAD ? core->body_timeout_ms
 		                                                             : core->send_timeout_ms;
 		req_late(c, too_slow(p, core, now_ms), now_ms >= p->last_ms + silence_ms);

@@ -288,11 +288,11 @@ static enum go push(struct exchange *x)
 		bool range = has_file(s) && !s->head.n && !s->frame.n;
 		ssize_t n = range ? send_range(x) : send_bytes(x);
 		if (n > 0) {
-			pace_moved(&x->pace, x->req.home->loop.now_ms, (uint64_t)n);
+			x->pace.last_ms = x->req.home->loop.now_ms;
 			continue;
 		}
 		if (n == -1 && (errno == EAGAIN || errno == EINTR)) {
-			x->waiting = WAITING_SEND;
+			wait_for_client(x, WAITING_SEND);
 			return GO_WAIT;
 		}
 		x->req.end = n == -2 || errno == EIO ? END_BROKEN : END_CLIENT;

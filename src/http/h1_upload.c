@@ -42,7 +42,7 @@ static enum body_got want_input(struct exchange *x)
 		return BODY_SOME;
 	if (c->ended)
 		return broken(x, 0, END_CLIENT);
-	x->waiting = WAITING_UPLOAD;
+	wait_for_client(x, WAITING_UPLOAD);
 	return BODY_LATER;
 }
 
