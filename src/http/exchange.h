@@ -54,6 +54,7 @@ struct exchange {
 	struct upload upload;
 	struct sender sender;
 	enum waiting waiting;
+	enum waiting waited;    /* before the steps ran on */
 	struct pace pace;
 };
 
@@ -77,7 +78,7 @@ static inline void pace_start(struct pace *p, uint64_t now_ms)
  * a process) is not the client's fault. */
 static inline void wait_for_client(struct exchange *x, enum waiting waiting)
 {
-	if (x->waiting != waiting)
+	if (x->waited != waiting)
 		pace_start(&x->pace, x->req.home->loop.now_ms);
 	x->waiting = waiting;
 }

@@ -245,6 +245,7 @@ static bool run_req(struct conn *c)
 	struct req *r = &c->exchange->req;
 	struct loop *l = &c->home->loop;
 	l->serving = request_line(&r->ask);
+	c->exchange->waited = c->exchange->waiting;
 	c->exchange->waiting = WAITING_HANDLER;
 	bool over = req_run(r);
 	l->serving = (struct str){};
