@@ -63,11 +63,14 @@ endif
 # ThreadSanitizer wants its addresses where it expects them.
 UNDER_tsan := setarch -R
 
+# All cores, unless somebody said how many.
+JOBS       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 MAN       := docs/man/petrel.1 docs/man/petrel.conf.5
 
 .PHONY: all run check bench fuzz lint install clean help unit system fuzzers docs example
 .PHONY: lint-sources lint-globals lint-docs
 all: $(OUT)/petrel
+	@:
 
 help:
 	@echo 'make            build/petrel, optimised and hardened'
@@ -153,10 +156,11 @@ docs: $(OUT)/petrel
 
 run:
 	@packaging/need run
-	@$(MAKE) all example
+	@$(MAKE) $(JOBS) all example
 	@PORT=$(PORT) examples/site/run
 
 example: build/example/made
+	@:
 
 build/example/made: $(wildcard examples/site/*) $(wildcard *.md docs/*.md docs/*/*.md docs/*/*.svg)
 	@echo '  SITE  $(@D)'
@@ -175,7 +179,7 @@ build/bench/%: bench/%.c bench/client.c bench/client.h Makefile
 bench:
 	@packaging/need build
 	@packaging/need bench || :
-	@$(MAKE) all $(BENCHES)
+	@$(MAKE) $(JOBS) all $(BENCHES)
 	@$(PYTHON) bench/run $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
 
 # --- Installing. ---
