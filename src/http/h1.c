@@ -44,6 +44,7 @@ static void exchange_begin(struct conn *c)
 	memset(x, 0, offsetof(struct exchange, req) + offsetof(struct req, first));
 	x->sender.begun = false;
 	x->waiting = WAITING_HANDLER;
+	x->pace = (struct pace){};
 	link_init(&x->spare);
 	x->conn = c;
 	r->home = c->home;
