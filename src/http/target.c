@@ -110,9 +110,10 @@ static size_t host_length(struct str s)
 			n++;
 		return n < s.n && n > 2 && s.p[n] == ']' ? n + 1 : 0;
 	}
-	while (n < s.n && host_char(s.p[n]))
+	/* No part of a name is empty. */
+	while (n < s.n && host_char(s.p[n]) && !(s.p[n] == '.' && (!n || s.p[n - 1] == '.')))
 		n++;
-	return n <= 255 && !(n == 1 && s.p[0] == '.') ? n : 0;
+	return n <= 255 ? n : 0;
 }
 
 int target_authority(struct arena *a, struct str raw, struct str *host, uint16_t *port)
