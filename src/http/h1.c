@@ -269,6 +269,7 @@ static bool run_drain(struct conn *c)
 	struct exchange *x = c->exchange;
 	uint64_t most_b = x->req.received_b + (256 << 10);
 	struct chunk chunk;
+	x->waited = x->waiting;
 	for (;;) {
 		switch (body_read(&x->upload.body, &chunk, UINT64_MAX)) {
 		case BODY_SOME:
