@@ -44,6 +44,7 @@ static void exchange_begin(struct conn *c)
 	memset(x, 0, offsetof(struct exchange, req) + offsetof(struct req, first));
 	x->sender.begun = false;
 	x->waiting = WAITING_HANDLER;
+	x->pace = (struct pace){};
 	link_init(&x->spare);
 	x->conn = c;
 	r->home = c->home;
@@ -268,6 +269,7 @@ static bool run_drain(struct conn *c)
 	struct exchange *x = c->exchange;
 	uint64_t most_b = x->req.received_b + (256 << 10);
 	struct chunk chunk;
+	x->waited = x->waiting;
 	for (;;) {
 		switch (body_read(&x->upload.body, &chunk, UINT64_MAX)) {
 		case BODY_SOME:

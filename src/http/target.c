@@ -95,6 +95,8 @@ int target_path(struct arena *a, struct str raw, struct str *path, const char **
 	return 0;
 }
 
+enum { HOST_MOST = 255 };  /* bytes of a name, or of an address with its brackets */
+
 static bool host_char(char c)
 {
 	return ascii_alpha(c) || ascii_digit(c) || c == '-' || c == '.' || c == '_';
@@ -108,11 +110,12 @@ static size_t host_length(struct str s)
 		n = 1;
 		while (n < s.n && (ascii_hex(s.p[n]) >= 0 || s.p[n] == ':' || s.p[n] == '.'))
 			n++;
-		return n < s.n && n > 2 && s.p[n] == ']' ? n + 1 : 0;
+		return n < s.n && n > 2 && n < HOST_MOST && s.p[n] == ']' ? n + 1 : 0;
 	}
-	while (n < s.n && host_char(s.p[n]))
+	/* No part of a name is empty. */
+	while (n < s.n && host_char(s.p[n]) && !(s.p[n] == '.' && (!n || s.p[n - 1] == '.')))
 		n++;
-	return n <= 255 && !(n == 1 && s.p[0] == '.') ? n : 0;
+	return n <= HOST_MOST ? n : 0;
 }
 
 int target_authority(struct arena *a, struct str raw, struct str *host, uint16_t *port)
