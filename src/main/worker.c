@@ -228,7 +228,8 @@ static void stopped(struct order *o)
 	if (--w->answers_left)
 		return;
 	if (w->cut)
-		log_note(w->ring, LOG_LEVEL_WARN, "stopped with %zu requests under way, which were cut off", w->cut);
+		log_note(w->ring, LOG_LEVEL_WARN, "stopped with %zu request%s under way, cut off by drain_timeout or SIGTERM",
+		         w->cut, w->cut == 1 ? "" : "s");
 	loop_stop(&w->control);
 }
 
