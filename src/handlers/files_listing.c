@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/civil.h"
 #include "base/mem.h"
 #include "http/target.h"
 
@@ -168,14 +168,6 @@ static struct str name_of(const struct listing *l, const struct entry *e)
 	return str_of(l->names.p + e->name_at);
 }
 
-static struct tm utc(int64_t seconds)
-{
-	struct tm t;
-	time_t when = seconds;
-	gmtime_r(&when, &t);
-	return t;
-}
-
 static void add_size(struct buf *out, uint64_t size_b)
 {
 	static const char *const UNITS[] = { "B", "KB", "MB", "GB", "TB" };
@@ -234,8 +226,8 @@ static void add_row(struct buf *out, struct arena *a, const struct listing *l, c
 	if (!e->folder)
 		add_size(out, e->size_b);
 	buf_add(out, STR("</td><td class=\"n t\">"));
-	struct tm t = utc(e->mtime_s);
-	out->n += strftime(buf_room(out, 40), 40, "%Y-%m-%d %H:%M", &t);
+	struct civil t = civil_of(e->mtime_s);
+	buf_addf(out, "%04lld-%02u-%02u %02u:%02u", (long long)t.year, t.month, t.day, t.hour, t.minute);
 	buf_add(out, STR("</td></tr>\n"));
 }
 
@@ -266,9 +258,8 @@ static void print_json(struct buf *out, struct req *r, const struct listing *l)
 		buf_add_json(out, name_of(l, e));
 		buf_addf(out, "\",\"type\":\"%s\",\"size\":%llu,\"modified\":\"", e->folder ? "folder" : "file",
 		         e->folder ? 0ull : (unsigned long long)e->size_b);
-		struct tm t = utc(e->mtime_s);
-		out->n += strftime(buf_room(out, 40), 40, "%Y-%m-%dT%H:%M:%SZ", &t);
-		buf_add(out, STR("\"}"));
+		out->n += civil_print(buf_room(out, 32), e->mtime_s);
+		buf_add(out, STR("Z\"}"));
 	}
 	buf_add(out, STR("\n]}\n"));
 }

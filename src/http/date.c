@@ -2,9 +2,8 @@
 #include "http/date.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <time.h>
 
+#include "base/civil.h"
 #include "base/mem.h"
 #include "base/num.h"
 
@@ -12,7 +11,7 @@ static const char DAYS[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
 static const char MONTHS[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
 	                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
-static void two(char *p, int n)
+static void two(char *p, unsigned n)
 {
 	p[0] = (char)('0' + n / 10 % 10);
 	p[1] = (char)('0' + n % 10);
@@ -20,108 +19,103 @@ static void two(char *p, int n)
 
 void date_print(char *p, int64_t seconds)
 {
-	struct tm t;
-	time_t when = seconds;
-	gmtime_r(&when, &t);
-	int year = t.tm_year + 1900;
+	struct civil c = civil_of(seconds);
+	unsigned year = (unsigned)c.year % 10000;
 	memcpy(p, "Ddd, 00 Mmm 0000 00:00:00 GMT", DATE_B);
-	memcpy(p, DAYS[t.tm_wday], 3);
-	two(p + 5, t.tm_mday);
-	memcpy(p + 8, MONTHS[t.tm_mon], 3);
+	memcpy(p, DAYS[c.weekday], 3);
+	two(p + 5, c.day);
+	memcpy(p + 8, MONTHS[c.month - 1], 3);
 	two(p + 12, year / 100);
 	two(p + 14, year % 100);
-	two(p + 17, t.tm_hour);
-	two(p + 20, t.tm_min);
-	two(p + 23, t.tm_sec);
+	two(p + 17, c.hour);
+	two(p + 20, c.minute);
+	two(p + 23, c.second);
 }
 
-/* Digits at a place, or -1. */
-static int digits(struct str s, size_t at, size_t n)
+enum { NONE = 10000 };  /* no number of up to four digits */
+
+static unsigned digits(struct str s, size_t at, size_t n)
 {
 	uint64_t value;
-	return num_parse(str_head(str_from(s, at), n), 9999, &value) ? -1 : (int)value;
+	return num_parse(str_head(str_from(s, at), n), NONE - 1, &value) ? NONE : (unsigned)value;
 }
 
-static int month_of(struct str s, size_t at)
+static unsigned month_of(struct str s, size_t at)
 {
-	for (int m = 0; m < 12; m++)
+	for (unsigned m = 0; m < countof(MONTHS); m++)
 		if (str_eq(str_head(str_from(s, at), 3), str_of(MONTHS[m])))
-			return m;
-	return -1;
+			return m + 1;
+	return NONE;
 }
 
-static int time_of(struct str s, size_t at, struct tm *t)
+static bool time_of(struct str s, size_t at, struct civil *c)
 {
-	struct str c = str_from(s, at);
-	if (c.n < 8 || c.p[2] != ':' || c.p[5] != ':')
-		return -EINVAL;
-	t->tm_hour = digits(c, 0, 2);
-	t->tm_min = digits(c, 3, 2);
-	t->tm_sec = digits(c, 6, 2);
-	return 0;
+	struct str t = str_from(s, at);
+	if (t.n < 8 || t.p[2] != ':' || t.p[5] != ':')
+		return false;
+	c->hour = digits(t, 0, 2);
+	c->minute = digits(t, 3, 2);
+	c->second = digits(t, 6, 2);
+	return true;
 }
 
 /* A year of two digits that seems more than 50 years ahead is in the past (RFC 9110, 5.6.7). */
-static int full_year(int two_digits, int64_t now_s)
+static int64_t full_year(unsigned two_digits, int64_t now_s)
 {
-	struct tm now;
-	time_t when = now_s;
-	gmtime_r(&when, &now);
-	int year = (now.tm_year + 1900) / 100 * 100 + two_digits;
-	return year > now.tm_year + 1900 + 50 ? year - 100 : year;
+	int64_t now = civil_of(now_s).year, year = now / 100 * 100 + two_digits;
+	return year > now + 50 ? year - 100 : year;
 }
 
-static bool imf(struct str s, struct tm *t)
+static bool imf(struct str s, struct civil *c)
 {
 	if (s.n != DATE_B || s.p[3] != ',' || s.p[4] != ' ' || s.p[7] != ' ' || s.p[11] != ' ' || s.p[16] != ' ' ||
 	    !str_ends(s, STR(" GMT")))
 		return false;
-	t->tm_mday = digits(s, 5, 2);
-	t->tm_mon = month_of(s, 8);
-	t->tm_year = digits(s, 12, 4) - 1900;
-	return !time_of(s, 17, t);
+	c->day = digits(s, 5, 2);
+	c->month = month_of(s, 8);
+	c->year = digits(s, 12, 4);
+	return time_of(s, 17, c);
 }
 
-static bool rfc850(struct str s, int64_t now_s, struct tm *t)
+static bool rfc850(struct str s, int64_t now_s, struct civil *c)
 {
 	size_t comma = str_find(s, ',');
 	struct str d = str_from(s, comma + 1);
 	if (comma == s.n || d.n != 23 || d.p[0] != ' ' || d.p[3] != '-' || d.p[7] != '-' || d.p[10] != ' ' ||
 	    !str_ends(d, STR(" GMT")))
 		return false;
-	int year = digits(d, 8, 2);
-	t->tm_mday = digits(d, 1, 2);
-	t->tm_mon = month_of(d, 4);
-	t->tm_year = full_year(year, now_s) - 1900;
-	return year >= 0 && !time_of(d, 11, t);
+	unsigned year = digits(d, 8, 2);
+	c->day = digits(d, 1, 2);
+	c->month = month_of(d, 4);
+	c->year = year == NONE ? NONE : full_year(year, now_s);
+	return time_of(d, 11, c);
 }
 
-static bool asctime_form(struct str s, struct tm *t)
+static bool asctime_form(struct str s, struct civil *c)
 {
 	if (s.n != 24 || s.p[3] != ' ' || s.p[7] != ' ' || s.p[10] != ' ' || s.p[19] != ' ')
 		return false;
-	t->tm_mon = month_of(s, 4);
-	t->tm_mday = s.p[8] == ' ' ? digits(s, 9, 1) : digits(s, 8, 2);
-	t->tm_year = digits(s, 20, 4) - 1900;
-	return !time_of(s, 11, t);
+	c->month = month_of(s, 4);
+	c->day = s.p[8] == ' ' ? digits(s, 9, 1) : digits(s, 8, 2);
+	c->year = digits(s, 20, 4);
+	return time_of(s, 11, c);
 }
 
-static bool sane(const struct tm *t)
+static bool sane(const struct civil *c)
 {
-	return t->tm_mon >= 0 && t->tm_mday >= 1 && t->tm_mday <= 31 && t->tm_year >= -300 && t->tm_hour >= 0 &&
-	       t->tm_hour <= 23 && t->tm_min >= 0 && t->tm_min <= 59 && t->tm_sec >= 0 && t->tm_sec <= 60;
+	return c->month != NONE && c->day >= 1 && c->day <= 31 && c->year >= 1600 && c->year < NONE && c->hour <= 23 &&
+	       c->minute <= 59 && c->second <= 60;
 }
 
 int date_parse(struct str s, int64_t now_s, int64_t *seconds)
 {
-	struct tm t = {};
-	if ((!imf(s, &t) && !rfc850(s, now_s, &t) && !asctime_form(s, &t)) || !sane(&t))
+	struct civil c = {};
+	if ((!imf(s, &c) && !rfc850(s, now_s, &c) && !asctime_form(s, &c)) || !sane(&c))
 		return -EINVAL;
 	/* A leap second is the second before it; a day that its month does not have is no date. */
-	t.tm_sec -= t.tm_sec == 60;
-	int day = t.tm_mday;
-	int64_t when = timegm(&t);
-	if (t.tm_mday != day)
+	c.second -= c.second == 60;
+	int64_t when = civil_seconds(&c);
+	if (civil_of(when).day != c.day)
 		return -EINVAL;
 	*seconds = when;
 	return 0;

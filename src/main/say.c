@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/civil.h"
 #include "base/clock.h"
 
 #define NAME STR("petrel: ")
@@ -15,12 +16,11 @@ static int file = -1;
 static void write_file(struct str text)
 {
 	struct timespec now;
-	struct tm utc;
 	char stamp[32];
 	struct buf line = {};
 	clock_gettime(CLOCK_REALTIME, &now);
-	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", gmtime_r(&now.tv_sec, &utc));
-	buf_addf(&line, "%s.%03ldZ error: %.*s\n", stamp, now.tv_nsec / 1000000, STR_F(text));
+	int n = (int)civil_print(stamp, now.tv_sec);
+	buf_addf(&line, "%.*s.%03ldZ error: %.*s\n", n, stamp, now.tv_nsec / 1000000, STR_F(text));
 	(void)!write(file, line.p, line.n);
 	buf_fini(&line);
 }

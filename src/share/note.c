@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/civil.h"
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "share/log_in.h"
@@ -12,28 +13,11 @@ enum {
 	NOTE_EVERY_MS = 1000,
 };
 
-/* The date of a day counted from 1970-01-01, in the Gregorian calendar; the year begins in March here, so that the day
- * that comes every four years is its last. */
-static void date_of(uint64_t days, unsigned *year, unsigned *month, unsigned *day)
-{
-	uint64_t since_era = days + 719468;  /* from 0000-03-01 */
-	uint64_t era = since_era / 146097, in_era = since_era % 146097;
-	uint64_t years = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-	uint64_t in_year = in_era - (365 * years + years / 4 - years / 100);
-	uint64_t from_march = (5 * in_year + 2) / 153;
-	*day = (unsigned)(in_year - (153 * from_march + 2) / 5 + 1);
-	*month = (unsigned)(from_march < 10 ? from_march + 3 : from_march - 9);
-	*year = (unsigned)(era * 400 + years + (*month <= 2));
-}
-
 size_t note_time(char *p, size_t size_b, uint64_t wall_ms)
 {
-	unsigned year, month, day;
-	date_of(wall_ms / 86400000, &year, &month, &day);
-	unsigned in_day_ms = (unsigned)(wall_ms % 86400000), s = in_day_ms / 1000;
-	int n = snprintf(p, size_b, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year, month, day, s / 3600, s / 60 % 60, s % 60,
-	                 in_day_ms % 1000);
-	return (size_t)n;
+	char second[32];
+	size_t n = civil_print(second, (int64_t)(wall_ms / 1000));
+	return (size_t)snprintf(p, size_b, "%.*s.%03uZ", (int)n, second, (unsigned)(wall_ms % 1000));
 }
 
 /* How many bytes of s a terminal shows as they are, 0 where the first is a control character or no text.
