@@ -57,6 +57,8 @@ struct exchange {
 	struct pace pace;
 };
 
+/* What was kept over the turn comes first again: into home->input, which is empty. */
+void conn_load(struct conn *c);
 /* Reads from the socket behind what home->input has: false where nothing came (check c->ended, c->readable). */
 bool conn_fill(struct conn *c);
 

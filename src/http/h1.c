@@ -73,8 +73,7 @@ static void exchange_end(struct conn *c)
 
 /* --- Bytes. --- */
 
-/* What was kept over the turn comes first again. */
-static void load_kept(struct conn *c)
+void conn_load(struct conn *c)
 {
 	struct home *h = c->home;
 	if (!c->kept)
@@ -109,7 +108,7 @@ bool conn_fill(struct conn *c)
 		loop_queue(&h->loop, &c->task);
 		return false;
 	}
-	load_kept(c);
+	conn_load(c);
 	if (h->input.n && h->input.p != h->loop.scratch)
 		memmove(h->loop.scratch, h->input.p, h->input.n);
 	h->input.p = h->loop.scratch;
@@ -209,7 +208,7 @@ static bool run_head(struct conn *c)
 	if (h->draining && !h->input.n && !c->kept)
 		return enter(c, CONN_CLOSE);
 	if (c->whole)
-		load_kept(c);
+		conn_load(c);
 	c->whole = false;
 	if (h->input.n && parse_head(c))
 		return true;
@@ -389,9 +388,9 @@ static void conn_turn(struct conn *c)
 		if (c->state != CONN_HEAD)
 			continue;
 		exchange_end(c);
+		c->whole = true;
 		if (++answered < PIPELINE_MOST)
 			continue;
-		c->whole = true;
 		loop_queue(&h->loop, &c->task);
 		break;
 	}
