@@ -53,7 +53,8 @@ struct exchange {
 	struct req req;
 	struct upload upload;
 	struct sender sender;
-	enum waiting waiting;
+	enum waiting waiting;   /* what the turn under way, or the last one, ended with */
+	enum waiting waited;    /* what the client's pace was last measured for */
 	struct pace pace;
 };
 
@@ -79,9 +80,9 @@ static inline void pace_start(struct pace *p, uint64_t now_ms)
  * a process) is not the client's fault. */
 static inline void wait_for_client(struct exchange *x, enum waiting waiting)
 {
-	if (x->waiting != waiting)
+	if (x->waited != waiting)
 		pace_start(&x->pace, x->req.home->loop.now_ms);
-	x->waiting = waiting;
+	x->waiting = x->waited = waiting;
 }
 
 static inline void pace_moved(struct pace *p, uint64_t now_ms, uint64_t bytes)

@@ -43,7 +43,8 @@ static void exchange_begin(struct conn *c)
 	/* All but the arena's first block, which need not be clean. */
 	memset(x, 0, offsetof(struct exchange, req) + offsetof(struct req, first));
 	x->sender.begun = false;
-	x->waiting = WAITING_HANDLER;
+	x->waiting = x->waited = WAITING_HANDLER;
+	x->pace = (struct pace){};
 	link_init(&x->spare);
 	x->conn = c;
 	r->home = c->home;
@@ -247,8 +248,10 @@ static bool run_req(struct conn *c)
 	c->exchange->waiting = WAITING_HANDLER;
 	bool over = req_run(r);
 	l->serving = (struct str){};
-	if (!over)
+	if (!over) {
+		c->exchange->waited = c->exchange->waiting;
 		return false;
+	}
 	c->home->stats.bytes_out += r->sent_b;
 	bool broke = r->end == END_CLIENT || r->end == END_SEND_TIMEOUT || r->end == END_MIN_RATE ||
 	             r->end == END_BROKEN || r->end == END_DRAIN;
