@@ -53,11 +53,13 @@ struct exchange {
 	struct req req;
 	struct upload upload;
 	struct sender sender;
-	enum waiting waiting;
-	enum waiting waited;    /* before the steps ran on */
+	enum waiting waiting;   /* what the turn under way, or the last one, ended with */
+	enum waiting waited;    /* what the client's pace was last measured for */
 	struct pace pace;
 };
 
+/* What was kept over the turn comes first again: into home->input, which is empty. */
+void conn_load(struct conn *c);
 /* Reads from the socket behind what home->input has: false where nothing came (check c->ended, c->readable). */
 bool conn_fill(struct conn *c);
 
@@ -80,7 +82,7 @@ static inline void wait_for_client(struct exchange *x, enum waiting waiting)
 {
 	if (x->waited != waiting)
 		pace_start(&x->pace, x->req.home->loop.now_ms);
-	x->waiting = waiting;
+	x->waiting = x->waited = waiting;
 }
 
 static inline void pace_moved(struct pace *p, uint64_t now_ms, uint64_t bytes)

@@ -43,7 +43,7 @@ static void exchange_begin(struct conn *c)
 	/* All but the arena's first block, which need not be clean. */
 	memset(x, 0, offsetof(struct exchange, req) + offsetof(struct req, first));
 	x->sender.begun = false;
-	x->waiting = WAITING_HANDLER;
+	x->waiting = x->waited = WAITING_HANDLER;
 	x->pace = (struct pace){};
 	link_init(&x->spare);
 	x->conn = c;
@@ -74,8 +74,7 @@ static void exchange_end(struct conn *c)
 
 /* --- Bytes. --- */
 
-/* What was kept over the turn comes first again. */
-static void load_kept(struct conn *c)
+void conn_load(struct conn *c)
 {
 	struct home *h = c->home;
 	if (!c->kept)
@@ -110,7 +109,7 @@ bool conn_fill(struct conn *c)
 		loop_queue(&h->loop, &c->task);
 		return false;
 	}
-	load_kept(c);
+	conn_load(c);
 	if (h->input.n && h->input.p != h->loop.scratch)
 		memmove(h->loop.scratch, h->input.p, h->input.n);
 	h->input.p = h->loop.scratch;
@@ -210,7 +209,7 @@ static bool run_head(struct conn *c)
 	if (h->draining && !h->input.n && !c->kept)
 		return enter(c, CONN_CLOSE);
 	if (c->whole)
-		load_kept(c);
+		conn_load(c);
 	c->whole = false;
 	if (h->input.n && parse_head(c))
 		return true;
@@ -246,12 +245,13 @@ static bool run_req(struct conn *c)
 	struct req *r = &c->exchange->req;
 	struct loop *l = &c->home->loop;
 	l->serving = request_line(&r->ask);
-	c->exchange->waited = c->exchange->waiting;
 	c->exchange->waiting = WAITING_HANDLER;
 	bool over = req_run(r);
 	l->serving = (struct str){};
-	if (!over)
+	if (!over) {
+		c->exchange->waited = c->exchange->waiting;
 		return false;
+	}
 	c->home->stats.bytes_out += r->sent_b;
 	bool broke = r->end == END_CLIENT || r->end == END_SEND_TIMEOUT || r->end == END_MIN_RATE ||
 	             r->end == END_BROKEN || r->end == END_DRAIN;
@@ -269,7 +269,6 @@ static bool run_drain(struct conn *c)
 	struct exchange *x = c->exchange;
 	uint64_t most_b = x->req.received_b + (256 << 10);
 	struct chunk chunk;
-	x->waited = x->waiting;
 	for (;;) {
 		switch (body_read(&x->upload.body, &chunk, UINT64_MAX)) {
 		case BODY_SOME:
@@ -392,9 +391,9 @@ static void conn_turn(struct conn *c)
 		if (c->state != CONN_HEAD)
 			continue;
 		exchange_end(c);
+		c->whole = true;
 		if (++answered < PIPELINE_MOST)
 			continue;
-		c->whole = true;
 		loop_queue(&h->loop, &c->task);
 		break;
 	}

@@ -127,7 +127,7 @@ static void begin(struct exchange *x)
 	if (r->answer.body)
 		r->answer.body->reader = r->task;
 	pace_start(&x->pace, now_ms);
-	x->waiting = WAITING_SEND;
+	x->waiting = x->waited = WAITING_SEND;
 	r->first_ns = r->home->loop.now_ns;
 }
 
@@ -172,7 +172,7 @@ static bool account(struct sender *s)
 /* The client took all that there was: it is not what the answer waits for, and its pace is measured anew. */
 static enum go wait_for(struct exchange *x, enum waiting waiting)
 {
-	x->waiting = waiting;
+	x->waiting = x->waited = waiting;
 	pace_start(&x->pace, x->req.home->loop.now_ms);
 	return GO_WAIT;
 }
@@ -339,7 +339,7 @@ static enum go pump(struct exchange *x)
 			return GO_NEXT;
 		if (x->req.sent_b >= until_b) {
 			loop_queue(&x->req.home->loop, x->req.task);
-			x->waiting = WAITING_SEND;
+			wait_for_client(x, WAITING_SEND);
 			return GO_WAIT;
 		}
 	}

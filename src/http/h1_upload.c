@@ -38,6 +38,8 @@ static bool tell_to_go_on(struct exchange *x)
 static enum body_got want_input(struct exchange *x)
 {
 	struct conn *c = x->conn;
+	if (!c->home->input.n)
+		conn_load(c);
 	if (c->home->input.n || conn_fill(c))
 		return BODY_SOME;
 	if (c->ended)

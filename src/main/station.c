@@ -132,7 +132,6 @@ static void stop(struct station *s, struct order *o)
 		answer(s->drain);
 	s->drain = NULL;
 	timer_stop(&s->drain_timer);
-	home_conf_set(&s->home, NULL);
 	loop_stop(&s->home.loop);
 	answer(o);
 }
@@ -244,6 +243,8 @@ void station_settle(struct station *s)
 void station_fini(struct station *s)
 {
 	warm_free(s->warm);
+	/* Not before: jobs that came home late look at the snapshot, too. */
+	home_conf_set(&s->home, NULL);
 	home_fini(&s->home);
 	loop_fini(&s->home.loop);
 }

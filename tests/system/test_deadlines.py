@@ -135,6 +135,18 @@ def test_send(limited):
         assert len(w.rest()) < 64 << 20
 
 
+def test_send_to_a_client_that_only_talks(limited):
+    """Bytes that it sends are none that it takes."""
+    server = limited(send_timeout="300ms")
+    with Wire(server, receive_buffer=4096) as w, takes(0.3, 5):
+        w.send(get("/large"))
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            while True:
+                w.send(b"G")
+                time.sleep(0.02)
+    wait_logged(server, "GET 200 send_timeout")
+
+
 def test_a_slow_reader_is_not_silent(limited):
     """It takes bytes all the time, but from a buffer that holds more than it takes within the deadline."""
     server = limited(send_timeout="200ms")

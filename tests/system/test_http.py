@@ -109,6 +109,21 @@ def test_pipelining_without_reading(petrel):
             assert len(w.answer().json["fields"]) == 21
 
 
+@pytest.mark.parametrize("body", [b"", b"0123456789"])
+def test_pipelining_behind_an_answer_that_waits(petrel, body):
+    """What came together with the first request, and was put by while its answer had to wait, comes to its turn."""
+    server = petrel("loops 1; listen 127.0.0.1:{port}; site * { root {dir}; route /text { respond 200 hello; } route * { files; } }")
+    size = 16 << 20
+    with open(server.dir / "large", "wb") as f:
+        f.truncate(size)
+    with Wire(server, receive_buffer=4096) as w:
+        length = f"Content-Length: {len(body)}\r\n" if body else ""
+        w.send(get("/large", length) + body + HELLO)
+        time.sleep(0.2)
+        assert len(w.answer().body) == size
+        assert w.answer().body == b"hello"
+
+
 def test_http_1_0(petrel):
     server = petrel(CONF)
     with Wire(server) as w:

@@ -129,6 +129,25 @@ def test_stop_is_quick_and_clean(petrel, number):
     assert time.monotonic() - begun < (1 if not SLOW else 5)
 
 
+def test_stop_while_the_disk_reads(petrel):
+    """What comes home from the disk after the loops ended is taken in without harm, and the end is a clean one."""
+    for _ in range(3):
+        server = petrel(CONF.replace("route *", "root {dir}; route /f* { files; } route *"))
+        for i in range(300):
+            with open(server.dir / f"f{i}", "wb") as f:
+                f.write(b"x" * 4000)
+                f.flush()
+                os.fsync(f.fileno())
+                os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        asking = [server.connect() for _ in range(300)]
+        for i, s in enumerate(asking):
+            s.sendall(b"GET /f%d HTTP/1.1\r\nHost: a\r\n\r\n" % i)
+        server.signal(signal.SIGTERM)
+        assert server.wait_end() == 0, server.stderr
+        for s in asking:
+            s.close()
+
+
 def test_quit_lets_a_request_finish(petrel):
     server = petrel(CONF)
     with server.connect() as slow:
