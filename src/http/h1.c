@@ -203,6 +203,13 @@ static bool parse_head(struct conn *c)
 	return false;
 }
 
+/* The client sends no more.  What there is of a head may be wrong already, though no line of it came to its end. */
+static bool head_cut_short(struct conn *c)
+{
+	conn_load(c);
+	return (c->home->input.n && parse_head(c)) || enter(c, CONN_CLOSE);
+}
+
 static bool run_head(struct conn *c)
 {
 	struct home *h = c->home;
@@ -217,7 +224,7 @@ static bool run_head(struct conn *c)
 		bool fresh = !h->input.n && !c->kept;
 		size_t seen = fresh ? 0 : h->input.n + c->kept_n;
 		if (!conn_fill(c))
-			return c->ended ? enter(c, CONN_CLOSE) : false;
+			return c->ended ? head_cut_short(c) : false;
 		if (fresh)
 			c->since_ms = h->loop.now_ms;
 		if (worth_parsing(c, seen, conf_core(h->use->conf)) && parse_head(c))

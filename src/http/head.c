@@ -130,9 +130,8 @@ bool list_next(struct str *list, struct str *element)
 
 bool list_has(struct str list, struct str token)
 {
-	struct str element;
-	while (list_next(&list, &element))
-		if (str_eq_nocase(element, token))
+	while (list.p)
+		if (str_eq_nocase(str_trim(str_cut(&list, ',')), token))
 			return true;
 	return false;
 }

@@ -89,7 +89,8 @@ enum method method_of(struct str name);
 struct str status_reason(unsigned status);
 /* RFC 9110, 5.6.2: not empty, token characters only. */
 bool str_is_token(struct str s);
-/* True where a comma-separated list (RFC 9110, 5.6.1) holds the token, case ignored. */
+/* True where a comma-separated list of tokens (RFC 9110, 5.6.1) holds this one, case ignored.  There are no quoted strings
+ * in such a list: a quote hides nothing. */
 bool list_has(struct str list, struct str token);
 /* Takes the next element off a comma-separated list, trimmed, quoted strings kept whole; false at the end.  Empty
  * elements are skipped. */

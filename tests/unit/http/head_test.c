@@ -49,6 +49,8 @@ static void list_members(void **state)
 	(void)state;
 	assert_true(list_has(STR("keep-alive, Upgrade"), STR("upgrade")));
 	assert_true(list_has(STR("close"), STR("close")));
+	assert_true(list_has(STR("\" x, close"), STR("close")));
+	assert_true(list_has(STR("x=\"y, close , z\""), STR("close")));
 	assert_false(list_has(STR("closed, x-close, \"close\""), STR("close")));
 	assert_false(list_has(STR(""), STR("close")));
 }
