@@ -15,6 +15,7 @@ static void call_free(struct admin_call *call)
 static void came_home(struct mail *m)
 {
 	struct admin_call *call = container_of(m, struct admin_call, mail);
+	call->home_again = true;
 	if (call->req)
 		loop_queue(&call->home->loop, call->req->task);
 	else
@@ -40,7 +41,7 @@ static void call_close(struct req *r, void *state)
 {
 	struct admin_call *call = state;
 	(void)r;
-	if (call->status)
+	if (call->home_again)
 		call_free(call);
 	else
 		call->req = NULL;
@@ -83,7 +84,7 @@ static enum go admin_handle(struct req *r, const void *values)
 	struct admin_call *call = r->state;
 	(void)values;
 	if (call)
-		return call->status ? answer_call(r, call) : GO_WAIT;
+		return call->home_again ? answer_call(r, call) : GO_WAIT;
 	for (enum errand e = 0; e < ERRAND_COUNT; e++) {
 		if (!str_eq(r->ask.path, ERRANDS[e].path))
 			continue;

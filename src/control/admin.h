@@ -27,7 +27,8 @@ struct admin_call {
 	enum errand errand;
 	struct home *home;
 	struct req *req;             /* NULL: the client is gone */
-	unsigned status;             /* the answer, once it is back; 0: not yet */
+	bool home_again;             /* the loop's: it is back, with the answer below, which was the control thread's */
+	unsigned status;
 	struct buf json;
 };
 

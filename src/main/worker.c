@@ -201,6 +201,39 @@ static void on_conf(struct worker *w, int fd)
 	publish(&w->publisher, conf, &w->listenings);
 }
 
+/* --- The admin socket: reloads. --- */
+
+static void answer_calls(struct worker *w, unsigned status, struct str json)
+{
+	while (!link_alone(&w->calls)) {
+		struct admin_call *call = container_of(w->calls.next, struct admin_call, link);
+		link_del(&call->link);
+		admin_answer(call, status, json);
+	}
+}
+
+/* The supervisor takes no reload any more: nobody waits for it, and no drain waits for who does. */
+static void refuse_calls(struct worker *w)
+{
+	answer_calls(w, 503, STR("{\"ok\":false,\"messages\":[{\"level\":\"error\",\"text\":\"the server is stopping\"}]}\n"));
+}
+
+static void reload(struct control *c, struct admin_call *call)
+{
+	struct worker *w = container_of(c, struct worker, admin);
+	link_add(&w->calls, &call->link);
+	if (w->ending)
+		refuse_calls(w);
+	else
+		tell(w, CHANNEL_RELOAD, STR(""));
+}
+
+/* Reloads that were asked for at the same time are answered by the same one. */
+static void reloaded(struct worker *w, struct str json)
+{
+	answer_calls(w, str_starts(json, STR("{\"ok\":true")) ? 200 : 422, json);
+}
+
 /* --- The end. --- */
 
 static void order_all(struct worker *w, enum order_kind kind, void (*done)(struct order *))
@@ -237,6 +270,7 @@ static void stop(struct worker *w)
 {
 	timer_stop(&w->drain_timer);
 	w->ending = true;
+	refuse_calls(w);
 	if (w->started)
 		order_all(w, ORDER_STOP, stopped);
 	else
@@ -275,29 +309,12 @@ static void drain(struct worker *w)
 		return;
 	}
 	w->ending = true;
+	refuse_calls(w);
 	timer_set(&w->control.wheel, &w->drain_timer, w->control.now_ms + w->drain_timeout_ms);
 	order_all(w, ORDER_CLOSE, closed);
 }
 
-/* --- The admin socket. --- */
-
-static void reload(struct control *c, struct admin_call *call)
-{
-	struct worker *w = container_of(c, struct worker, admin);
-	link_add(&w->calls, &call->link);
-	tell(w, CHANNEL_RELOAD, STR(""));
-}
-
-/* Reloads that were asked for at the same time are answered by the same one. */
-static void reloaded(struct worker *w, struct str json)
-{
-	bool fine = str_starts(json, STR("{\"ok\":true"));
-	while (!link_alone(&w->calls)) {
-		struct admin_call *call = container_of(w->calls.next, struct admin_call, link);
-		link_del(&call->link);
-		admin_answer(call, fine ? 200 : 422, json);
-	}
-}
+/* --- The admin socket: counters. --- */
 
 /* One status being put together: answered when the last loop has said its part. */
 struct counting {
@@ -386,18 +403,28 @@ static void channel_ready(struct watch *watch, uint32_t events)
 	}
 }
 
+/* All loops have ended: takes in what is on its way between them and this thread. */
+static void settle(struct worker *w, unsigned rounds)
+{
+	while (rounds--) {
+		mailbox_open(&w->control.mailbox);
+		for (size_t i = 0; i < w->publisher.station_count; i++)
+			station_settle(&w->publisher.stations[i]);
+	}
+}
+
 static void fini(struct worker *w)
 {
 	struct publisher *p = &w->publisher;
 	for (size_t i = 0; i < p->station_count; i++)
 		station_join(&p->stations[i]);
+	/* An errand of the admin socket goes to this thread, to the loops, back to this thread, and home. */
+	settle(w, 3);
 	if (granted_hot(&w->granted) >= 0)
 		warm_write(granted_hot(&w->granted), p->shared.hot);
 	disk_free(p->shared.disk);
 	/* Jobs came home, and may have sent word to those who waited for them on other loops. */
-	for (int round = 0; round < 2; round++)
-		for (size_t i = 0; i < p->station_count; i++)
-			station_settle(&p->stations[i]);
+	settle(w, 2);
 	for (size_t i = 0; i < p->station_count; i++)
 		station_fini(&p->stations[i]);
 	/* The stations let go of their last snapshots. */

@@ -1,6 +1,8 @@
 """The supervisor and its worker: crashes, back-off, signals, rights."""
 
+import contextlib
 import http.client
+import itertools
 import os
 import pathlib
 import re
@@ -167,6 +169,33 @@ def refused(server):
         return False
     except OSError:
         return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+def test_errands_of_the_admin_socket_do_not_hold_up_the_end(petrel, number):
+    """Nor does a client that left before its answer came."""
+    server = petrel("admin unix:{dir}/admin.sock;" + CONF.replace("3s", "1h"))
+
+    def errands():
+        with contextlib.suppress(OSError):
+            for i in itertools.count():
+                with socket.socket(socket.AF_UNIX) as s:
+                    s.settimeout(5)
+                    s.connect(str(server.dir / "admin.sock"))
+                    s.sendall((b"POST /reload" if i % 2 else b"GET /status.json") + b" HTTP/1.1\r\nHost: a\r\n\r\n")
+                    if i % 3:
+                        time.sleep(i % 5 / 5000)
+                    else:
+                        s.recv(4096)
+
+    threads = [threading.Thread(target=errands) for _ in range(4)]
+    for t in threads:
+        t.start()
+    time.sleep(1)
+    server.signal(number)
+    assert server.wait_end() == 0, server.stderr
+    for t in threads:
+        t.join()
 
 
 def test_quit_has_a_deadline(petrel):
