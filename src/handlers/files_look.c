@@ -209,9 +209,19 @@ static int try_now(struct home *h, const struct tree *tree, const char *path, in
 	return err;
 }
 
+/* --- A request's side. --- */
+
+static void add_got(struct req *r, struct look *l, struct str key, struct hot *h, int err)
+{
+	struct got *g = arena_raw(&r->arena, sizeof *g);
+	*g = (struct got){ l->got, key, h, h ? 0 : err };
+	l->got = g;
+}
+
 /* One loop, of those that ask for a stale object, looks after it.  Where the kernel can tell at once, the request goes on
- * with what is there now, else with what there was: no request waits.  Borrowed for the turn either way. */
-static struct object *recheck(struct req *r, struct object *o, const struct tree *tree, struct str path)
+ * with what is there now, else with what there was: no request waits.  What is there now is held by the
+ * request, as the store may have no room for it; what was there is borrowed for the turn. */
+static struct object *recheck(struct req *r, struct look *l, struct object *o, const struct tree *tree, struct str path)
 {
 	struct home *h = r->home;
 	uint64_t stale_ms = atomic_load_explicit(&o->fresh_until_ms, memory_order_relaxed);
@@ -232,17 +242,8 @@ static struct object *recheck(struct req *r, struct object *o, const struct tree
 	struct hot *new = take_in(h, o->key, o->hash, below, &f, err);
 	if (!new)
 		return o;
-	object_put(h->epoch, &new->object);
+	add_got(r, l, arena_str(&r->arena, o->key), new, 0);
 	return &new->object;
-}
-
-/* --- A request's side. --- */
-
-static void add_got(struct req *r, struct look *l, struct str key, struct hot *h, int err)
-{
-	struct got *g = arena_raw(&r->arena, sizeof *g);
-	*g = (struct got){ l->got, key, h, h ? 0 : err };
-	l->got = g;
 }
 
 static void wait_over(struct mail *m)
@@ -317,7 +318,7 @@ struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, stru
 	struct object *o = store_find(h->hot, key, hash);
 	*err = 0;
 	if (o)
-		return hot_of(recheck(r, o, tree, path));
+		return hot_of(recheck(r, l, o, tree, path));
 	if (l->wait) {
 		*err = -EAGAIN;
 		return NULL;

@@ -359,6 +359,11 @@ static bool too_slow(struct pace *p, const struct core *core, uint64_t now_ms)
 
 /* --- One turn of a connection. --- */
 
+static struct str address_of(const struct ip *peer)
+{
+	return str_make((const char *)peer->bytes, ip_length(peer));
+}
+
 static void conn_free(struct conn *c)
 {
 	struct home *h = c->home;
@@ -371,7 +376,7 @@ static void conn_free(struct conn *c)
 	link_del(&c->link);
 	h->conn_count--;
 	if (c->counted)
-		limits_leave(h->limits, str_make((const char *)c->peer.bytes, ip_length(&c->peer)));
+		limits_leave(h->limits, address_of(&c->peer));
 	mem_free(c->kept);
 	mem_free(c);
 }
@@ -546,7 +551,8 @@ static void turn_away(struct home *h, int fd, enum admitted why)
 
 void conn_new(struct home *h, int fd, const struct ip *peer, bool admin)
 {
-	enum admitted admitted = limits_enter(h->limits, str_make((const char *)peer->bytes, ip_length(peer)));
+	/* Whoever looks after a server that is full has to get in. */
+	enum admitted admitted = admin ? LIMITS_ADMITTED : limits_enter(h->limits, address_of(peer));
 	if (admitted != LIMITS_ADMITTED) {
 		turn_away(h, fd, admitted);
 		return;
@@ -554,7 +560,7 @@ void conn_new(struct home *h, int fd, const struct ip *peer, bool admin)
 	struct conn *c = MEM_NEW(struct conn);
 	c->home = h;
 	c->peer = *peer;
-	c->counted = true;
+	c->counted = !admin;
 	c->admin = admin;
 	c->watch = (struct watch){ fd, conn_ready };
 	timer_init(&c->timer, conn_timer);

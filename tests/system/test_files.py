@@ -467,3 +467,18 @@ def test_no_root(petrel):
         (server.dir / "www/a").write_text("there now")
     tree = Tree(server)
     tree.until("/a", lambda a: a.body == b"there now")
+
+
+def test_a_file_that_outgrows_the_hot_set(petrel):
+    """What replaces a hot file may be more than the hot set can hold: it is still there until the last byte is sent."""
+    server = petrel(CONF.replace("recheck 50ms;", "recheck 0ms; memory 32k; file 16k;"))
+    tree = Tree(server)
+    large = os.urandom(1 << 20) * 16
+    for _ in range(3):
+        tree.put("grows", "small")
+        tree.until("/grows", lambda a: a.body == b"small")
+        tree.put("grows", large)
+        with Wire(server, receive_buffer=4096) as w:
+            w.send(get("/grows"))
+            time.sleep(0.1)
+            assert w.answer().body == large

@@ -1,6 +1,7 @@
 """HTTP/1.1 over the wire: what is refused and how the connection ends, pipelining, old clients, methods, limits."""
 
 import email.utils
+import socket
 import time
 
 import pytest
@@ -256,6 +257,15 @@ def test_connections(petrel):
                     break
             assert time.monotonic() < deadline
             time.sleep(0.01)
+
+
+def test_the_admin_socket_of_a_full_server(petrel):
+    server = petrel("admin unix:{dir}/admin.sock;" + CONF + "limits { connections 1; }")
+    with Wire(server) as a, socket.socket(socket.AF_UNIX) as admin:
+        a.assert_open()
+        admin.connect(str(server.dir / "admin.sock"))
+        admin.sendall(get("/status.json"))
+        assert admin.recv(4096).startswith(b"HTTP/1.1 200")
 
 
 def test_connections_per_address(petrel):
