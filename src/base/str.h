@@ -79,6 +79,14 @@ struct str str_trim(struct str s);
 struct str str_cut(struct str *rest, char sep);
 /* <0, 0, >0 in the order of bytes, a prefix first. */
 int str_cmp(struct str a, struct str b);
+/* Whether no byte is a control character: what may be a field's value. */
+static inline bool str_is_printable(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] < ' ' || s.p[i] == 0x7f)
+			return false;
+	return true;
+}
 /* The number of edits (insert, delete, replace, swap of neighbours) between two short strings, ASCII case ignored, or
  * a large number where either is longer than 64 bytes: for "did you mean". */
 unsigned str_distance(struct str a, struct str b);

@@ -315,6 +315,10 @@ static void files_check(struct checker *c, void *values)
 {
 	struct files *v = values;
 	const struct tmpl *tries = v->try.p;
+	const struct type_of_ending *types = v->types.p;
+	for (size_t i = 0; i < v->types.count; i++)
+		if (!str_is_printable(types[i].type))
+			check_error(c, &types[i].type, "a media type can't hold a control character");
 	if (!v->try.count || !check_was_set(c, &v->try))
 		return;
 	const struct tmpl *last = &tries[v->try.count - 1];

@@ -1,5 +1,6 @@
 /* respond: an answer that stands in the configuration.  Runs on the request's loop; keeps nothing. */
 #include "handlers/handlers.h"
+#include "http/check.h"
 #include "http/req.h"
 #include "http/vars.h"
 
@@ -14,6 +15,13 @@ static enum go respond_handle(struct req *r, const void *values)
 	const struct respond *v = values;
 	answer_bytes(r, (unsigned)v->status, v->type, tmpl_str(&v->text, r));
 	return GO_ANSWER;
+}
+
+static void respond_check(struct checker *c, void *values)
+{
+	struct respond *v = values;
+	if (!str_is_printable(v->type))
+		check_error(c, &v->type, "a media type can't hold a control character");
 }
 
 static const struct directive DIRECTIVES[] = {
@@ -33,4 +41,5 @@ const struct module RESPOND = {
 	.size = sizeof(struct respond),
 	.directives = DIRECTIVES,
 	.handle = respond_handle,
+	.check = respond_check,
 };

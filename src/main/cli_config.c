@@ -35,7 +35,8 @@ const struct option HELP_OPTIONS[] = {
 
 static void put(FILE *to, const struct buf *b)
 {
-	fwrite(b->p, 1, b->n, to);
+	if (b->n)
+		fwrite(b->p, 1, b->n, to);
 }
 
 static int no_file(const char *command)

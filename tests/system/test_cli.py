@@ -101,3 +101,16 @@ def test_serve_takes_the_next_free_port(petrel, tmp_path):
     assert server.wait_end() == 0
     if taken:
         taken.close()
+
+
+@pytest.mark.parametrize("route, count", [
+    ('route /x { respond 200 "" type "a\\nb"; } route /y { files { type .x "a\\rb"; } }', 2),
+    ('route /x { respond 200 "" type a/b; }', 0),
+])
+def test_check_refuses_what_no_field_can_hold(command, tmp_path, route, count):
+    """Rather than a server that ends when it is asked for it; and it says nothing where all is fine."""
+    conf = tmp_path / "petrel.conf"
+    conf.write_text(f"listen 127.0.0.1:8080; site * {{ root {tmp_path}; {route} }}")
+    done = command("check", "-c", conf)
+    assert done.stderr.count("can't hold a control character") == count
+    assert done.returncode == (1 if count else 0)
