@@ -260,8 +260,8 @@ static bool run_req(struct conn *c)
 		return false;
 	}
 	c->home->stats.bytes_out += r->sent_b;
-	bool broke = r->end == END_CLIENT || r->end == END_SEND_TIMEOUT || r->end == END_MIN_RATE ||
-	             r->end == END_BROKEN || r->end == END_DRAIN;
+	/* A deadline that its body missed was answered; those of its answer cut it off (cut()). */
+	bool broke = r->end == END_CLIENT || r->end == END_BROKEN;
 	if (!r->answer.close && !broke)
 		return enter(c, upload_left_b(c->exchange) ? CONN_DRAIN : CONN_HEAD);
 	bool linger = !broke && should_linger(c);
