@@ -1,6 +1,6 @@
-// How Node's http parser reads what comes over a connection: once the client has sent its last byte, or the parser gave
-// up, the answer is a JSON list of the messages, ended by the error's code where there was one.  Prints its port, and ends
-// when its standard input does.
+// How Node's http parser reads what comes over a connection: once the client has sent its last byte, or the parser
+// gave up, the answer is a JSON list of the messages, ended by the error's code where there was one.  Prints its port,
+// and ends when its standard input does.
 'use strict';
 const http = require('http');
 

@@ -1,4 +1,4 @@
-"""Deadlines: each ends what it has to, when it has to, and the log names it. Deadlines are short here, waits are not."""
+"""Deadlines: each ends what it has to, when it has to, and the log names it. They are short here, waits are not."""
 
 import contextlib
 import threading

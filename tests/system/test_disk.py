@@ -83,8 +83,8 @@ def some_of_all(server, seed, rounds):
                 tags[n] = answer["etag"]
 
 
-@pytest.mark.parametrize("hot", ["recheck 20ms;", "memory 0; recheck 20ms;", "memory 100k; recheck 0;", "file 0; recheck 20ms;",
-                                 "file 2m; memory 3m; recheck 20ms;"])
+@pytest.mark.parametrize("hot", ["recheck 20ms;", "memory 0; recheck 20ms;", "memory 100k; recheck 0;",
+                                 "file 0; recheck 20ms;", "file 2m; memory 3m; recheck 20ms;"])
 @pytest.mark.parametrize("disk", ENGINES)
 def test_everything_works(served, disk, hot):
     server = served(disk, hot)

@@ -108,8 +108,8 @@ def test_redirect_to_the_slash(tree):
 
 
 def test_types(tree):
-    for name, kind in [("a.html", "text/html; charset=utf-8"), ("a.css", "text/css; charset=utf-8"), ("a.png", "image/png"),
-                       ("a.json", "application/json"), ("a.nosuch", "application/octet-stream"),
+    for name, kind in [("a.html", "text/html; charset=utf-8"), ("a.css", "text/css; charset=utf-8"),
+                       ("a.png", "image/png"), ("a.json", "application/json"), ("a.nosuch", "application/octet-stream"),
                        ("a", "application/octet-stream"), ("a.JPG", "image/jpeg")]:
         tree.put(name, "x")
         assert tree.get("/" + name)["content-type"] == kind
@@ -136,7 +136,8 @@ def test_hidden(tree):
     tree.put(".well-known/acme", "fine")
     tree.put(".well-known/.x", "s")
     tree.put("hidden/.x", "shown")
-    for target in ["/.secret", "/.git/config", "/.git/", "/.git", "/d/.x/y", "/%2esecret", "/.well-known/.x", "/d//.x/y"]:
+    for target in ["/.secret", "/.git/config", "/.git/", "/.git", "/d/.x/y", "/%2esecret", "/.well-known/.x",
+                   "/d//.x/y"]:
         assert tree.get(target).status == 404, target
     assert tree.get("/.well-known/acme").body == b"fine"
     assert tree.get("/hidden/.x").body == b"shown"

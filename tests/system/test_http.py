@@ -87,8 +87,8 @@ def test_pipelining(petrel):
     bodies = [b"x" * n for n in range(200)]
     requests = b"".join(POST + b"Content-Length: %d\r\n\r\n" % len(b) + b for b in bodies)
     with Wire(server) as w:
-        w.send(requests + HELLO + get("/nothing") + get("/text", method="HEAD") + get("/text", "Connection: close\r\n") +
-               HELLO)
+        w.send(requests + HELLO + get("/nothing") + get("/text", method="HEAD"))
+        w.send(get("/text", "Connection: close\r\n") + HELLO)
         for body in bodies:
             assert w.answer().json["body"]["first"] == body.decode()
         assert w.answer().body == b"hello\n"
@@ -289,7 +289,8 @@ site *.two.test            { route * { respond 200 "two"; } }
 
 def test_sites(petrel):
     server = petrel(SITES)
-    for host, body in [("one.test", b"one"), ("WWW.one.test:99", b"one"), ("one.test.", b"one"), ("a.b.two.test", b"two")]:
+    for host, body in [("one.test", b"one"), ("WWW.one.test:99", b"one"), ("one.test.", b"one"),
+                       ("a.b.two.test", b"two")]:
         assert ask(server, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()).body == body
     for host in "two.test", "three.test", "127.0.0.1":
         with Wire(server) as w:

@@ -1,5 +1,5 @@
 /* Request heads: what is refused, with which status; what is accepted, and what it means; heads that come in pieces.
- * Every input lies in memory of exactly its size, and is gone by the time that the strings of the result are looked at. */
+ * Every input lies in memory of exactly its size, and is gone when the strings of the result are looked at. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
