@@ -276,8 +276,12 @@ static enum go try(struct req *r, const struct files *v, struct state *s)
 		struct hot *h = look_up(r, &s->look, &s->tree, text, &err);
 		if (err)
 			return broken(r, err);
-		if (is_there(h, text))
-			return serve_path(r, v, s, text);
+		if (!is_there(h, text))
+			continue;
+		/* Served in place, the folder's own links would lead beside it. */
+		if (h->kind == HOT_FOLDER && str_eq(r->ask.path, str_head(text, text.n - 1)))
+			return add_slash(r);
+		return serve_path(r, v, s, text);
 	}
 	return req_answer(r, 404);
 }

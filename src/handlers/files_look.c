@@ -135,10 +135,15 @@ static void say_no_root(struct home *h, const struct tree *tree, int err)
 static void fetch_done(struct mail *m)
 {
 	struct fetch *f = container_of(m, struct fetch, job.done);
-	if (f->root_fd >= 0 || f->job.err) {
+	int err = f->job.err;
+	if (f->root_fd < 0 && !err && !S_ISDIR(f->job.file.mode)) {
+		file_drop(&f->job.file);
+		err = -ENOTDIR;
+	}
+	if (f->root_fd >= 0 || err) {
 		if (f->root_fd < 0)
-			say_no_root(f->home, &f->tree, f->job.err);
-		fetch_end(f, f->job.err);
+			say_no_root(f->home, &f->tree, err);
+		fetch_end(f, err);
 		return;
 	}
 	f->root_fd = f->job.file.fd;
@@ -196,6 +201,10 @@ static int try_now(struct home *h, const struct tree *tree, const char *path, in
 	*root_fd = -1;
 	*f = (struct disk_file){ .fd = -1 };
 	int err = disk_try_open(AT_FDCWD, tree->root.p, 0, 0, &root);
+	if (!err && !S_ISDIR(root.mode)) {
+		file_drop(&root);
+		err = -ENOTDIR;
+	}
 	if (err) {
 		if (err != -EAGAIN)
 			say_no_root(h, tree, err);

@@ -6,6 +6,8 @@
 #include "http/h1.h"
 #include "http/req.h"
 
+enum { DRAIN_MOST_B = 256 * 1024 };  /* of an upload that nobody wanted, to keep a connection */
+
 /* What the request waits for, so that the connection's one timer can tell which deadline it is. */
 enum waiting {
 	WAITING_HANDLER,   /* a disk, a process: they have deadlines of their own */
@@ -53,6 +55,7 @@ struct exchange {
 	struct req req;
 	struct upload upload;
 	struct sender sender;
+	uint64_t drain_most_b;  /* CONN_DRAIN: how far the upload may go before the connection is closed instead */
 	enum waiting waiting;   /* what the turn under way, or the last one, ended with */
 	enum waiting waited;    /* what the client's pace was last measured for */
 	struct pace pace;

@@ -262,6 +262,7 @@ static bool run_req(struct conn *c)
 	c->home->stats.bytes_out += r->sent_b;
 	/* A deadline that its body missed was answered; those of its answer cut it off (cut()). */
 	bool broke = r->end == END_CLIENT || r->end == END_BROKEN;
+	c->exchange->drain_most_b = r->received_b + DRAIN_MOST_B;
 	if (!r->answer.close && !broke)
 		return enter(c, upload_left_b(c->exchange) ? CONN_DRAIN : CONN_HEAD);
 	bool linger = !broke && should_linger(c);
@@ -274,12 +275,11 @@ static bool run_req(struct conn *c)
 static bool run_drain(struct conn *c)
 {
 	struct exchange *x = c->exchange;
-	uint64_t most_b = x->req.received_b + (256 << 10);
 	struct chunk chunk;
 	for (;;) {
 		switch (body_read(&x->upload.body, &chunk, UINT64_MAX)) {
 		case BODY_SOME:
-			if (x->req.received_b <= most_b)
+			if (x->req.received_b <= x->drain_most_b)
 				break;
 			[[fallthrough]];
 		case BODY_BROKEN:
@@ -546,6 +546,8 @@ static void turn_away(struct home *h, int fd, enum admitted why)
 	h->stats.refused++;
 	if (send(fd, text.p, text.n, MSG_NOSIGNAL) == (ssize_t)text.n)
 		shutdown(fd, SHUT_WR);
+	/* A request that is there already, and was not read, would take the answer away from its client. */
+	(void)!sys_recv(fd, h->loop.scratch, LOOP_SCRATCH_B);
 	close(fd);
 }
 

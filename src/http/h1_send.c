@@ -17,7 +17,6 @@
 
 enum {
 	TURN_MOST_B = 1 << 20,      /* sent in one turn before others get theirs */
-	DRAIN_MOST_B = 256 * 1024,  /* of an upload nobody wanted, to keep a connection */
 	THROTTLE_PIECE_MS = 100,    /* a throttled answer goes out in pieces of this much time */
 };
 

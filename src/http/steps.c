@@ -18,6 +18,7 @@ static enum go step_route(struct req *r)
 {
 	const struct conf *conf = req_conf(r);
 	if (str_eq(r->ask.path, STR("*"))) {
+		req_unrouted(r);
 		req_reads(r);  /* OPTIONS *: what the server as a whole allows */
 		return GO_ANSWER;
 	}

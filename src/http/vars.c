@@ -218,7 +218,7 @@ const struct var VARS[] = {
 	{ "host", "The host that was asked for, in lower case, without its port.", var_host },
 	{ "id", "The request's number, 16 hexadecimal digits.", var_id },
 	{ "method", "GET, HEAD, POST …", var_method },
-	{ "path", "The path, decoded and normalised.", var_path },
+	{ "path", "The path, decoded and normalised.", var_path, .decoded = true },
 	{ "protocol", "HTTP/1.1 or HTTP/1.0.", var_protocol },
 	{ "query", "The query with its question mark; empty where there is none.", var_query },
 	{ "query_string", "The query without its question mark.", var_arguments },

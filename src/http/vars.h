@@ -30,6 +30,8 @@ struct var {
 	void (*print)(struct buf *out, struct req *r, struct str argument);
 	/* Its value can only be known when the answer has been sent: for logs. */
 	bool at_end;
+	/* It was decoded from a URL, and has to be encoded again where a URL is made of it. */
+	bool decoded;
 };
 
 /* All of them, ended by a NULL name: for the parser, "did you mean", and the reference. */

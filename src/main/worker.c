@@ -435,6 +435,7 @@ static void fini(struct worker *w)
 	/* What was freed just now may have sent its descriptors here to be closed. */
 	mailbox_open(&w->control.mailbox);
 	granted_fini(&w->granted, p->shared.log);
+	warm_free(w->to_warm);
 	log_free(p->shared.log);
 	mem_free(p->stations);
 	mem_free(w->listenings.p);

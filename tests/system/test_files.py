@@ -270,9 +270,10 @@ def test_try(tree):
     tree.put("try/b.html", "b")
     tree.put("try/c/index.html", "c")
     tree.put("try/last.txt", "last")
-    for target, body in [("/try/a", b"a"), ("/try/b", b"b"), ("/try/c", b"c"), ("/try/nothing", b"last"),
+    for target, body in [("/try/a", b"a"), ("/try/b", b"b"), ("/try/c/", b"c"), ("/try/nothing", b"last"),
                          ("/try/last.txt", b"last")]:
         assert tree.get(target).body == body, target
+    assert tree.get("/try/c?q")["location"] == "/try/c/?q"
     (tree.root / "try/last.txt").unlink()
     tree.until("/try/nothing", lambda a: a.status == 404)
 
