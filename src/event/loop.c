@@ -59,6 +59,8 @@ void loop_fini(struct loop *l)
 	l->scratch = NULL;
 }
 
+enum { ALL = EPOLLIN | EPOLLOUT | EPOLLRDHUP };
+
 static int add(struct loop *l, struct watch *w, uint32_t events)
 {
 	struct epoll_event e = { .events = events, .data.ptr = w };
@@ -67,12 +69,18 @@ static int add(struct loop *l, struct watch *w, uint32_t events)
 
 int loop_watch(struct loop *l, struct watch *w)
 {
-	return add(l, w, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	return add(l, w, ALL | EPOLLET);
 }
 
 int loop_watch_shared(struct loop *l, struct watch *w)
 {
 	return add(l, w, EPOLLIN | EPOLLEXCLUSIVE);
+}
+
+void loop_again(struct loop *l, struct watch *w)
+{
+	struct epoll_event e = { .events = ALL | EPOLLET, .data.ptr = w };
+	must(epoll_ctl(l->epoll_fd, EPOLL_CTL_MOD, w->fd, &e) == 0);
 }
 
 void loop_unwatch(struct loop *l, struct watch *w)

@@ -75,6 +75,9 @@ void loop_stop(struct loop *l);
 [[nodiscard]] int loop_watch(struct loop *l, struct watch *w);
 /* As above for listening sockets that several loops share: level-triggered, input only, wakes one loop. */
 [[nodiscard]] int loop_watch_shared(struct loop *l, struct watch *w);
+/* Says again what the descriptor is ready for, in the next turn or as soon as it is: for who stopped before EAGAIN.  A
+ * socket is ready for output when a good part of its buffer is free, so that who waits for that writes much at a time. */
+void loop_again(struct loop *l, struct watch *w);
 /* Stops watching, without closing.  Events of this turn that are still to be delivered are forgotten. */
 void loop_unwatch(struct loop *l, struct watch *w);
 /* The same for a descriptor that is closed next and shared with nobody: the kernel forgets it by itself. */

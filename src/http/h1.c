@@ -243,8 +243,8 @@ static bool should_linger(const struct conn *c)
 /* Method and target as they came, which lie one behind the other: for the panic's last words. */
 static struct str request_line(const struct ask *ask)
 {
-	const char *end = ask->target.p + ask->target.n;
-	return ask->method_name.n ? str_make(ask->method_name.p, (size_t)(end - ask->method_name.p)) : (struct str){};
+	struct str last = ask->target.n ? ask->target : ask->method_name;
+	return str_make(ask->method_name.p, (size_t)(last.p + last.n - ask->method_name.p));
 }
 
 static bool run_req(struct conn *c)

@@ -158,7 +158,7 @@ struct hot *hot_of_variant(struct store *s, struct str key, const struct hot *fr
 /* --- Bodies. --- */
 
 enum {
-	WINDOW_B = 512 * 1024,  /* of a large file, read ahead and sent at a time */
+	WINDOW_B = 256 * 1024,  /* of a large file, read ahead and sent at a time */
 	RETRY_MS = 20,
 };
 
