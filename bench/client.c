@@ -126,7 +126,7 @@ static void link_lose(struct client *c, struct link *l)
 static bool named(const char *line, const char *end, const char *name)
 {
 	size_t size = strlen(name);
-	return (size_t)(end - line) > size && strncasecmp(line, name, size) == 0;
+	return (size_t)(end - line) >= size && strncasecmp(line, name, size) == 0;
 }
 
 /* Takes status, length and Connection from a whole head, whose end is `end`. */
