@@ -127,8 +127,3 @@ void limits_leave(struct limits *l, struct str address)
 		leave_address(l, address);
 	atomic_fetch_sub_explicit(&l->count, 1, memory_order_relaxed);
 }
-
-uint64_t limits_count(const struct limits *l)
-{
-	return atomic_load_explicit(&l->count, memory_order_relaxed);
-}

@@ -17,4 +17,3 @@ void limits_bounds(struct limits *l, uint64_t all, uint64_t per_address);
 enum admitted limits_enter(struct limits *l, struct str address);
 /* Exactly once for each LIMITS_ADMITTED. */
 void limits_leave(struct limits *l, struct str address);
-uint64_t limits_count(const struct limits *l);
