@@ -19,7 +19,7 @@ else
 OUT := build/$(FLAVOUR)
 endif
 
-LIBS     := libpcre2-8 liburing libzstd libbrotlienc zlib jansson libxxhash
+LIBS     := libpcre2-8 liburing libzstd libbrotlienc zlib jansson libxxhash libcares
 SOURCES  := $(sort $(wildcard src/*/*.c))
 UNIT     := $(sort $(wildcard tests/unit/*/*_test.c))
 FUZZ     := $(sort $(wildcard tests/fuzz/*_fuzz.c))

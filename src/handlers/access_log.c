@@ -185,18 +185,18 @@ static struct str access_log_file(const void *values)
 	return is_off(v) ? (struct str){} : v->file;
 }
 
-static void access_log_open(void *values, struct log *log)
+static void access_log_open(void *values, const struct commons *with)
 {
 	struct access_log *v = values;
 	if (!is_off(v))
-		v->sink = log_sink_get(log, v->file, -1);
+		v->sink = log_sink_get(with->log, v->file, -1);
 }
 
-static void access_log_close(void *values, struct log *log)
+static void access_log_close(void *values, const struct commons *with)
 {
 	struct access_log *v = values;
 	if (v->sink)
-		log_sink_put(log, v->sink);
+		log_sink_put(with->log, v->sink);
 	v->sink = NULL;
 }
 

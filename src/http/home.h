@@ -37,6 +37,7 @@ struct home {
 	struct store *hot;
 	struct disk *disk;
 	struct limits *limits;
+	struct pools *pools;
 	struct log_ring *ring;
 	struct mailbox *slow;                     /* of a thread that may wait: for what could wait for a disk, such as
 	                                           * closing a large file that was unlinked */
@@ -57,6 +58,8 @@ struct home {
 	int64_t wall_s;                           /* the second that date shows */
 	struct buf head;                          /* an answer's head is put together here */
 	struct buf line;                          /* a log's line is */
+	struct buf asked;                         /* what goes to an origin before a request's body */
+	char *inbox;                              /* LOOP_SCRATCH_B bytes: what comes from an origin is read into it */
 	size_t coders;                            /* bodies being compressed: see http/coder.h */
 	struct home_stats stats;
 };

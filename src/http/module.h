@@ -10,6 +10,13 @@ struct req;
 struct conf;
 struct checker;
 struct log;
+struct pools;
+
+/* What outlives snapshots and modules may use when one is opened or closed. */
+struct commons {
+	struct log *log;
+	struct pools *pools;
+};
 
 enum go {
 	GO_NEXT,    /* done here; on to the next step */
@@ -42,7 +49,7 @@ struct module {
 	/* The file that the module appends to: opened by the supervisor, with its rights.  Empty: none. */
 	struct str (*log_file)(const void *values);
 	/* In the worker, before a snapshot is published, and after its last use; once for each struct of values that differs
-	 * from its outer scope's.  For what can't live in an arena: log sinks. */
-	void (*open)(void *values, struct log *log);
-	void (*close)(void *values, struct log *log);
+	 * from its outer scope's.  For what can't live in an arena: log sinks, pools. */
+	void (*open)(void *values, const struct commons *with);
+	void (*close)(void *values, const struct commons *with);
 };

@@ -111,19 +111,19 @@ static void shed_check(struct checker *c, void *values)
 }
 
 /* What the check warned of is served without an image. */
-static void shed_open(void *values, struct log *log)
+static void shed_open(void *values, const struct commons *with)
 {
 	struct shed *v = values;
-	(void)log;
+	(void)with;
 	v->bytes = (struct str){};
 	if (v->image.n && image_read(v->image, &v->bytes))
 		v->bytes = (struct str){};
 }
 
-static void shed_close(void *values, struct log *log)
+static void shed_close(void *values, const struct commons *with)
 {
 	struct shed *v = values;
-	(void)log;
+	(void)with;
 	mem_free((void *)(uintptr_t)v->bytes.p);
 	v->bytes = (struct str){};
 }

@@ -15,26 +15,26 @@ struct edition {
 
 struct opening {
 	const struct module *module;
-	struct log *log;
+	struct commons with;
 };
 
 static void open_values(void *arg, void *values)
 {
 	struct opening *o = arg;
-	o->module->open(values, o->log);
+	o->module->open(values, &o->with);
 }
 
 static void close_values(void *arg, void *values)
 {
 	struct opening *o = arg;
-	o->module->close(values, o->log);
+	o->module->close(values, &o->with);
 }
 
 static void edition_free(struct edition *e)
 {
 	struct publisher *p = e->publisher;
 	for (size_t i = 0; i < e->conf->module_count; i++) {
-		struct opening o = { e->conf->modules[i], p->shared.log };
+		struct opening o = { e->conf->modules[i], { p->shared.log, p->shared.pools } };
 		if (o.module->close)
 			conf_each_values(e->conf, i, close_values, &o);
 	}
@@ -92,7 +92,7 @@ static void apply_shared(struct publisher *p, const struct core *core)
 void publish(struct publisher *p, struct conf *conf, const struct listenings *listenings)
 {
 	for (size_t i = 0; i < conf->module_count; i++) {
-		struct opening o = { conf->modules[i], p->shared.log };
+		struct opening o = { conf->modules[i], { p->shared.log, p->shared.pools } };
 		if (o.module->open)
 			conf_each_values(conf, i, open_values, &o);
 	}

@@ -66,6 +66,7 @@ struct shared {
 	struct disk *disk;
 	struct limits *limits;
 	struct log *log;
+	struct pools *pools;
 	struct control *control;
 };
 

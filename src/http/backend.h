@@ -1,0 +1,86 @@
+/* struct backend: a pool or an app as the configuration describes it, and the rules of calling it: timeouts, queue,
+ * retries, buffers.  Values of the module BACKENDS (http/backend.c); immutable while the snapshot lives. */
+#pragma once
+
+#include "base/directive.h"
+#include "http/module.h"
+#include "http/vars.h"
+#include "share/pool.h"
+
+extern const struct module BACKENDS;
+
+enum protocol { PROTOCOL_FASTCGI, PROTOCOL_SCGI, PROTOCOL_UWSGI, PROTOCOL_HTTP, PROTOCOL_RAW };
+
+/* A `server` line. */
+struct server_conf {
+	struct str text;             /* "10.0.0.1:9000", "unix:/run/api.sock", "api.internal:80" */
+	uint64_t weight, connections;
+	bool backup;
+	bool srv;                    /* the name is of SRV records */
+};
+
+enum { RETRY_CONNECT = 1, RETRY_TIMEOUT = 2, RETRY_BROKEN = 4, RETRY_500 = 8, RETRY_502 = 16, RETRY_503 = 32, RETRY_504 = 64,
+       RETRY_429 = 128 };
+
+struct health_conf {
+	bool on, tcp;
+	struct str method, path, body;   /* body: bytes that the answer's body has to contain; empty: any */
+	struct str host;                 /* of the Host field; empty: the server's name */
+	uint64_t status;                 /* expected; 0: any of 200 … 399 */
+	uint64_t every_ms, timeout_ms, rise, fall;
+};
+
+/* An `app` block has these, too. */
+struct app_conf {
+	struct str command;              /* run by /bin/sh */
+	uint64_t processes_min, processes_max;
+	uint64_t recycle_requests, recycle_age_ms, recycle_memory_b, recycle_descriptors, recycle_idle_ms;   /* 0: never */
+	struct str user, group, folder;
+	struct items env;                /* struct str, "NAME=value" */
+	uint64_t start_timeout_ms, stop_timeout_ms;
+	uint64_t max_memory_b, max_cpu_s, max_descriptors, max_processes;   /* rlimits; 0: as inherited */
+	uint64_t cgroup_memory_b, cgroup_cpu_percent, cgroup_tasks;         /* 0: none */
+	/* While the snapshot is open. */
+};
+
+struct backend {
+	struct str name;                 /* of the pool or app; an address that a route named: that address */
+	bool is_app;
+	int protocol;                    /* enum protocol: an app's; a pool speaks what its route's handler speaks */
+	struct app_conf app;
+	struct items servers;            /* struct server_conf */
+	int balance;                     /* enum balance */
+	struct tmpl hash_key;
+	int sticky_kind;                 /* 0: cookie */
+	struct str sticky;               /* the cookie's name; empty: not sticky */
+	struct health_conf health;
+	uint64_t queue, queue_timeout_ms;
+	struct tmpl queue_class;         /* a template that makes 0, 1 or 2; empty: 1 */
+	uint64_t retry_most;             /* attempts after the first */
+	unsigned retry_on;               /* RETRY_… */
+	uint64_t retry_percent;
+	uint64_t slow_start_ms;
+	uint64_t keepalive, keepalive_ms;
+	uint64_t eject_after, eject_ms;  /* passive health */
+	uint64_t latency_factor;         /* ejected when this many times slower than the others; 0: never */
+	uint64_t connect_ms, send_ms, answer_ms, read_ms, tunnel_ms;   /* timeouts */
+	uint64_t buffer_b;               /* of an answer, taken in while the client is slow */
+	uint64_t header_b;               /* an answer's head at most */
+	int send_proxy;                  /* PROXY protocol to the servers: 0 none, 1, 2 */
+
+	struct pool *pool;               /* share's, while the snapshot is open */
+	struct link link;                /* of backends that routes named by address */
+};
+
+/* What `proxy`, `fastcgi` … name: TYPE_TARGET's value.  Resolved by target_check() in the handler's check hook. */
+struct target {
+	struct str text;
+	const struct backend *backend;
+};
+
+/* "php", "127.0.0.1:9000", "unix:/run/php.sock", "http://127.0.0.1:3000". */
+extern const struct type TYPE_TARGET;
+
+/* In a handler's check: finds the pool or app of that name, or makes a backend of the address.  Says what is wrong, with
+ * "did you mean".  protocol: what the handler speaks; an app that speaks something else is an error. */
+void target_check(struct checker *c, struct target *t, enum protocol protocol);

@@ -1,0 +1,115 @@
+/* struct call: a request's way to an origin, and the origin's answer on its way back.
+ *
+ *	pick      upstream_pick.c      a server of the pool, or a place in its queue
+ *	connect   upstream_connect.c   a connection to it: an idle one, or a new one (struct origin)
+ *	exchange  upstream_exchange.c  request out, answer in, both at once
+ *	retry     upstream_retry.c     another server, where that can do no harm
+ *
+ * A call lives in its request's arena, on its loop, from the handler until the request ends.  It is a machine of its own
+ * with one deadline; whatever happens to it queues the request's task, and is dealt with in the request's turn.
+ *
+ * The answer is a body like any other.  While the client takes it as fast as it comes, its bytes go from the loop's buffer
+ * to the client; when the client is slow, up to `buffer` bytes are taken in meanwhile, so that the origin is free for
+ * others. */
+#pragma once
+
+#include "http/backend.h"
+#include "http/collect.h"
+#include "http/origin.h"
+#include "http/req.h"
+#include "http/spool.h"
+#include "share/pool.h"
+
+struct codec;
+
+/* An origin's answer, as its codec read it. */
+struct reply {
+	unsigned status;             /* 200 … 599, or 101 */
+	int64_t length_b;            /* of its body, where it was said; LENGTH_UNKNOWN */
+	struct field *fields;        /* without hop-by-hop ones, Content-Length and Transfer-Encoding; in the call's arena */
+	size_t field_count;
+	bool keep;                   /* the connection can take another request after HEARD_END */
+};
+
+enum call_at {
+	CALL_COLLECT,    /* the request's body is taken in first */
+	CALL_PICK,       /* a server is chosen */
+	CALL_QUEUE,      /* all are busy: waits for a slot */
+	CALL_CONNECT,    /* waits for a connection */
+	CALL_HEAD,       /* the request goes out; waits for the answer's head */
+	CALL_BODY,       /* the answer's body is on its way */
+	CALL_TUNNEL,     /* 101, or a raw stream: bytes both ways until both ends are closed */
+	CALL_OVER,       /* the origin's part is done: its connection was given back */
+	CALL_FAILED,     /* it broke off: what there is of the answer is all there will be */
+};
+
+/* Why an attempt failed: what a retry may be allowed for, and the status that is answered with. */
+enum fault {
+	FAULT_NONE,
+	FAULT_QUEUE,         /* 503: no slot in time, or the queue is full */
+	FAULT_NO_SERVER,     /* 503: none is well */
+	FAULT_CONNECT,       /* 502: refused, unreachable */
+	FAULT_CONNECT_LATE,  /* 504 */
+	FAULT_BROKEN,        /* 502: closed or reset before the answer's head */
+	FAULT_STALE,         /* the same on a connection that had been idle: the server closed it meanwhile */
+	FAULT_LATE,          /* 504: no answer in time */
+	FAULT_BAD,           /* 502: malformed */
+	FAULT_TOO_LARGE,     /* 502: its head is */
+	FAULT_STATUS,        /* the answer's status is one that the pool retries */
+	FAULT_CUT,           /* in the middle of the body */
+};
+
+/* What a handler wants of the client; constant for a route. */
+struct outward {
+	const struct codec *codec;
+	const struct backend *backend;
+	const void *values;              /* the handler's, for its codec */
+	/* Looks at call->reply before it becomes the answer, may change it: GO_NEXT, or answers itself: GO_ANSWER,
+	 * GO_AGAIN.  NULL: nothing. */
+	enum go (*on_reply)(struct req *r, struct call *c);
+};
+
+struct call {
+	/* For codecs. */
+	struct req *req;
+	struct arena *arena;             /* the request's */
+	const struct outward *outward;
+	void *state;                     /* codec->state_b bytes */
+	int64_t body_b;                  /* of the request's body; LENGTH_UNKNOWN: streamed, and not known before its end */
+	struct reply reply;
+	const char *why;                 /* a sentence about what went wrong */
+	bool begun;                      /* a byte of the answer was read */
+
+	/* The client's own. */
+	enum call_at at;
+	enum fault fault;
+	struct pool *pool;
+	struct peer *peer;               /* with a slot; NULL */
+	struct origin *origin;           /* NULL where there is none (any more) */
+	struct body body;                /* the answer's */
+	struct spool spool;              /* of the answer: taken in, not yet asked for */
+	struct buf kept;                 /* received and not understood yet */
+	struct collect *collect;         /* the request's body, where it is taken in first */
+	struct body *upload;             /* where the request's body comes from: the collection, or the client; NULL: none */
+	struct buf out;                  /* to be sent before anything else */
+	size_t out_at;
+	bool uploaded;                   /* all of the request is out, or in `out` */
+	bool sent;                       /* at least one byte was: it may have reached the application */
+	bool ended;                      /* the reply is complete */
+	struct timer timer;              /* the deadline of what `at` waits for */
+	bool late;
+	struct pool_waiter waiter;
+	bool waiting;                    /* in the pool's queue, or its mail is on the way */
+	struct pick pick;
+	unsigned attempts;
+	char peer_name[64];              /* of the last server, for logs: it may be gone by then */
+	uint64_t begin_ns, connected_ns, first_ns;   /* of the last attempt; for logs and latency */
+	uint64_t queued_ns;              /* time spent in the queue */
+};
+
+/* The handler's whole work: `return upstream_handle(r, &values->outward);` */
+enum go upstream_handle(struct req *r, const struct outward *o);
+/* After a step of the request said GO_WAIT: what can go on meanwhile goes on. */
+void upstream_meanwhile(struct call *c);
+/* The request is over: whatever the call still holds is given back. */
+void upstream_close(struct call *c);
