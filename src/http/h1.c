@@ -16,6 +16,7 @@
 #include "http/core.h"
 #include "http/exchange.h"
 #include "http/parse.h"
+#include "http/upstream.h"
 
 enum {
 	SPARES_MOST = 32,       /* exchanges kept for reuse by a loop */
@@ -514,6 +515,13 @@ static void conn_task(struct task *t)
 	conn_turn(container_of(t, struct conn, task));
 }
 
+/* Whether a client that sends no more while an origin works for it is taken for gone. */
+static bool left(const struct conn *c)
+{
+	return c->state == CONN_REQ && c->exchange->req.call && !upload_left_b(c->exchange) &&
+	       upstream_minds_fin(c->exchange->req.call);
+}
+
 static void conn_ready(struct watch *w, uint32_t events)
 {
 	struct conn *c = container_of(w, struct conn, watch);
@@ -521,7 +529,7 @@ static void conn_ready(struct watch *w, uint32_t events)
 		c->readable = true;
 	if (events & EPOLLRDHUP)
 		c->fin = true;
-	if (events & (EPOLLHUP | EPOLLERR)) {
+	if (events & (EPOLLHUP | EPOLLERR) || (c->fin && left(c))) {
 		if (c->state == CONN_REQ)
 			cut(c, END_CLIENT);
 		else {
@@ -612,4 +620,6 @@ void home_fini(struct home *h)
 	}
 	buf_fini(&h->head);
 	buf_fini(&h->line);
+	buf_fini(&h->asked);
+	mem_free(h->inbox);
 }

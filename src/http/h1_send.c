@@ -24,6 +24,8 @@ enum {
 
 static bool has_body(const struct req *r)
 {
+	if (r->answer.tunnel)
+		return true;
 	return r->ask.method != METHOD_HEAD && r->answer.status != 204 && r->answer.status != 304 &&
 	       r->answer.status >= 200;
 }
@@ -80,6 +82,8 @@ static char *put_framing(char *at, const struct exchange *x)
 
 static char *put_connection(char *at, const struct exchange *x)
 {
+	if (x->req.answer.tunnel)
+		return put(at, STR("\r\nConnection: Upgrade"));
 	if (x->req.answer.close)
 		return put(at, STR("\r\nConnection: close"));
 	return x->req.ask.minor == 0 ? put(at, STR("\r\nConnection: keep-alive")) : at;
@@ -120,7 +124,7 @@ static void begin(struct exchange *x)
 		s->over = true;
 	if (!keeps_alive(x))
 		r->answer.close = true;
-	if (body && r->answer.length_b == LENGTH_UNKNOWN) {
+	if (body && r->answer.length_b == LENGTH_UNKNOWN && !r->answer.tunnel) {
 		s->chunked = r->ask.minor >= 1;
 		r->answer.close |= !s->chunked;
 	}
@@ -330,7 +334,7 @@ static void keep(struct exchange *x)
 			x->sender.left_b += (int64_t)x->sender.chunk.length_b;
 		x->sender.chunk.length_b = 0;
 	}
-	body_keep(r->answer.body);
+	body_keep(r->answer.body, &x->sender.chunk.bytes);
 }
 
 /* Pulls and pushes until all is out, the socket is full, the body has nothing yet, or it is others' turn. */
@@ -380,4 +384,15 @@ static enum go h1_send(struct req *r)
 	return go;
 }
 
-const struct wire H1_WIRE = { h1_send };
+static void h1_tunnel(struct req *r)
+{
+	upload_tunnel(container_of(r, struct exchange, req));
+	r->answer.close = true;
+}
+
+static void h1_end_sending(struct req *r)
+{
+	shutdown(container_of(r, struct exchange, req)->conn->watch.fd, SHUT_WR);
+}
+
+const struct wire H1_WIRE = { .send = h1_send, .tunnel = h1_tunnel, .end_sending = h1_end_sending };

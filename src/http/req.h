@@ -24,6 +24,7 @@ enum end {
 struct str end_name(enum end end);
 
 struct hot;
+struct call;
 
 /* The steps of a request's life, in this order. */
 enum step { STEP_ROUTE, STEP_GATE, STEP_HANDLE, STEP_HEAD, STEP_SEND, STEP_DONE, STEP_COUNT };
@@ -36,6 +37,7 @@ struct answer {
 	struct body *body;           /* NULL: none */
 	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
 	size_t field_count, field_cap;
+	bool tunnel;                 /* its body has no framing, and there is an upload at the same time: wire->tunnel() */
 	bool close;                  /* end the connection after this answer */
 	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */
 };
@@ -45,6 +47,11 @@ struct req;
 struct wire {
 	/* Sends the head, pulls and sends the body: GO_NEXT when all is out, GO_WAIT, GO_FAIL. */
 	enum go (*send)(struct req *r);
+	/* From now on the connection carries bytes both ways: what the client sends is r->upload, the answer's body follows
+	 * its head as it is. */
+	void (*tunnel)(struct req *r);
+	/* Of a tunnel: no more bytes will go to the client. */
+	void (*end_sending)(struct req *r);
 };
 
 struct req {
@@ -65,6 +72,7 @@ struct req {
 	size_t hook;                 /* index of the next gate or head hook */
 	void *state;                 /* of the hook that said GO_WAIT, in the arena; NULL when a hook begins */
 	void (*state_close)(struct req *r, void *state);  /* called when the request ends while state is set; may be NULL */
+	struct call *call;           /* to an origin (http/upstream.h); NULL: none */
 	unsigned again;              /* how often it was routed anew */
 	unsigned kept_status;        /* the status to answer with in spite of the page's 200: see req_again_page().  0: none */
 	struct field *kept_fields;   /* of that answer, to go out with the page */

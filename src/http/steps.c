@@ -3,6 +3,7 @@
 #include "http/core.h"
 #include "http/req.h"
 #include "http/route.h"
+#include "http/upstream.h"
 
 void req_unrouted(struct req *r)
 {
@@ -114,6 +115,8 @@ static enum go step_done(struct req *r)
 	if (r->answer.body)
 		body_close(r->answer.body);
 	r->answer.body = NULL;
+	if (r->call)
+		upstream_close(r->call);
 	return GO_NEXT;
 }
 
@@ -154,6 +157,8 @@ bool req_run(struct req *r)
 			go_to(r, STEP_ROUTE);
 			break;
 		case GO_WAIT:
+			if (r->call)
+				upstream_meanwhile(r->call);
 			return false;
 		case GO_FAIL:
 			r->answer.close = true;

@@ -202,6 +202,8 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->hot = shared->hot;
 	h->disk = shared->disk;
 	h->limits = shared->limits;
+	h->pools = shared->pools;
+	h->inbox = mem_new(LOOP_SCRATCH_B);
 	h->control = shared->control;
 	h->admin = &ADMIN_SITE;
 	h->slow = control;

@@ -102,6 +102,8 @@ unsigned pools_loops(const struct pools *p);
 /* The pool of this name, found or made, counted. */
 struct pool *pool_get(struct pools *p, struct str name);
 void pool_put(struct pool *pool);
+/* One more reference.  Any thread; a server of the pool is one, too. */
+void pool_ref(struct pool *pool);
 /* Each pool, under no lock; the control thread may change it meanwhile. */
 void pools_each(struct pools *p, void (*see)(void *arg, struct pool *pool), void *arg);
 
