@@ -32,7 +32,6 @@ struct upload {
 	uint64_t left_b;        /* FRAMING_LENGTH */
 	bool over;              /* read to its end */
 	bool broken;
-	bool raw;               /* of a tunnel: all that comes until the client ends */
 	bool told_to_go_on;     /* 100 (Continue) was sent, or is not needed */
 };
 
@@ -69,8 +68,6 @@ bool conn_fill(struct conn *c);
 
 /* The request's body, ready to be read. */
 void upload_init(struct exchange *x);
-/* From now on it is all that comes. */
-void upload_tunnel(struct exchange *x);
 /* How much of it is still to come: 0 where it is over; UINT64_MAX where unknown. */
 uint64_t upload_left_b(const struct exchange *x);
 

@@ -24,8 +24,6 @@ enum {
 
 static bool has_body(const struct req *r)
 {
-	if (r->answer.tunnel)
-		return true;
 	return r->ask.method != METHOD_HEAD && r->answer.status != 204 && r->answer.status != 304 &&
 	       r->answer.status >= 200;
 }
@@ -74,7 +72,7 @@ static char *put_framing(char *at, const struct exchange *x)
 	if (x->sender.chunked)
 		return put(at, STR("\r\nTransfer-Encoding: chunked"));
 	/* A 304's length is that of the 200 it stands for, and may be left out; 204 has none (RFC 9110, 8.6). */
-	if (r->answer.length_b < 0 || r->answer.status == 304 || r->answer.status == 204)
+	if (r->answer.length_b < 0 || r->answer.status < 200 || r->answer.status == 304 || r->answer.status == 204)
 		return at;
 	at = put(at, STR("\r\nContent-Length: "));
 	return at + num_print(at, (uint64_t)r->answer.length_b);
@@ -92,6 +90,8 @@ static char *put_connection(char *at, const struct exchange *x)
 static void make_head(struct exchange *x)
 {
 	struct req *r = &x->req;
+	if (r->answer.bare)
+		return;
 	struct buf *head = &r->home->head;
 	buf_clear(head);
 	char *start = buf_room(head, fields_b(&r->answer) + 256), *at = start;
@@ -124,7 +124,7 @@ static void begin(struct exchange *x)
 		s->over = true;
 	if (!keeps_alive(x))
 		r->answer.close = true;
-	if (body && r->answer.length_b == LENGTH_UNKNOWN && !r->answer.tunnel) {
+	if (body && r->answer.length_b == LENGTH_UNKNOWN) {
 		s->chunked = r->ask.minor >= 1;
 		r->answer.close |= !s->chunked;
 	}
@@ -384,15 +384,4 @@ static enum go h1_send(struct req *r)
 	return go;
 }
 
-static void h1_tunnel(struct req *r)
-{
-	upload_tunnel(container_of(r, struct exchange, req));
-	r->answer.close = true;
-}
-
-static void h1_end_sending(struct req *r)
-{
-	shutdown(container_of(r, struct exchange, req)->conn->watch.fd, SHUT_WR);
-}
-
-const struct wire H1_WIRE = { .send = h1_send, .tunnel = h1_tunnel, .end_sending = h1_end_sending };
+const struct wire H1_WIRE = { h1_send };

@@ -43,9 +43,9 @@ static enum body_got want_input(struct exchange *x)
 	if (c->home->input.n || conn_fill(c))
 		return BODY_SOME;
 	if (c->ended)
-		return x->upload.raw ? over(x) : broken(x, 0, END_CLIENT);
-	/* A tunnel has a deadline of its own, and who does not read its answer is measured by that. */
-	if (!x->upload.raw && x->waiting == WAITING_HANDLER)
+		return broken(x, 0, END_CLIENT);
+	/* Who does not read its answer is measured by that. */
+	if (x->waiting == WAITING_HANDLER)
 		wait_for_client(x, WAITING_UPLOAD);
 	return BODY_LATER;
 }
@@ -63,19 +63,6 @@ static enum body_got read_length(struct exchange *x, struct chunk *out, uint64_t
 	u->left_b -= bytes.n;
 	*out = chunk_of(bytes, !u->left_b);
 	u->over = !u->left_b;
-	return BODY_SOME;
-}
-
-static enum body_got read_raw(struct exchange *x, struct chunk *out, uint64_t want_b)
-{
-	struct str *in = &x->conn->home->input;
-	enum body_got got = want_input(x);
-	if (got != BODY_SOME)
-		return got;
-	struct str bytes = str_head(*in, want_b < in->n ? (size_t)want_b : in->n);
-	*in = str_from(*in, bytes.n);
-	x->req.received_b += bytes.n;
-	*out = chunk_of(bytes, false);
 	return BODY_SOME;
 }
 
@@ -108,8 +95,6 @@ static enum body_got upload_read(struct body *b, struct chunk *out, uint64_t wan
 		return BODY_END;
 	if (x->upload.broken)
 		return BODY_BROKEN;
-	if (x->upload.raw)
-		return read_raw(x, out, want_b);
 	if (!tell_to_go_on(x))
 		return broken(x, 0, END_CLIENT);
 	enum body_got got = r->ask.framing == FRAMING_CHUNKED ? read_chunked(x, out, want_b)
@@ -131,13 +116,6 @@ static void upload_close(struct body *b)
 
 static const struct body_ops UPLOAD_OPS = { .read = upload_read, .close = upload_close };
 
-void upload_tunnel(struct exchange *x)
-{
-	x->upload.raw = true;
-	x->upload.over = false;
-	x->upload.told_to_go_on = true;
-}
-
 void upload_init(struct exchange *x)
 {
 	const struct ask *ask = &x->req.ask;
@@ -152,7 +130,7 @@ void upload_init(struct exchange *x)
 
 uint64_t upload_left_b(const struct exchange *x)
 {
-	if (x->upload.over || x->upload.raw)
+	if (x->upload.over)
 		return 0;
 	return x->req.ask.framing == FRAMING_LENGTH && !x->upload.broken ? x->upload.left_b : UINT64_MAX;
 }

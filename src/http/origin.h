@@ -1,13 +1,11 @@
 /* struct origin: a connection to a server of a pool, on one loop.
  *
- * It is a call's while that lasts, then idle in the loop's list of its server (peer->here), watched: bytes that come
+ * It works for a call or a tunnel while that lasts, then it is idle in the loop's list of its server (peer->here), watched: bytes that come
  * unasked for, or its end, close it. */
 #pragma once
 
 #include "http/home.h"
 #include "share/pool.h"
-
-struct call;
 
 struct origin {
 	struct watch watch;
@@ -16,7 +14,7 @@ struct origin {
 	struct home *home;
 	struct pool *pool;           /* the server's */
 	struct peer *peer;           /* counted */
-	struct call *call;           /* whose it is; NULL: idle */
+	struct task *task;           /* of whom it works for, queued when something happens; NULL: idle */
 	uint64_t requests;           /* that it has been used for before */
 	bool connected;
 	bool readable, writable;
@@ -26,9 +24,9 @@ struct origin {
 };
 
 /* An idle one to this server, most recently used first, or NULL. */
-struct origin *origin_reuse(struct home *h, struct peer *peer, struct call *call);
+struct origin *origin_reuse(struct home *h, struct peer *peer, struct task *task);
 /* A new one, connecting; *err is -errno where it could not even begin. */
-struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *peer, struct call *call, int *err);
+struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *peer, struct task *task, int *err);
 /* Between two requests: kept for the next one, at most `keep` of them to a server on this loop, for idle_ms; else closed. */
 void origin_idle(struct origin *o, size_t keep, uint64_t idle_ms);
 void origin_close(struct origin *o);

@@ -109,16 +109,6 @@ static void take_fields(struct call *c)
 	a->field_count = a->field_cap = kept;
 }
 
-static void open_tunnel(struct call *c)
-{
-	struct req *r = c->req;
-	r->answer.tunnel = true;
-	r->wire->tunnel(r);
-	c->upload = r->upload;
-	c->upload->reader = r->task;
-	c->uploaded = false;
-}
-
 static enum go answer(struct call *c)
 {
 	struct req *r = c->req;
@@ -129,11 +119,10 @@ static enum go answer(struct call *c)
 	a->status = c->reply.status;
 	take_fields(c);
 	a->length_b = c->reply.length_b;
-	if (a->length_b == LENGTH_UNKNOWN && c->at == CALL_OVER && !c->tunnel && r->ask.method != METHOD_HEAD)
+	if (a->length_b == LENGTH_UNKNOWN && c->at == CALL_OVER && r->ask.method != METHOD_HEAD)
 		a->length_b = (int64_t)(c->spool.held_b + c->ahead.n);
-	a->body = &c->body;
-	if (c->tunnel)
-		open_tunnel(c);
+	a->tunnel = a->status == 101;
+	a->body = a->tunnel ? NULL : &c->body;
 	upstream_stick(c);
 	return GO_ANSWER;
 }
@@ -168,7 +157,7 @@ static uint64_t due_ms(const struct call *c)
 	case CALL_HOLD:
 		return sending ? c->since_ms + b->send_ms : c->uploaded ? c->since_ms + b->answer_ms : 0;
 	case CALL_BODY:
-		return c->tunnel ? c->since_ms + b->tunnel_ms : c->hungry ? c->since_ms + b->read_ms : 0;
+		return c->hungry ? c->since_ms + b->read_ms : 0;
 	case CALL_COLLECT:
 	case CALL_PICK:
 	case CALL_OVER:
@@ -182,12 +171,12 @@ void upstream_meanwhile(struct call *c)
 {
 	struct home *h = call_home(c);
 	/* Without the rest of the request its answer goes on, but the connection is of no more use. */
-	if ((c->at == CALL_BODY || c->tunnel) && upstream_send(c) == WENT_WRONG)
+	if (c->at == CALL_BODY && upstream_send(c) == WENT_WRONG)
 		c->uploaded = c->cut = true;
 	upstream_save(c);
 	c->late = false;
 	/* A silence that the client caused is none of the origin's. */
-	if (c->at == CALL_BODY && !c->hungry && !c->tunnel)
+	if (c->at == CALL_BODY && !c->hungry)
 		c->since_ms = h->loop.now_ms;
 	uint64_t due = due_ms(c);
 	if (due)
@@ -199,7 +188,7 @@ void upstream_meanwhile(struct call *c)
 void upstream_close(struct call *c)
 {
 	upstream_unqueue(c);
-	upstream_leave(c, c->tunnel ? OUTCOME_GOOD : OUTCOME_NONE, false);
+	upstream_leave(c, OUTCOME_NONE, false);
 	timer_stop(&c->timer);
 	spool_fini(&c->spool);
 	buf_fini(&c->kept);
@@ -211,5 +200,5 @@ void upstream_close(struct call *c)
 
 bool upstream_minds_fin(const struct call *c)
 {
-	return !c->tunnel && !c->outward->backend->half_close;
+	return !c->outward->backend->half_close;
 }

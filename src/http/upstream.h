@@ -106,9 +106,7 @@ struct call {
 	bool cut;                        /* the origin took no more of the request */
 	bool upload_broken;              /* the client broke off the request's body */
 	bool sent;                       /* a byte of it was sent: it may have reached the application */
-	bool tunnel;                     /* bytes both ways, until both ends are closed: after 101, or a stream */
 	bool hungry;                     /* the reader of the answer waits for more of it */
-	bool told_fin;                   /* a tunnel's client was told that the origin sends no more */
 	uint64_t taken_b;                /* of the answer's body, as the codec gave it */
 	struct timer timer;              /* the deadline of what `at` waits for */
 	uint64_t since_ms;               /* when what it waits for last showed life */

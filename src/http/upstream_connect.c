@@ -43,8 +43,8 @@ static void origin_ready(struct watch *w, uint32_t events)
 		o->writable = true;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		o->fin = true;
-	if (o->call)
-		loop_queue(&o->home->loop, o->call->req->task);
+	if (o->task)
+		loop_queue(&o->home->loop, o->task);
 	else if (o->readable)
 		origin_close(o);
 }
@@ -65,7 +65,7 @@ static int open_socket(const struct peer *peer)
 	return fd;
 }
 
-struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *peer, struct call *call, int *err)
+struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *peer, struct task *task, int *err)
 {
 	int fd = open_socket(peer);
 	if (fd < 0) {
@@ -79,7 +79,7 @@ struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *pe
 		return NULL;
 	}
 	struct origin *o = MEM_NEW(struct origin);
-	*o = (struct origin){ .watch = { fd, origin_ready }, .home = h, .pool = pool, .peer = peer, .call = call,
+	*o = (struct origin){ .watch = { fd, origin_ready }, .home = h, .pool = pool, .peer = peer, .task = task,
 		              .connected = at_once, .writable = at_once };
 	link_init(&o->link);
 	timer_init(&o->timer, origin_old);
@@ -93,7 +93,7 @@ struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *pe
 	return NULL;
 }
 
-struct origin *origin_reuse(struct home *h, struct peer *peer, struct call *call)
+struct origin *origin_reuse(struct home *h, struct peer *peer, struct task *task)
 {
 	struct link *idle = &peer->here[h->loop.index].idle;
 	if (link_alone(idle))
@@ -101,7 +101,7 @@ struct origin *origin_reuse(struct home *h, struct peer *peer, struct call *call
 	struct origin *o = container_of(idle->prev, struct origin, link);
 	leave_list(o);
 	timer_stop(&o->timer);
-	o->call = call;
+	o->task = task;
 	return o;
 }
 
@@ -116,7 +116,7 @@ void origin_idle(struct origin *o, size_t keep, uint64_t idle_ms)
 	/* The one that has been idle longest makes room. */
 	if (here->idle_count >= keep)
 		origin_close(container_of(here->idle.next, struct origin, link));
-	o->call = NULL;
+	o->task = NULL;
 	o->requests++;
 	link_add(&here->idle, &o->link);
 	here->idle_count++;
@@ -170,14 +170,14 @@ static enum went begin(struct call *c)
 	struct home *h = call_home(c);
 	int err = 0;
 	note_peer(c);
-	c->origin = origin_reuse(h, c->peer, c);
+	c->origin = origin_reuse(h, c->peer, c->req->task);
 	if (c->origin)
 		return WENT_ON;
 	/* Its idle connections to other loops may take up all the room that it has. */
 	uint32_t most = atomic_load(&c->peer->connections);
 	if (most && atomic_load(&c->peer->open) >= most)
 		origin_trim(h->pools, c->pool, c->peer, h->loop.index);
-	c->origin = origin_connect(h, c->pool, c->peer, c, &err);
+	c->origin = origin_connect(h, c->pool, c->peer, c->req->task, &err);
 	if (c->origin)
 		return WENT_ON;
 	log_note(h->ring, LOG_LEVEL_ERROR, "pool %.*s: no connection to %s: %s", STR_F(pool_name(c->pool)), c->peer_name,

@@ -133,11 +133,7 @@ static bool send_end(struct call *c)
 	c->uploaded = true;
 	if (c->outward->codec->frame)
 		c->outward->codec->frame(c, 0, frame);
-	if (!send_bytes(c, buf_str(frame), (struct str){}, false))
-		return false;
-	if (c->tunnel && !unsent(c).n)
-		shutdown(c->origin->watch.fd, SHUT_WR);
-	return true;
+	return send_bytes(c, buf_str(frame), (struct str){}, false);
 }
 
 /* The next piece of the request's body: WENT_ON where it was sent, or is kept. */
@@ -164,12 +160,7 @@ static enum went send_next(struct call *c)
 
 static bool push_rest(struct call *c)
 {
-	bool had = unsent(c).n;
-	if (!send_bytes(c, (struct str){}, (struct str){}, false) || !send_range(c))
-		return false;
-	if (had && !unsent(c).n && c->uploaded && c->tunnel)
-		shutdown(c->origin->watch.fd, SHUT_WR);
-	return true;
+	return send_bytes(c, (struct str){}, (struct str){}, false) && send_range(c);
 }
 
 static enum went send_on(struct call *c)
@@ -305,10 +296,8 @@ static void complete(struct call *c)
 {
 	bool all_out = c->uploaded && !c->cut && !unsent(c).n && !c->range.length_b;
 	c->at = CALL_OVER;
-	/* Its other direction may still go on. */
-	if (!c->tunnel)
-		upstream_leave(c, upstream_status_fails(c) ? OUTCOME_FAILED : OUTCOME_GOOD,
-		               all_out && c->reply.keep && !c->input.n);
+	upstream_leave(c, upstream_status_fails(c) ? OUTCOME_FAILED : OUTCOME_GOOD,
+	               all_out && c->reply.keep && !c->input.n);
 }
 
 static enum went broke(struct call *c)
@@ -324,7 +313,7 @@ static enum went broke(struct call *c)
  * not a broken answer. */
 static bool is_small(const struct call *c)
 {
-	return !c->tunnel && c->reply.length_b >= 0 && c->reply.length_b <= HOLD_MOST_B &&
+	return c->reply.length_b >= 0 && c->reply.length_b <= HOLD_MOST_B &&
 	       upstream_may_repeat(c, FAULT_BROKEN);
 }
 
@@ -376,9 +365,8 @@ enum went upstream_hear_head(struct call *c)
 		switch (hear(c, &data)) {
 		case HEARD_HEAD:
 			c->first_ns = call_home(c)->loop.now_ns;
-			c->at = CALL_HOLD;
-			c->tunnel = c->reply.status == 101;
-			return hear_rest(c);
+			c->at = c->reply.status == 101 ? CALL_BODY : CALL_HOLD;
+			return c->at == CALL_HOLD ? hear_rest(c) : WENT_ON;
 		case HEARD_INTERIM:
 			break;
 		case HEARD_ASIDE:
@@ -428,11 +416,6 @@ static enum body_got take(struct call *c, struct str *data)
 		case HEARD_MORE:
 			if (!c->late)
 				return BODY_LATER;
-			if (c->tunnel) {
-				c->uploaded = true;
-				c->at = CALL_OVER;
-				return BODY_END;
-			}
 			c->why = "it said nothing for too long";
 			return cut_off(c);
 		case HEARD_END:
@@ -468,17 +451,6 @@ static enum body_got next(struct call *c, struct str *bytes)
 	return got;
 }
 
-/* A tunnel is over when both sides have ended; until then its client learns that no more will come. */
-static enum body_got tunnel_end(struct call *c)
-{
-	if (c->uploaded || c->at == CALL_FAILED)
-		return BODY_END;
-	if (!c->told_fin)
-		c->req->wire->end_sending(c->req);
-	c->told_fin = true;
-	return BODY_LATER;
-}
-
 static enum body_got upstream_read(struct body *b, struct chunk *out, uint64_t want_b)
 {
 	struct call *c = call_of(b);
@@ -486,8 +458,6 @@ static enum body_got upstream_read(struct body *b, struct chunk *out, uint64_t w
 	spool_drop(&c->spool, c->given_b);
 	c->given_b = 0;
 	enum body_got got = next(c, &bytes);
-	if (got == BODY_END && c->tunnel)
-		got = tunnel_end(c);
 	c->hungry = got == BODY_LATER;
 	if (got != BODY_SOME)
 		return got;
@@ -496,7 +466,7 @@ static enum body_got upstream_read(struct body *b, struct chunk *out, uint64_t w
 		c->given_b = bytes.n;
 	else
 		c->ahead = str_from(c->ahead, bytes.n);
-	*out = chunk_of(bytes, c->at == CALL_OVER && !c->tunnel && !c->ahead.n && c->spool.held_b == c->given_b);
+	*out = chunk_of(bytes, c->at == CALL_OVER && !c->ahead.n && c->spool.held_b == c->given_b);
 	return BODY_SOME;
 }
 

@@ -68,7 +68,7 @@ static void forget(struct call *c)
 	c->out_at = c->given_b = 0;
 	c->range.length_b = c->taken_b = 0;
 	c->reply = (struct reply){};
-	c->asked = c->uploaded = c->cut = c->sent = c->begun = c->large = c->tunnel = false;
+	c->asked = c->uploaded = c->cut = c->sent = c->begun = c->large = false;
 	c->first_ns = 0;
 }
 
