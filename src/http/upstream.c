@@ -25,7 +25,7 @@ static struct call *call_new(struct req *r, const struct outward *o)
 	c->range.file_fd = -1;
 	timer_init(&c->timer, call_late);
 	bool has_body = r->ask.framing != FRAMING_NONE;
-	if (has_body && (b->collects || (o->codec->needs_length && r->ask.framing == FRAMING_CHUNKED)))
+	if (has_body && (!b->streams || (o->codec->needs_length && r->ask.framing == FRAMING_CHUNKED)))
 		c->collect = collect_new(r, b->collect_memory_b, req_core(r)->temporary);
 	else if (has_body)
 		c->upload = r->upload;
