@@ -5,7 +5,8 @@
 #include "base/num.h"
 #include "http/upstream_parts.h"
 
-/* A seat in the queue: not the call's own memory, since its mail may be on the way when the request ends. */
+/* A seat in the queue: not the call's own memory, since its mail may be on the way when the request ends.  The server
+ * that comes with the mail keeps the pool. */
 struct seat {
 	struct pool_waiter waiter;
 	struct call *call;       /* NULL: it is gone */
@@ -73,13 +74,11 @@ static void came(struct mail *m)
 		return;
 	}
 	peer_leave(p->pool, p->waiter.peer, OUTCOME_NONE, 0, p->home->loop.now_ms);
-	pool_put(p->pool);
 	mem_free(p);
 }
 
 static void seat_free(struct call *c)
 {
-	pool_put(c->seat->pool);
 	mem_free(c->seat);
 	c->seat = NULL;
 }
@@ -122,7 +121,6 @@ static enum went enqueue(struct call *c)
 	*p = (struct seat){ .waiter = { .mail.deliver = came, .to = &h->loop.mailbox, .pick = c->pick, .class = class_of(c) },
 		             .call = c, .pool = c->pool, .home = h };
 	link_init(&p->waiter.link);
-	pool_ref(c->pool);
 	c->seat = p;
 	enum waits waits = pool_wait(c->pool, &p->waiter);
 	if (waits == WAITS_QUEUED) {

@@ -203,6 +203,7 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->disk = shared->disk;
 	h->limits = shared->limits;
 	h->pools = shared->pools;
+	pools_loop(h->pools, index, &h->loop.mailbox);
 	h->inbox = mem_new(LOOP_SCRATCH_B);
 	h->control = shared->control;
 	h->admin = &ADMIN_SITE;

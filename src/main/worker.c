@@ -103,6 +103,7 @@ static int start_shared(struct shared *s, const struct core *core)
 	s->epoch = epoch_new();
 	s->hot = store_new(s->epoch, core->hot_memory_b);
 	s->limits = limits_new();
+	s->pools = pools_new(s->epoch, loops_wanted(core));
 	return 0;
 }
 
@@ -431,6 +432,7 @@ static void fini(struct worker *w)
 	mailbox_open(&w->control.mailbox);
 	store_free(p->shared.hot);
 	limits_free(p->shared.limits);
+	pools_free(p->shared.pools);
 	epoch_free(p->shared.epoch);
 	/* What was freed just now may have sent its descriptors here to be closed. */
 	mailbox_open(&w->control.mailbox);
