@@ -10,6 +10,7 @@
 #include "http/h1.h"
 #include "main/panic.h"
 #include "main/warm.h"
+#include "share/pool.h"
 
 /* A listener's door on this loop. */
 struct porch {

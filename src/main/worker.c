@@ -24,6 +24,7 @@
 #include "main/publish.h"
 #include "main/sandbox.h"
 #include "main/warm.h"
+#include "share/pool.h"
 
 enum { RING_B = 1 << 20 };
 
