@@ -5,7 +5,6 @@
 
 #include <errno.h>
 
-#include "base/mem.h"
 #include "base/num.h"
 #include "http/target.h"
 
@@ -115,24 +114,6 @@ static enum parsed check_host(struct lines *l, struct arena *a, struct ask *ask,
 	return PARSE_DONE;
 }
 
-/* Takes "http://authority" off an absolute-form target (RFC 9112, 3.2.2). */
-static bool take_authority(struct str *target, struct str *authority)
-{
-	static const struct str SCHEMES[] = { { "http://", 7 }, { "https://", 8 } };
-	for (size_t i = 0; i < countof(SCHEMES); i++) {
-		if (!str_eq_nocase(str_head(*target, SCHEMES[i].n), SCHEMES[i]))
-			continue;
-		struct str rest = str_from(*target, SCHEMES[i].n);
-		size_t end = 0;
-		while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?')
-			end++;
-		*authority = str_head(rest, end);
-		*target = str_from(rest, end);
-		return end > 0;
-	}
-	return false;
-}
-
 static enum parsed check_target(struct lines *l, struct arena *a, struct ask *ask, struct str *authority)
 {
 	struct str target = ask->target;
@@ -141,7 +122,7 @@ static enum parsed check_target(struct lines *l, struct arena *a, struct ask *as
 		ask->path = target;
 		return ask->method == METHOD_OPTIONS ? PARSE_DONE : lines_bad(l, 400, "only OPTIONS may ask for *");
 	}
-	if (target.p[0] != '/' && !take_authority(&target, authority))
+	if (target.p[0] != '/' && !target_take_authority(&target, authority))
 		return lines_bad(l, 400, "the target is neither a path nor an http URL");
 	size_t mark = str_find(target, '?');
 	if (mark < target.n)
