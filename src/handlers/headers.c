@@ -38,11 +38,6 @@ static bool headers_active(const void *values)
 
 /* --- The answer. --- */
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < ' ' || c == 0x7f;
-}
-
 /* A value that turns out empty gives no field. */
 static void apply(struct req *r, const struct items *changes, bool fine, void (*put)(struct req *, struct str, struct str))
 {
@@ -141,11 +136,8 @@ static void check_changes(struct checker *c, const struct items *changes)
 		else if (is_ours(list[i].name))
 			check_error(c, &list[i].name, "%.*s follows from how an answer is sent; it can't be changed",
 			            STR_F(list[i].name));
-		for (size_t k = 0; k < list[i].value.text.n; k++)
-			if (is_control(list[i].value.text.p[k])) {
-				check_error(c, &list[i].value, "a field's value can't hold a control character");
-				break;
-			}
+		if (!str_is_printable(list[i].value.text))
+			check_error(c, &list[i].value, "a field's value can't hold a control character");
 	}
 }
 

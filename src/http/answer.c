@@ -252,3 +252,9 @@ void req_id_print(const struct req *r, char *p)
 	for (unsigned i = 0; i < REQ_ID_B; i++)
 		p[i] = "0123456789abcdef"[r->id >> (60 - 4 * i) & 15];
 }
+
+struct str req_scheme(const struct req *r)
+{
+	(void)r;
+	return STR("http");
+}

@@ -108,7 +108,7 @@ static void put_request(const struct run *run, int64_t body_b)
 	char id[REQ_ID_B];
 	req_id_print(r, id);
 	put(run, STR("REQUEST_METHOD"), r->ask.method_name);
-	put(run, STR("REQUEST_SCHEME"), STR("http"));
+	put(run, STR("REQUEST_SCHEME"), req_scheme(r));
 	put(run, STR("REQUEST_URI"), target_origin_form(&r->arena, r->ask.target));
 	put(run, STR("QUERY_STRING"), r->ask.query);
 	put(run, STR("REQUEST_ID"), str_make(id, sizeof id));

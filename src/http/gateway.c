@@ -76,13 +76,6 @@ void gateway_check(struct checker *c, struct gateway *g, const struct codec *cod
 	  .doc = "A variable for the application, beside those of CGI/1.1 or in place of one of them.",                 \
 	  .example = "param APP_ENV production;" }
 
-#define ROW_SENDFILE                                                                                                    \
-	{ .name = "sendfile", .args = ARGS({ "flag", &TYPE_FLAG, AT(sendfile), .preset = "on" }),                       \
-	  .doc = "Whether the application may have petrel answer in its place: X-Accel-Redirect names a path, which is then " \
-	         "routed as if it had been asked for, X-Sendfile a file below the root. Content-Type, cookies and most "  \
-	         "other fields of the application go out with the file.",                                               \
-	  .example = "route /files/* { fastcgi php; }\nroute /protected/* { internal; files; }" }
-
 const struct directive GATEWAY_SCRIPTS[] = {
 	{ .name = "split", .args = ARGS({ "ending", &TYPE_WORD, AT(cgi.split), .preset = ".php" }),
 	  .doc = "The script's path ends with the first segment that ends so; what follows is PATH_INFO. \"\": all of it is "
@@ -96,7 +89,7 @@ const struct directive GATEWAY_SCRIPTS[] = {
 	         "is no SCRIPT_FILENAME.",
 	  .example = "mount /app;" },
 	ROW_PARAM,
-	ROW_SENDFILE,
+	SENDFILE_ROW(AT(sendfile)),
 	{},
 };
 
@@ -105,7 +98,7 @@ const struct directive GATEWAY_APPS[] = {
 	  .doc = "Where the application is: SCRIPT_NAME. What follows of the path is PATH_INFO.",
 	  .example = "mount /app;" },
 	ROW_PARAM,
-	ROW_SENDFILE,
+	SENDFILE_ROW(AT(sendfile)),
 	{},
 };
 

@@ -94,6 +94,8 @@ static inline const struct conf *req_conf(const struct req *r)
 
 /* Core values of the request's route, or site, or main scope, whichever is known. */
 const struct core *req_core(const struct req *r);
+/* Of the URL that was asked for: "http". */
+struct str req_scheme(const struct req *r);
 /* Its number as $id has it: REQ_ID_B hexadecimal digits. */
 void req_id_print(const struct req *r, char *p);
 

@@ -146,9 +146,8 @@ static void var_route(struct buf *out, struct req *r, struct str a)
 
 static void var_scheme(struct buf *out, struct req *r, struct str a)
 {
-	(void)r;
 	(void)a;
-	buf_add(out, STR("http"));
+	buf_add(out, req_scheme(r));
 }
 
 static void var_site(struct buf *out, struct req *r, struct str a)
