@@ -275,7 +275,7 @@ static enum heard fastcgi_fin(struct call *c)
 	                             : "the FastCGI server closed the connection without an answer");
 }
 
-static const struct codec CODEC = {
+const struct codec FASTCGI_CODEC = {
 	.name = "FastCGI",
 	.state_b = sizeof(struct state),
 	.frame_most_b = CONTENT_MOST_B,
@@ -289,7 +289,7 @@ static const struct codec CODEC = {
 
 static void fastcgi_check(struct checker *c, void *values)
 {
-	gateway_check(c, values, &CODEC, PROTOCOL_FASTCGI);
+	gateway_check(c, values, &FASTCGI_CODEC, PROTOCOL_FASTCGI);
 }
 
 static const struct directive DIRECTIVES[] = {

@@ -1,6 +1,7 @@
 /* The modules of this floor, by name, for main/modules.c. */
 #pragma once
 
+#include "http/codec.h"
 #include "http/module.h"
 
 extern const struct module ACCESS;      /* access.c */
@@ -18,3 +19,9 @@ extern const struct module RESPOND;     /* respond.c */
 extern const struct module SCGI;        /* scgi.c */
 extern const struct module THROTTLE;    /* throttle.c */
 extern const struct module UWSGI;       /* uwsgi.c */
+
+/* What they speak to origins, for who calls one without a route. */
+extern const struct codec FASTCGI_CODEC;
+extern const struct codec PROXY_CODEC;
+extern const struct codec SCGI_CODEC;
+extern const struct codec UWSGI_CODEC;

@@ -6,7 +6,7 @@
 #include "http/check.h"
 #include "http/sendfile.h"
 
-static const struct codec CODEC = {
+const struct codec PROXY_CODEC = {
 	.name = "HTTP",
 	.state_b = sizeof(struct proxy_state),
 	.ask = proxy_ask,
@@ -90,7 +90,7 @@ static void proxy_check(struct checker *c, void *values)
 	if (str_find(v->path.text, '#') < v->path.text.n)
 		check_error(c, &v->path, "a # and what follows it is never sent to a server");
 	target_check(c, &v->target, PROTOCOL_HTTP);
-	v->outward = (struct outward){ &CODEC, v->target.backend, v, proxy_reply };
+	v->outward = (struct outward){ &PROXY_CODEC, v->target.backend, v, proxy_reply };
 }
 
 #define AT(member) offsetof(struct proxy, member)
@@ -103,14 +103,14 @@ static const struct directive INNER[] = {
 	  .doc = "The Host field that the server gets: the client's (pass), the server's own name, or this text.",
 	  .example = "host api.internal;" },
 	{ .name = "path", .args = ARGS({ "path", &TYPE_TEMPLATE, AT(path), .preset = "\"\"" }),
-	  .doc = "The path that the server is asked for; the client's query follows, unless a ? stands in it. Without this the "
-	         "server gets the target as the client wrote it.",
+	  .doc = "The path that the server is asked for; the client's query follows, unless a ? stands in it. Without this "
+	         "the server gets the target as the client wrote it.",
 	  .example = "route /api/* { proxy api { path /v2/$1; } }" },
 	{ .name = "forwarded",
 	  .args = ARGS({ "how", &TYPE_CHOICE, AT(forwarded), .preset = "replace",
 	                 .range = { .words = (const char *const[]){ "replace", "append", "pass", "off", NULL } } }),
-	  .doc = "X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and Forwarded (RFC 7239): what is known of the client, in "
-	         "place of what it claims (replace) or behind it (append: only where all clients are proxies that can be "
+	  .doc = "X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and Forwarded (RFC 7239): what is known of the "
+	         "client, in place of what it claims (replace) or behind it (append: only where all clients are proxies that can be "
 	         "trusted); the client's claims as they are (pass); or none of them (off).",
 	  .example = "forwarded append;" },
 	{ .name = "via", .args = ARGS({ "flag", &TYPE_FLAG, AT(via), .preset = "on" }),

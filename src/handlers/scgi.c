@@ -56,7 +56,7 @@ static unsigned scgi_ask(struct call *c, struct buf *out)
 	return 0;
 }
 
-static const struct codec CODEC = {
+const struct codec SCGI_CODEC = {
 	.name = "SCGI",
 	.state_b = sizeof(struct cgi_answer),
 	.ask = scgi_ask,
@@ -66,7 +66,7 @@ static const struct codec CODEC = {
 
 static void scgi_check(struct checker *c, void *values)
 {
-	gateway_check(c, values, &CODEC, PROTOCOL_SCGI);
+	gateway_check(c, values, &SCGI_CODEC, PROTOCOL_SCGI);
 }
 
 static const struct directive DIRECTIVES[] = {

@@ -58,7 +58,7 @@ static unsigned uwsgi_ask(struct call *c, struct buf *out)
 	return 0;
 }
 
-static const struct codec CODEC = {
+const struct codec UWSGI_CODEC = {
 	.name = "uwsgi",
 	.state_b = sizeof(struct cgi_answer),
 	.ask = uwsgi_ask,
@@ -68,7 +68,7 @@ static const struct codec CODEC = {
 
 static void uwsgi_check(struct checker *c, void *values)
 {
-	gateway_check(c, values, &CODEC, PROTOCOL_UWSGI);
+	gateway_check(c, values, &UWSGI_CODEC, PROTOCOL_UWSGI);
 }
 
 static const struct directive DIRECTIVES[] = {

@@ -1,4 +1,5 @@
-/* Files in the place of an application's answer.  On the request's loop; what it keeps are fields, in the request's arena. */
+/* Files in the place of an application's answer.  On the request's loop; fields that are kept lie in the request's
+ * arena. */
 #include "http/sendfile.h"
 
 #include "base/mem.h"
