@@ -110,8 +110,8 @@ static const struct directive INNER[] = {
 	  .args = ARGS({ "how", &TYPE_CHOICE, AT(forwarded), .preset = "replace",
 	                 .range = { .words = (const char *const[]){ "replace", "append", "pass", "off", NULL } } }),
 	  .doc = "X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and Forwarded (RFC 7239): what is known of the "
-	         "client, in place of what it claims (replace) or behind it (append: only where all clients are proxies that can be "
-	         "trusted); the client's claims as they are (pass); or none of them (off).",
+	         "client, in place of what it claims (replace) or behind it (append: only where all clients are proxies that "
+	         "can be trusted); the client's claims as they are (pass); or none of them (off).",
 	  .example = "forwarded append;" },
 	{ .name = "via", .args = ARGS({ "flag", &TYPE_FLAG, AT(via), .preset = "on" }),
 	  .doc = "Whether the server is told that a proxy stands before it (Via), as RFC 9110 wants it. Some servers compress "
