@@ -278,6 +278,8 @@ static enum heard fastcgi_fin(struct call *c)
 const struct codec FASTCGI_CODEC = {
 	.name = "FastCGI",
 	.state_b = sizeof(struct state),
+	/* The protocol can do without, but PHP reads no further than CONTENT_LENGTH says. */
+	.needs_length = true,
 	.frame_most_b = CONTENT_MOST_B,
 	.ask = fastcgi_ask,
 	.frame = fastcgi_frame,

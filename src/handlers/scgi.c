@@ -59,6 +59,7 @@ static unsigned scgi_ask(struct call *c, struct buf *out)
 const struct codec SCGI_CODEC = {
 	.name = "SCGI",
 	.state_b = sizeof(struct cgi_answer),
+	.needs_length = true,
 	.ask = scgi_ask,
 	.hear = gateway_hear,
 	.fin = gateway_fin,

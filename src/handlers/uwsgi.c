@@ -61,6 +61,7 @@ static unsigned uwsgi_ask(struct call *c, struct buf *out)
 const struct codec UWSGI_CODEC = {
 	.name = "uwsgi",
 	.state_b = sizeof(struct cgi_answer),
+	.needs_length = true,
 	.ask = uwsgi_ask,
 	.hear = gateway_hear,
 	.fin = gateway_fin,

@@ -272,7 +272,8 @@ static enum heard hear(struct call *c, struct str *data)
 {
 	load(c);
 	for (;;) {
-		enum heard heard = c->input.n ? c->outward->codec->hear(c, &c->input, data) : HEARD_MORE;
+		/* Without input, too: an answer without a body is over with its head. */
+		enum heard heard = c->outward->codec->hear(c, &c->input, data);
 		if (heard != HEARD_MORE)
 			return heard;
 		if (c->at == CALL_HEAD && c->input.n >= c->outward->backend->header_b)

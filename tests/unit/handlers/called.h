@@ -153,19 +153,3 @@ static inline void called_hear(struct called *t, struct str answer, size_t first
 	must(t->heard == HEARD_END || (t->heard == HEARD_BAD && t->c.why && t->c.why[0]));
 	must(t->heard != HEARD_END || t->told.n);
 }
-
-/* Pools and the client are not asked for anything here. */
-[[gnu::weak]] const struct type TYPE_TARGET = {};
-[[gnu::weak]] enum go upstream_handle(struct req *r, const struct outward *o)
-{
-	(void)r;
-	(void)o;
-	return GO_FAIL;
-}
-
-[[gnu::weak]] void target_check(struct checker *c, struct target *t, enum protocol protocol)
-{
-	(void)c;
-	(void)t;
-	(void)protocol;
-}
