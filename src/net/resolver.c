@@ -293,8 +293,7 @@ static void ttl_note(struct asked *a, int ttl_s)
 
 static void found_add(struct asked *a, const struct lookup *k, const struct ares_addrinfo_node *n)
 {
-	if (a->count == FOUND_MOST || n->ai_addrlen > sizeof(struct sockaddr_storage) ||
-	    (n->ai_family != AF_INET && n->ai_family != AF_INET6))
+	if (a->count == FOUND_MOST || n->ai_addrlen > sizeof(struct sockaddr_storage))
 		return;
 	a->found = mem_grow(a->found, (a->count + 1) * sizeof *a->found);
 	struct resolved *found = &a->found[a->count++];
@@ -307,14 +306,25 @@ static void found_add(struct asked *a, const struct lookup *k, const struct ares
 	ttl_note(a, n->ai_ttl);
 }
 
+static int family_of(const struct ares_addrinfo_node *nodes)
+{
+	for (const struct ares_addrinfo_node *n = nodes; n; n = n->ai_next)
+		if (n->ai_family == AF_INET)
+			return AF_INET;
+	return AF_INET6;
+}
+
 /* Called by the library. */
 static void addresses_heard(void *arg, int status, int timeouts, struct ares_addrinfo *info)
 {
 	struct lookup *k = arg;
 	struct asked *a = k->asked;
 	(void)timeouts;
-	for (struct ares_addrinfo_node *n = info ? info->nodes : NULL; n; n = n->ai_next)
-		found_add(a, k, n);
+	struct ares_addrinfo_node *nodes = info ? info->nodes : NULL;
+	int family = family_of(nodes);
+	for (struct ares_addrinfo_node *n = nodes; n; n = n->ai_next)
+		if (n->ai_family == family)
+			found_add(a, k, n);
 	for (struct ares_addrinfo_cname *c = info ? info->cnames : NULL; c; c = c->next)
 		ttl_note(a, c->ttl);
 	if (info)

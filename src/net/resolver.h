@@ -1,5 +1,8 @@
 /* struct resolver: names become addresses, without anybody waiting: c-ares, driven by a loop.
  *
+ * Of a host that has both, only the IPv4 addresses are found: it would be two servers else, the second of which often does
+ * not listen.
+ *
  * Asks as the system is set up to (/etc/hosts, /etc/resolv.conf, which is read again when it changes), or the servers it
  * was given.  All of it on the loop's thread. */
 #pragma once
