@@ -157,7 +157,7 @@ static bool hear_body(struct probe *p)
 	}
 	if (p->got.n < PROBE_KEPT_B)
 		return false;
-	unwell(p, "the first %d bytes of its answer do not contain \"%.*s\"", PROBE_KEPT_B, STR_F(str_head(want, 60)));
+	unwell(p, "answered %d bytes without \"%.*s\"", PROBE_KEPT_B, STR_F(str_head(want, 60)));
 	return true;
 }
 
@@ -171,7 +171,7 @@ static bool hear(struct probe *p)
 static void ended(struct probe *p)
 {
 	if (p->at == PROBE_BODY)
-		unwell(p, "its answer does not contain \"%.*s\"", STR_F(str_head(p->health->body, 60)));
+		unwell(p, "answered without \"%.*s\"", STR_F(str_head(p->health->body, 60)));
 	else
 		unwell(p, "closed the connection without an answer");
 }
@@ -186,7 +186,7 @@ static void receive(struct probe *p)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			unwell(p, "the connection broke off: %s", strerror(errno));
+			unwell(p, "broke the connection off: %s", strerror(errno));
 			return;
 		}
 		if (n == 0) {
@@ -210,7 +210,7 @@ static void send_ask(struct probe *p)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			unwell(p, "the connection broke off: %s", strerror(errno));
+			unwell(p, "broke the connection off: %s", strerror(errno));
 			return;
 		}
 		p->ask_at += (size_t)n;
@@ -225,7 +225,7 @@ static void connected(struct probe *p)
 	socklen_t err_b = sizeof err;
 	getsockopt(p->watch.fd, SOL_SOCKET, SO_ERROR, &err, &err_b);
 	if (err) {
-		unwell(p, "can't connect: %s", strerror(err));
+		unwell(p, "can't be connected to: %s", strerror(err));
 	} else if (p->health->tcp) {
 		well(p, "can be connected to");
 	} else {
@@ -257,7 +257,7 @@ static void look(struct probe *p)
 	if (!err)
 		err = -loop_watch(p->loop, &p->watch);
 	if (err)
-		unwell(p, "can't connect: %s", strerror(err));
+		unwell(p, "can't be connected to: %s", strerror(err));
 }
 
 static void fired(struct timer *t)

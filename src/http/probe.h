@@ -8,7 +8,7 @@
 #include "http/backend.h"
 #include "event/loop.h"
 
-enum { PROBE_KEPT_B = 16 * 1024, PROBE_WHY_B = 160 };
+enum { PROBE_KEPT_B = 64 * 1024, PROBE_WHY_B = 160 };
 
 enum probe_at {
 	PROBE_PAUSE,     /* until the next look */
@@ -23,7 +23,7 @@ struct probe {
 	void (*changed)(struct probe *p, bool well, const char *why);
 	bool well;                       /* as changed() said last */
 	bool known;                      /* it was called */
-	char why[PROBE_WHY_B];           /* of the last look: "answered 200", "can't connect: Connection refused" */
+	char why[PROBE_WHY_B];           /* of the last look: "answered 200", "can't be connected to: Connection refused" */
 	uint64_t looks;
 
 	/* The probe's own. */
