@@ -6,22 +6,19 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/num.h"
-#include "config/build.h"
 #include "control/admin.h"
 #include "control/status.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
-#include "main/modules.h"
 #include "main/panic.h"
 #include "main/publish.h"
+#include "main/received.h"
 #include "main/sandbox.h"
 #include "main/warm.h"
 
@@ -70,25 +67,11 @@ static void tell(struct worker *w, enum channel_kind kind, struct str text)
 /* From the memory file that the supervisor sent; NULL after saying why not. */
 static struct conf *build(struct worker *w, int fd)
 {
-	struct stat st;
-	struct sources sources = {};
-	struct messages messages = {};
-	struct conf *conf = NULL;
-	void *bytes = MAP_FAILED;
-	if (fstat(fd, &st) == 0 && st.st_size > 0)
-		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED || sources_unpack(&sources, str_make(bytes, (size_t)st.st_size))) {
-		fail(w, "the configuration did not come through to the worker");
-	} else if (conf_build(&sources, MODULES, MODULE_COUNT, false, &messages, &conf)) {
-		struct buf text = {};
-		messages_print(&messages, false, &text);
-		fail(w, "%.*s", STR_F(buf_str(&text)));
-		buf_fini(&text);
-	}
-	if (bytes != MAP_FAILED)
-		munmap(bytes, (size_t)st.st_size);
-	messages_fini(&messages);
-	sources_fini(&sources);
+	struct buf why = {};
+	struct conf *conf = conf_received(fd, &why);
+	if (!conf)
+		fail(w, "%.*s", STR_F(buf_str(&why)));
+	buf_fini(&why);
 	return conf;
 }
 
@@ -379,6 +362,8 @@ static void on_message(struct worker *w, struct channel_message *m)
 		break;
 	case CHANNEL_RELOADED:
 		reloaded(w, buf_str(&m->text));
+		break;
+	case CHANNEL_SPAWNER:
 		break;
 	case CHANNEL_READY:
 	case CHANNEL_FAILED:
