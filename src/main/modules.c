@@ -3,12 +3,14 @@
 
 #include "base/mem.h"
 #include "handlers/handlers.h"
+#include "http/backend.h"
 #include "http/core.h"
 #include "http/shed.h"
 
 const struct module *const MODULES[] = {
 	&CORE,
 	&SHED,
+	&BACKENDS,
 	/* Gates. */
 	&ACCESS,
 	&THROTTLE,

@@ -1,0 +1,26 @@
+/* What the parts of the module BACKENDS know of each other: backend.c (tables), backend_type.c, backend_check.c. */
+#pragma once
+
+#include "http/backend.h"
+
+struct span {
+	uint64_t min, max;
+};
+
+extern const struct type TYPE_SPAN;      /* struct span: "2..16", "4" */
+extern const struct type TYPE_SECONDS;   /* uint64_t: a duration in whole seconds */
+extern const struct type TYPE_PERCENT;   /* uint64_t: "20%", "20" */
+extern const struct type TYPE_KEEP;      /* uint64_t: a number, "off" is 0, "auto" is KEEP_AUTO */
+
+/* Words of `retry`; struct backend's retry_words holds indices. */
+enum { RETRY_WORD_ON };
+extern const char *const RETRY_WORDS[];
+
+/* The module's hook. */
+void backends_check(struct checker *c, void *values);
+/* Puts pools and apps into the index; of those with one name the first is found. */
+void backends_index(struct backends *v);
+struct backend *backends_find(const struct backends *v, struct str name);
+void backends_insert(struct backends *v, struct backend *b);
+/* RETRY_… of the words. */
+unsigned retry_bits(const struct items *words);
