@@ -31,6 +31,8 @@ enum peer_state {
 	PEER_RETIRED = 32,   /* it left the pool; what is under way ends */
 };
 
+struct pool;
+
 enum { POOL_WEIGHT_MAX = 256, POOL_CLASSES = 3, POOL_TRIED = 8 };
 
 /* A server as its owner wants it. */
@@ -51,6 +53,7 @@ struct peer_here {
 
 struct peer {
 	/* Immutable. */
+	struct pool *pool;                /* which lives as long as its peers do */
 	struct str name;                  /* in its own memory */
 	struct sockaddr_storage addr;
 	socklen_t addr_b;
@@ -83,11 +86,11 @@ struct pool_rules {
 };
 
 struct pool_stats {
-	uint64_t requests, retries, queued, queue_full, queue_late, none;
+	uint64_t requests, retries, queued, queue_full, none;
+	uint64_t queue_late;              /* left the queue without a slot: their time was over, or their client gone */
 	uint64_t waiting;                 /* now */
 };
 
-struct pool;
 struct pools;
 
 /* --- The registry.  Pools stay as they are over reloads.  The control thread's, but for pools_loop(). --- */
@@ -101,14 +104,17 @@ struct mailbox *pools_mailbox(const struct pools *p, unsigned index);
 unsigned pools_loops(const struct pools *p);
 /* The pool of this name, found or made, counted. */
 struct pool *pool_get(struct pools *p, struct str name);
+/* With the last reference its servers are retired and its name is free; its memory goes when the last of them does, so
+ * that who holds a peer needs no reference of the pool. */
 void pool_put(struct pool *pool);
-/* Each pool, under no lock; the control thread may change it meanwhile. */
+/* Each pool, under no lock; see() may change it, and put it. */
 void pools_each(struct pools *p, void (*see)(void *arg, struct pool *pool), void *arg);
 
 /* --- The control thread's wishes. --- */
 
 struct str pool_name(const struct pool *pool);
 void pool_set_rules(struct pool *pool, const struct pool_rules *rules);
+struct pool_rules pool_rules(const struct pool *pool);
 /* The servers are these from now on.  One of a name and address that is there already stays, with its counts and states,
  * and takes over weight and connections; the others are retired, or new (ready at once, unless addr_b is 0). */
 void pool_set_peers(struct pool *pool, const struct peer_spec *specs, size_t count);
@@ -118,20 +124,23 @@ void peer_set_weight(struct pool *pool, struct peer *peer, unsigned weight);
 void peer_set_connections(struct pool *pool, struct peer *peer, unsigned connections);
 /* The server of this name, borrowed until the next pool_set_peers(); NULL. */
 struct peer *pool_find(struct pool *pool, struct str name);
+/* In the owner's order.  see() may change states, but not the list. */
 void pool_each(struct pool *pool, void (*see)(void *arg, struct pool *pool, struct peer *peer), void *arg);
 /* Somebody begins to wait in the pool's queue where nobody did: post `wish` to `box`, once; the pool is re-armed by calling
- * this again.  For who can add servers. */
+ * this again, and who re-arms it looks at pool_stats().waiting afterwards: some may have begun before.  For who can add
+ * servers; from the first call on, a request for which there is no server waits for one.  box NULL ends that. */
 void pool_on_demand(struct pool *pool, struct mailbox *box, struct mail *wish);
 struct pool_stats pool_stats(const struct pool *pool);
 
-/* --- On loops. --- */
+/* --- On loops, within a turn of the loop's epoch. --- */
 
 /* What is known of a request when a server is chosen for it. */
 struct pick {
 	unsigned loop;                       /* index: a server with an idle connection here is preferred among equals */
 	uint64_t now_ms;
 	uint64_t hash;                       /* BALANCE_HASH: of the key */
-	uint64_t sticky;                     /* the id that a cookie named; 0: none */
+	uint64_t sticky;                     /* the id that a cookie named; 0: none.  A hint: where that server has no room,
+	                                      * another is picked */
 	const struct peer *tried[POOL_TRIED];  /* not these again, where there is another */
 	size_t tried_count;
 };
