@@ -10,6 +10,7 @@
 #include "http/h1.h"
 #include "main/panic.h"
 #include "main/warm.h"
+#include "share/pool.h"
 
 /* A listener's door on this loop. */
 struct porch {
@@ -202,6 +203,8 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->hot = shared->hot;
 	h->disk = shared->disk;
 	h->limits = shared->limits;
+	h->pools = shared->pools;
+	pools_loop(h->pools, index, &h->loop.mailbox);
 	h->control = shared->control;
 	h->admin = &ADMIN_SITE;
 	h->slow = control;

@@ -12,6 +12,7 @@
 #include "base/must.h"
 #include "base/num.h"
 #include "control/admin.h"
+#include "control/apps.h"
 #include "control/status.h"
 #include "http/core.h"
 #include "main/granted.h"
@@ -39,6 +40,8 @@ struct worker {
 	size_t answers_left;             /* of stations, to a drain or stop */
 	size_t cut;                      /* requests that the stop cut off */
 	uint64_t drain_timeout_ms;
+	int spawner;                     /* its end of the pair, until there are apps; -1 */
+	struct apps *apps;
 	struct control admin;            /* what the admin socket may ask */
 	struct link calls;               /* its reloads that the supervisor has not answered */
 	int status;
@@ -75,7 +78,7 @@ static struct conf *build(struct worker *w, int fd)
 	return conf;
 }
 
-static int start_shared(struct shared *s, const struct core *core)
+static int start_shared(struct shared *s, const struct core *core, unsigned loops)
 {
 	int err = log_new(&s->log, RING_B);
 	if (!err)
@@ -86,10 +89,11 @@ static int start_shared(struct shared *s, const struct core *core)
 	s->epoch = epoch_new();
 	s->hot = store_new(s->epoch, core->hot_memory_b);
 	s->limits = limits_new();
+	s->pools = pools_new(s->epoch, loops);
 	return 0;
 }
 
-static int start_stations(struct worker *w, size_t count)
+static int start_stations(struct worker *w, unsigned count)
 {
 	struct publisher *p = &w->publisher;
 	p->stations = mem_new(count * sizeof *p->stations);
@@ -104,6 +108,31 @@ static int start_stations(struct worker *w, size_t count)
 	return 0;
 }
 
+static void start_apps(struct worker *w)
+{
+	struct shared *s = &w->publisher.shared;
+	w->apps = apps_new(&w->control, w->ring, s->pools, s->epoch);
+	if (w->spawner >= 0)
+		apps_spawner(w->apps, w->spawner);
+	w->spawner = -1;
+}
+
+/* Its configurations come before ours. */
+static void on_spawner(struct worker *w, struct channel_message *m)
+{
+	int fd = m->fd_count == 1 ? m->fds[0] : -1;
+	if (fd < 0)
+		return;
+	m->fds[0] = -1;
+	if (w->apps) {
+		apps_spawner(w->apps, fd);
+		return;
+	}
+	if (w->spawner >= 0)
+		close(w->spawner);
+	w->spawner = fd;
+}
+
 /* The first configuration: after it, no rights and many threads. */
 static int start(struct worker *w, const struct core *core)
 {
@@ -113,7 +142,7 @@ static int start(struct worker *w, const struct core *core)
 		fail(w, "%s", error);
 		return err;
 	}
-	err = start_shared(&w->publisher.shared, core);
+	err = start_shared(&w->publisher.shared, core, loops_wanted(core));
 	if (!err)
 		err = start_stations(w, loops_wanted(core));
 	if (err) {
@@ -121,6 +150,7 @@ static int start(struct worker *w, const struct core *core)
 		return err;
 	}
 	w->ring = log_ring_new(w->publisher.shared.log);
+	start_apps(w);
 	w->started = true;
 	return 0;
 }
@@ -181,6 +211,7 @@ static void on_conf(struct worker *w, int fd)
 	if (!w->publisher.generation && hot_fd >= 0)
 		w->to_warm = warm_read(hot_fd, conf);
 	w->drain_timeout_ms = conf_core(conf)->drain_timeout_ms;
+	apps_conf(w->apps, conf);
 	publish(&w->publisher, conf, &w->listenings);
 }
 
@@ -364,6 +395,7 @@ static void on_message(struct worker *w, struct channel_message *m)
 		reloaded(w, buf_str(&m->text));
 		break;
 	case CHANNEL_SPAWNER:
+		on_spawner(w, m);
 		break;
 	case CHANNEL_READY:
 	case CHANNEL_FAILED:
@@ -414,6 +446,8 @@ static void fini(struct worker *w)
 		station_fini(&p->stations[i]);
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
+	apps_free(w->apps);
+	pools_free(p->shared.pools);
 	store_free(p->shared.hot);
 	limits_free(p->shared.limits);
 	epoch_free(p->shared.epoch);
@@ -428,7 +462,7 @@ static void fini(struct worker *w)
 
 int worker_main(int channel)
 {
-	struct worker w = { .channel = channel, .channel_watch = { channel, channel_ready } };
+	struct worker w = { .channel = channel, .spawner = -1, .channel_watch = { channel, channel_ready } };
 	int err = loop_init(&w.control, EPOCH_LOOPS - 1);
 	if (!err)
 		err = loop_watch(&w.control, &w.channel_watch);
