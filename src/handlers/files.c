@@ -109,7 +109,7 @@ static enum go serve(struct req *r, const struct files *v, struct state *s, stru
 	answer_in_part(r, h);
 	/* What only this request holds stays as long as its body. */
 	if (s->look.got && r->answer.body)
-		body_keep(r->answer.body);
+		body_keep(r->answer.body, &(struct str){});
 	return GO_ANSWER;
 }
 

@@ -16,6 +16,7 @@ struct str end_name(enum end end)
 		[END_MIN_RATE] = { "min_rate", 8 },
 		[END_BROKEN] = { "broken", 6 },
 		[END_DRAIN] = { "drain", 5 },
+		[END_IDLE] = { "tunnel_timeout", 14 },
 	};
 	return NAMES[end];
 }

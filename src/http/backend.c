@@ -22,6 +22,7 @@ static const char *const PROTOCOLS[] = { [PROTOCOL_FASTCGI] = "fastcgi", [PROTOC
 	                                 [PROTOCOL_UWSGI] = "uwsgi", [PROTOCOL_HTTP] = "http", NULL };
 static const char *const STICKIES[] = { "cookie", NULL };
 static const char *const PROXY_VERSIONS[] = { "off", "v1", "v2", NULL };
+static const char *const BODY_WAYS[] = { "collect", "stream", NULL };
 const char *const RETRY_WORDS[] = { [RETRY_WORD_ON] = "on", "connect", "timeout", "broken", "500", "502", "503", "504",
 	                            "429", NULL };
 
@@ -77,6 +78,15 @@ unsigned retry_bits(const struct items *words)
 	{ .name = "buffer", .offset = AT(buffer_b),                                                                     \
 	  .args = ARGS({ "size", &TYPE_SIZE, .range = { 4096, 1 << 30, NULL }, .preset = "256k" }),                     \
 	  .doc = "How much of an answer is taken in while its client is slow, so that the server is free for others." },\
+	{ .name = "request_body", .offset = AT(streams),                                                                \
+	  .args = ARGS({ "way", &TYPE_CHOICE, .range = { .words = BODY_WAYS }, .preset = "collect" },                   \
+	               { "memory", &TYPE_SIZE, AT(collect_memory_b), ARG_KEYWORD, { .max = 1 << 30 }, "256k" }),        \
+	  .doc = "collect: a request's body is taken in as a whole before a server sees it, so that a slow client holds no " \
+	         "server, and it can be sent again; past `memory` it goes to a file (see `temporary`). stream: it is passed " \
+	         "on as it comes." },                                                                                   \
+	{ .name = "half_close", .offset = AT(half_close), .args = ARGS({ "choice", &TYPE_FLAG, .preset = "off" }),      \
+	  .doc = "A client that closes its sending side while a server works on its request is taken for gone, and the " \
+	         "server is told by the end of its connection. on: such a client still gets its answer." },             \
 	{ .name = "header", .offset = AT(header_b),                                                                     \
 	  .args = ARGS({ "size", &TYPE_SIZE, .range = { 1024, 1 << 20, NULL }, .preset = "32k" }),                      \
 	  .doc = "The largest head of an answer; a larger one is answered 502." }

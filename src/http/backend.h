@@ -76,6 +76,9 @@ struct backend {
 	uint64_t connect_ms, send_ms, answer_ms, read_ms, tunnel_ms;   /* timeouts */
 	uint64_t buffer_b;               /* of an answer, taken in while the client is slow */
 	uint64_t header_b;               /* an answer's head at most */
+	int streams;                     /* 0: a request's body is taken in as a whole first */
+	uint64_t collect_memory_b;       /* in memory up to this size, else in a file */
+	bool half_close;                 /* a client that sends no more still wants its answer */
 	int send_proxy;                  /* PROXY protocol to the servers: 0 none, 1, 2 */
 
 	struct pool *pool;               /* share's, while the snapshot is open */

@@ -31,9 +31,10 @@ struct body;
 struct body_ops {
 	/* At most want_b bytes, at least one; *out is filled on BODY_SOME only. */
 	enum body_got (*read)(struct body *b, struct chunk *out, uint64_t want_b);
-	/* The turn ends while the body is still needed: whatever was borrowed for the turn is taken hold of.  NULL: nothing
-	 * is ever borrowed.  May be called more than once. */
-	void (*keep)(struct body *b);
+	/* The turn ends while the body is still needed: whatever was borrowed for the turn is taken hold of.  rest: what is
+	 * still needed of the bytes given last; it may be moved.  NULL: nothing is ever borrowed.  May be called more than
+	 * once. */
+	void (*keep)(struct body *b, struct str *rest);
 	/* The last bytes of the chunk given last were not used: the next read begins with them.  NULL: the chunk stays valid
 	 * instead (keep).  For ranges of files, which may have left the page cache by the time there is room for them. */
 	void (*back)(struct body *b, uint64_t unused_b);
@@ -51,10 +52,10 @@ static inline enum body_got body_read(struct body *b, struct chunk *out, uint64_
 	return b->ops->read(b, out, want_b);
 }
 
-static inline void body_keep(struct body *b)
+static inline void body_keep(struct body *b, struct str *rest)
 {
 	if (b->ops->keep)
-		b->ops->keep(b);
+		b->ops->keep(b, rest);
 }
 
 static inline void body_close(struct body *b)

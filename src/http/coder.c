@@ -271,9 +271,12 @@ static enum body_got coder_read(struct body *b, struct chunk *out, uint64_t want
 	return BODY_SOME;
 }
 
-static void coder_keep(struct body *b)
+/* What was encoded lies in the coder's own memory. */
+static void coder_keep(struct body *b, struct str *rest)
 {
-	body_keep(coder_of(b)->inner);
+	struct coder *c = coder_of(b);
+	(void)rest;
+	body_keep(c->inner, &c->in);
 }
 
 static void coder_close(struct body *b)

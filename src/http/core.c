@@ -142,6 +142,11 @@ static const struct directive DIRECTIVES[] = {
 	  .args = ARGS({ "file", &TYPE_WORD, .form = ARG_MANY, .preset = "index.html" }),
 	  .doc = "What is served for a folder: the first of these files that exists.",
 	  .example = "index index.html index.php;" },
+	{ .name = "temporary", .scopes = SCOPE_MAIN, .offset = AT(temporary),
+	  .args = ARGS({ "folder", &TYPE_PATH, .preset = "/tmp" }),
+	  .doc = "Where request bodies are kept that are too large for memory while an application waits for them; the files have "
+	         "no names.",
+	  .example = "temporary /var/tmp;" },
 	{ .name = "include", .kind = DIR_INCLUDE, .scopes = SCOPE_ALL,
 	  .args = ARGS({ "pattern", &TYPE_PATH }),
 	  .doc = "Reads other files in place of this line, in the order of their names; the path may hold * and ?.",

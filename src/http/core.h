@@ -31,4 +31,5 @@ struct core {
 	/* every scope */
 	struct str root;
 	struct items index;         /* struct str */
+	struct str temporary;       /* folder of temporary files */
 };

@@ -16,6 +16,7 @@
 #include "http/core.h"
 #include "http/exchange.h"
 #include "http/parse.h"
+#include "http/tunnel.h"
 
 enum {
 	SPARES_MOST = 32,       /* exchanges kept for reuse by a loop */
@@ -70,6 +71,15 @@ static void exchange_end(struct conn *c)
 	}
 	link_add(&h->spares, &x->spare);
 	h->spare_count++;
+}
+
+static void end_tunnel(struct conn *c, enum end end)
+{
+	struct home *h = c->home;
+	h->stats.bytes_out += c->tunnel->down.moved_b;
+	h->stats.bytes_in += c->tunnel->up.moved_b;
+	tunnel_free(c->tunnel, end);
+	c->tunnel = NULL;
 }
 
 /* --- Bytes. --- */
@@ -247,6 +257,35 @@ static struct str request_line(const struct ask *ask)
 	return str_make(ask->method_name.p, (size_t)(last.p + last.n - ask->method_name.p));
 }
 
+/* What the client sent already is the tunnel's. */
+static bool begin_tunnel(struct conn *c)
+{
+	struct tunnel *t = c->exchange->req.tunnel;
+	t->req = req_settle(&c->exchange->req);
+	conn_load(c);
+	buf_add(&t->up.held, c->home->input);
+	t->up.moved_b += c->home->input.n;
+	c->home->input.n = 0;
+	t->origin->task = &c->task;
+	exchange_end(c);
+	c->tunnel = t;
+	return enter(c, CONN_TUNNEL);
+}
+
+static bool run_tunnel(struct conn *c)
+{
+	struct tunnel *t = c->tunnel;
+	uint64_t before_b = t->up.moved_b + t->down.moved_b;
+	bool readable = c->readable, goes_on = tunnel_run(t, &c->task, c->watch.fd, &readable, c->fin);
+	c->readable = readable;
+	if (t->up.moved_b + t->down.moved_b > before_b)
+		c->since_ms = c->home->loop.now_ms;
+	if (goes_on)
+		return false;
+	end_tunnel(c, END_DONE);
+	return enter(c, CONN_CLOSE);
+}
+
 static bool run_req(struct conn *c)
 {
 	struct req *r = &c->exchange->req;
@@ -260,6 +299,8 @@ static bool run_req(struct conn *c)
 		return false;
 	}
 	c->home->stats.bytes_out += r->sent_b;
+	if (r->tunnel)
+		return begin_tunnel(c);
 	/* A deadline that its body missed was answered; those of its answer cut it off (cut()). */
 	bool broke = r->end == END_CLIENT || r->end == END_BROKEN;
 	c->exchange->drain_most_b = r->received_b + DRAIN_MOST_B;
@@ -327,6 +368,8 @@ static uint64_t due_ms(const struct conn *c)
 		return pace_due_ms(&x->pace, core, core->body_timeout_ms);
 	case CONN_LINGER:
 		return c->since_ms + core->linger_timeout_ms;
+	case CONN_TUNNEL:
+		return c->since_ms + c->tunnel->idle_ms;
 	case CONN_REQ:
 		break;
 	case CONN_CLOSE:
@@ -369,6 +412,8 @@ static void conn_free(struct conn *c)
 	struct home *h = c->home;
 	if (c->exchange)
 		exchange_end(c);
+	if (c->tunnel)
+		end_tunnel(c, h->draining ? END_DRAIN : END_CLIENT);
 	loop_forget(&h->loop, &c->watch);
 	close(c->watch.fd);
 	timer_stop(&c->timer);
@@ -386,6 +431,7 @@ static bool run_state(struct conn *c)
 	switch (c->state) {
 	case CONN_HEAD: return run_head(c);
 	case CONN_REQ: return run_req(c);
+	case CONN_TUNNEL: return run_tunnel(c);
 	case CONN_DRAIN: return run_drain(c);
 	case CONN_LINGER: return run_linger(c);
 	case CONN_CLOSE: break;
@@ -501,6 +547,9 @@ static void conn_timer(struct timer *t)
 			return;
 		}
 		break;
+	case CONN_TUNNEL:
+		end_tunnel(c, END_IDLE);
+		break;
 	case CONN_LINGER:
 	case CONN_CLOSE:
 		break;
@@ -514,6 +563,13 @@ static void conn_task(struct task *t)
 	conn_turn(container_of(t, struct conn, task));
 }
 
+/* Whether a client that sends no more while an origin works for it is taken for gone. */
+static bool left(const struct conn *c)
+{
+	return c->state == CONN_REQ && c->exchange->req.call && !upload_left_b(c->exchange) &&
+	       upstream_minds_fin(c->exchange->req.call);
+}
+
 static void conn_ready(struct watch *w, uint32_t events)
 {
 	struct conn *c = container_of(w, struct conn, watch);
@@ -521,7 +577,7 @@ static void conn_ready(struct watch *w, uint32_t events)
 		c->readable = true;
 	if (events & EPOLLRDHUP)
 		c->fin = true;
-	if (events & (EPOLLHUP | EPOLLERR)) {
+	if (events & (EPOLLHUP | EPOLLERR) || (c->fin && left(c))) {
 		if (c->state == CONN_REQ)
 			cut(c, END_CLIENT);
 		else {
@@ -592,7 +648,7 @@ size_t home_cut(struct home *h)
 	size_t under_way = 0;
 	while (!link_alone(&h->conns)) {
 		struct conn *c = container_of(h->conns.next, struct conn, link);
-		under_way += c->state == CONN_REQ;
+		under_way += c->state == CONN_REQ || c->state == CONN_TUNNEL;
 		if (c->state == CONN_REQ) {
 			cut(c, END_DRAIN);
 			continue;
@@ -612,4 +668,6 @@ void home_fini(struct home *h)
 	}
 	buf_fini(&h->head);
 	buf_fini(&h->line);
+	buf_fini(&h->asked);
+	mem_free(h->inbox);
 }

@@ -14,6 +14,7 @@ enum conn_state {
 	CONN_HEAD,    /* between requests, or in a head */
 	CONN_REQ,     /* a request is running */
 	CONN_DRAIN,   /* its answer is out; what is left of its body stands before the next request */
+	CONN_TUNNEL,  /* its bytes go through to an origin, and back */
 	CONN_LINGER,  /* nothing more is sent; what the client still sends is thrown away */
 	CONN_CLOSE,   /* to be freed before the turn of this connection ends */
 };
@@ -24,7 +25,8 @@ struct conn {
 	struct task task;
 	struct link link;             /* in home->conns */
 	struct home *home;
-	struct exchange *exchange;    /* NULL while idle */
+	struct exchange *exchange;    /* NULL while idle, and in a tunnel */
+	struct tunnel *tunnel;        /* CONN_TUNNEL */
 	char *kept;                   /* bytes read but not used, between turns; NULL where there are none */
 	uint32_t kept_n;
 	uint32_t requests;

@@ -72,7 +72,7 @@ static char *put_framing(char *at, const struct exchange *x)
 	if (x->sender.chunked)
 		return put(at, STR("\r\nTransfer-Encoding: chunked"));
 	/* A 304's length is that of the 200 it stands for, and may be left out; 204 has none (RFC 9110, 8.6). */
-	if (r->answer.length_b < 0 || r->answer.status == 304 || r->answer.status == 204)
+	if (r->answer.length_b < 0 || r->answer.status < 200 || r->answer.status == 304 || r->answer.status == 204)
 		return at;
 	at = put(at, STR("\r\nContent-Length: "));
 	return at + num_print(at, (uint64_t)r->answer.length_b);
@@ -80,6 +80,8 @@ static char *put_framing(char *at, const struct exchange *x)
 
 static char *put_connection(char *at, const struct exchange *x)
 {
+	if (x->req.answer.tunnel)
+		return put(at, STR("\r\nConnection: Upgrade"));
 	if (x->req.answer.close)
 		return put(at, STR("\r\nConnection: close"));
 	return x->req.ask.minor == 0 ? put(at, STR("\r\nConnection: keep-alive")) : at;
@@ -88,6 +90,8 @@ static char *put_connection(char *at, const struct exchange *x)
 static void make_head(struct exchange *x)
 {
 	struct req *r = &x->req;
+	if (r->answer.bare)
+		return;
 	struct buf *head = &r->home->head;
 	buf_clear(head);
 	char *start = buf_room(head, fields_b(&r->answer) + 256), *at = start;
@@ -330,7 +334,7 @@ static void keep(struct exchange *x)
 			x->sender.left_b += (int64_t)x->sender.chunk.length_b;
 		x->sender.chunk.length_b = 0;
 	}
-	body_keep(r->answer.body);
+	body_keep(r->answer.body, &x->sender.chunk.bytes);
 }
 
 /* Pulls and pushes until all is out, the socket is full, the body has nothing yet, or it is others' turn. */

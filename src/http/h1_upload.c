@@ -44,7 +44,9 @@ static enum body_got want_input(struct exchange *x)
 		return BODY_SOME;
 	if (c->ended)
 		return broken(x, 0, END_CLIENT);
-	wait_for_client(x, WAITING_UPLOAD);
+	/* Who does not read its answer is measured by that. */
+	if (x->waiting == WAITING_HANDLER)
+		wait_for_client(x, WAITING_UPLOAD);
 	return BODY_LATER;
 }
 

@@ -258,8 +258,9 @@ static enum body_got hot_read(struct body *body, struct chunk *out, uint64_t wan
 	return BODY_SOME;
 }
 
-static void hot_keep(struct body *body)
+static void hot_keep(struct body *body, struct str *rest)
 {
+	(void)rest;
 	struct hot_body *b = container_of(body, struct hot_body, body);
 	if (!b->held)
 		object_get(&b->hot->object);

@@ -31,11 +31,12 @@ static enum body_got joined_read(struct body *b, struct chunk *out, uint64_t wan
 	return BODY_END;
 }
 
-static void joined_keep(struct body *b)
+static void joined_keep(struct body *b, struct str *rest)
 {
 	struct joined *j = joined_of(b);
+	struct str none = {};
 	for (size_t i = j->at; i < j->count; i++)
-		body_keep(j->parts[i]);
+		body_keep(j->parts[i], i == j->at ? rest : &none);
 }
 
 static void joined_back(struct body *b, uint64_t unused_b)

@@ -20,10 +20,13 @@ enum end {
 	END_MIN_RATE,        /* sent or read more slowly than min_rate */
 	END_BROKEN,          /* the body could not go on: a file that shrank, an origin that broke off */
 	END_DRAIN,           /* the server stopped */
+	END_IDLE,            /* a tunnel without a byte for tunnel_timeout */
 };
 struct str end_name(enum end end);
 
 struct hot;
+struct call;
+struct tunnel;
 
 /* The steps of a request's life, in this order. */
 enum step { STEP_ROUTE, STEP_GATE, STEP_HANDLE, STEP_HEAD, STEP_SEND, STEP_DONE, STEP_COUNT };
@@ -36,6 +39,8 @@ struct answer {
 	struct body *body;           /* NULL: none */
 	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
 	size_t field_count, field_cap;
+	bool tunnel;                 /* 101, or a stream: after the head the connection is a tunnel to r->call's origin */
+	bool bare;                   /* of a stream: there is no head */
 	bool close;                  /* end the connection after this answer */
 	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */
 };
@@ -65,6 +70,8 @@ struct req {
 	size_t hook;                 /* index of the next gate or head hook */
 	void *state;                 /* of the hook that said GO_WAIT, in the arena; NULL when a hook begins */
 	void (*state_close)(struct req *r, void *state);  /* called when the request ends while state is set; may be NULL */
+	struct tunnel *tunnel;       /* what the connection is to be after the answer (http/tunnel.h); NULL */
+	struct call *call;           /* to an origin (http/upstream.h); NULL: none */
 	unsigned again;              /* how often it was routed anew */
 	unsigned kept_status;        /* the status to answer with in spite of the page's 200: see req_again_page().  0: none */
 	struct field *kept_fields;   /* of that answer, to go out with the page */
@@ -87,6 +94,11 @@ static inline const struct conf *req_conf(const struct req *r)
 
 /* Core values of the request's route, or site, or main scope, whichever is known. */
 const struct core *req_core(const struct req *r);
+
+/* The request is over: its log is written. */
+void req_log(struct req *r);
+/* A copy for the log of a request that has turned into a tunnel, in a block of its own, with r's reference to the snapshot. */
+struct req *req_settle(struct req *r);
 
 /* Runs the steps until one waits: true when the request is over, false when r->task has to be queued to go on. */
 bool req_run(struct req *r);

@@ -3,6 +3,7 @@
 #include "http/core.h"
 #include "http/req.h"
 #include "http/route.h"
+#include "http/tunnel.h"
 
 void req_unrouted(struct req *r)
 {
@@ -101,19 +102,29 @@ static enum go step_send(struct req *r)
 	return r->wire->send(r);
 }
 
-static enum go step_done(struct req *r)
+void req_log(struct req *r)
 {
-	if (r->state && r->state_close)
-		r->state_close(r, r->state);
-	r->state = NULL;
 	r->done_ns = r->home->loop.now_ns;
 	size_t class = r->answer.status / 100;
 	r->home->stats.by_class[r->first_ns && class < 6 ? class : 0]++;
 	for (size_t i = 0; r->route && i < r->route->dones.count; i++)
 		r->route->dones.p[i].module->on_done(r, r->route->dones.p[i].values);
+}
+
+static enum go step_done(struct req *r)
+{
+	if (r->state && r->state_close)
+		r->state_close(r, r->state);
+	r->state = NULL;
+	if (r->answer.tunnel && r->end == END_DONE)
+		r->tunnel = tunnel_of(r->call);
+	else
+		req_log(r);
 	if (r->answer.body)
 		body_close(r->answer.body);
 	r->answer.body = NULL;
+	if (r->call)
+		upstream_close(r->call);
 	return GO_NEXT;
 }
 
@@ -154,6 +165,8 @@ bool req_run(struct req *r)
 			go_to(r, STEP_ROUTE);
 			break;
 		case GO_WAIT:
+			if (r->call)
+				upstream_meanwhile(r->call);
 			return false;
 		case GO_FAIL:
 			r->answer.close = true;

@@ -37,8 +37,8 @@ enum call_at {
 	CALL_QUEUE,      /* all are busy: waits for a slot */
 	CALL_CONNECT,    /* waits for a connection */
 	CALL_HEAD,       /* the request goes out; waits for the answer's head */
+	CALL_HOLD,       /* the head is there, and a body so small that it is waited for, too: a retry is still possible */
 	CALL_BODY,       /* the answer's body is on its way */
-	CALL_TUNNEL,     /* 101, or a raw stream: bytes both ways until both ends are closed */
 	CALL_OVER,       /* the origin's part is done: its connection was given back */
 	CALL_FAILED,     /* it broke off: what there is of the answer is all there will be */
 };
@@ -57,6 +57,8 @@ enum fault {
 	FAULT_TOO_LARGE,     /* 502: its head is */
 	FAULT_STATUS,        /* the answer's status is one that the pool retries */
 	FAULT_CUT,           /* in the middle of the body */
+	FAULT_UPLOAD,        /* the request's body broke off */
+	FAULT_ASK,           /* the protocol can't say this request: call->refused */
 };
 
 /* What a handler wants of the client; constant for a route. */
@@ -79,6 +81,8 @@ struct call {
 	struct reply reply;
 	const char *why;                 /* a sentence about what went wrong */
 	bool begun;                      /* a byte of the answer was read */
+	bool large;                      /* its head is too large */
+	unsigned refused;                /* FAULT_ASK: the status */
 
 	/* The client's own. */
 	enum call_at at;
@@ -87,22 +91,31 @@ struct call {
 	struct peer *peer;               /* with a slot; NULL */
 	struct origin *origin;           /* NULL where there is none (any more) */
 	struct body body;                /* the answer's */
-	struct spool spool;              /* of the answer: taken in, not yet asked for */
-	struct buf kept;                 /* received and not understood yet */
+	struct str input;                /* received and not understood yet; in home->inbox, for this turn */
+	struct buf kept;                 /* the same between turns */
+	struct str ahead;                /* of the answer's body, before input's; in home->inbox, for this turn */
+	struct spool spool;              /* of the answer's body, before ahead: taken in, not yet asked for */
+	size_t given_b;                  /* of the spool's first bytes: given to the reader with the last chunk */
 	struct collect *collect;         /* the request's body, where it is taken in first */
 	struct body *upload;             /* where the request's body comes from: the collection, or the client; NULL: none */
-	struct buf out;                  /* to be sent before anything else */
+	struct buf out;                  /* to be sent before anything else, from out_at on */
 	size_t out_at;
-	bool uploaded;                   /* all of the request is out, or in `out` */
-	bool sent;                       /* at least one byte was: it may have reached the application */
-	bool ended;                      /* the reply is complete */
+	struct chunk range;              /* to be sent after it: the rest of a file's range; length_b 0: none */
+	bool asked;                      /* the request's head is out, or in `out` */
+	bool uploaded;                   /* so is all of its body */
+	bool cut;                        /* the origin took no more of the request */
+	bool upload_broken;              /* the client broke off the request's body */
+	bool sent;                       /* a byte of it was sent: it may have reached the application */
+	bool hungry;                     /* the reader of the answer waits for more of it */
+	uint64_t taken_b;                /* of the answer's body, as the codec gave it */
 	struct timer timer;              /* the deadline of what `at` waits for */
+	uint64_t since_ms;               /* when what it waits for last showed life */
 	bool late;
-	struct pool_waiter waiter;
-	bool waiting;                    /* in the pool's queue, or its mail is on the way */
+	struct seat *seat;             /* in the pool's queue; NULL */
 	struct pick pick;
 	unsigned attempts;
 	char peer_name[64];              /* of the last server, for logs: it may be gone by then */
+	uint64_t peer_id;                /* its id, for the sticky cookie */
 	uint64_t begin_ns, connected_ns, first_ns;   /* of the last attempt; for logs and latency */
 	uint64_t queued_ns;              /* time spent in the queue */
 };
@@ -111,5 +124,7 @@ struct call {
 enum go upstream_handle(struct req *r, const struct outward *o);
 /* After a step of the request said GO_WAIT: what can go on meanwhile goes on. */
 void upstream_meanwhile(struct call *c);
-/* The request is over: whatever the call still holds is given back. */
+/* The request is over, or will be answered otherwise: whatever the call still holds is given back. */
 void upstream_close(struct call *c);
+/* Whether a client that sends no more means that it left. */
+bool upstream_minds_fin(const struct call *c);

@@ -99,6 +99,25 @@ static const char *user_of(const struct spawner *s, const struct app_conf *app)
 	return geteuid() == 0 ? text_or_null(conf_core(s->conf)->user) : NULL;
 }
 
+/* The shell becomes the program where there is nothing else for it to do: one process less, and signals and exit statuses
+ * are the program's own.  Not every shell does that by itself. */
+static bool is_simple(struct str command)
+{
+	struct str first = str_head(command, str_find(command, ' '));
+	for (size_t i = 0; i < command.n; i++)
+		if (strchr(";&|<>(){}!`\n#", command.p[i]))
+			return false;
+	return !str_eq(first, STR("exec")) && str_find(first, '=') == first.n;
+}
+
+static char *command_of(const struct app_conf *app)
+{
+	struct buf text = {};
+	buf_addf(&text, "%s%.*s", is_simple(app->command) ? "exec " : "", STR_F(app->command));
+	buf_add_char(&text, '\0');
+	return text.p;
+}
+
 static int open_cgroup(struct spawner *s, const struct backend *b)
 {
 	const struct app_conf *app = &b->app;
@@ -119,7 +138,7 @@ static pid_t start(struct spawner *s, const struct backend *b, const struct spaw
 {
 	const struct app_conf *app = &b->app;
 	struct launch l = {
-		.command = app->command.p, .user = user_of(s, app), .group = text_or_null(app->group),
+		.command = command_of(app), .user = user_of(s, app), .group = text_or_null(app->group),
 		.folder = app->folder.n ? app->folder.p : "/",
 		.presets = b->protocol == PROTOCOL_FASTCGI ? FASTCGI_PRESETS : NULL, .env = app->env,
 		.input = input, .listens = input >= 0, .output = output, .port = (unsigned)m->number,
@@ -128,6 +147,7 @@ static pid_t start(struct spawner *s, const struct backend *b, const struct spaw
 		            { RLIMIT_NOFILE, app->max_descriptors }, { RLIMIT_NPROC, app->max_processes } },
 	};
 	pid_t pid = launch(&l, error, error_n);
+	mem_free((void *)(uintptr_t)l.command);
 	if (l.cgroup >= 0)
 		close(l.cgroup);
 	return pid;

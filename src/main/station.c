@@ -205,6 +205,7 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->limits = shared->limits;
 	h->pools = shared->pools;
 	pools_loop(h->pools, index, &h->loop.mailbox);
+	h->inbox = mem_new(LOOP_SCRATCH_B);
 	h->control = shared->control;
 	h->admin = &ADMIN_SITE;
 	h->slow = control;

@@ -22,6 +22,7 @@
 #include "main/received.h"
 #include "main/sandbox.h"
 #include "main/warm.h"
+#include "share/pool.h"
 
 enum { RING_B = 1 << 20 };
 
@@ -78,7 +79,7 @@ static struct conf *build(struct worker *w, int fd)
 	return conf;
 }
 
-static int start_shared(struct shared *s, const struct core *core, unsigned loops)
+static int start_shared(struct shared *s, const struct core *core)
 {
 	int err = log_new(&s->log, RING_B);
 	if (!err)
@@ -89,11 +90,11 @@ static int start_shared(struct shared *s, const struct core *core, unsigned loop
 	s->epoch = epoch_new();
 	s->hot = store_new(s->epoch, core->hot_memory_b);
 	s->limits = limits_new();
-	s->pools = pools_new(s->epoch, loops);
+	s->pools = pools_new(s->epoch, loops_wanted(core));
 	return 0;
 }
 
-static int start_stations(struct worker *w, unsigned count)
+static int start_stations(struct worker *w, size_t count)
 {
 	struct publisher *p = &w->publisher;
 	p->stations = mem_new(count * sizeof *p->stations);
@@ -142,7 +143,7 @@ static int start(struct worker *w, const struct core *core)
 		fail(w, "%s", error);
 		return err;
 	}
-	err = start_shared(&w->publisher.shared, core, loops_wanted(core));
+	err = start_shared(&w->publisher.shared, core);
 	if (!err)
 		err = start_stations(w, loops_wanted(core));
 	if (err) {
@@ -447,9 +448,9 @@ static void fini(struct worker *w)
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
 	apps_free(w->apps);
-	pools_free(p->shared.pools);
 	store_free(p->shared.hot);
 	limits_free(p->shared.limits);
+	pools_free(p->shared.pools);
 	epoch_free(p->shared.epoch);
 	/* What was freed just now may have sent its descriptors here to be closed. */
 	mailbox_open(&w->control.mailbox);

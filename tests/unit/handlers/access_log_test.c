@@ -21,11 +21,11 @@ struct logged {
 	char line[8192];
 };
 
-static void each(void (*hook)(void *, struct log *), struct logged *l)
+static void each(void (*hook)(void *, const struct commons *), struct logged *l)
 {
 	for (size_t i = 0; i < MODULE_COUNT; i++)
 		if (MODULES[i] == &ACCESS_LOG)
-			hook(l->s.use.conf->sites[0].routes[0].values[i], l->s.log);
+			hook(l->s.use.conf->sites[0].routes[0].values[i], &(struct commons){ l->s.log, NULL });
 }
 
 static void logged_open(struct logged *l, const char *format)

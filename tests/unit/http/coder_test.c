@@ -225,7 +225,7 @@ static void flushes(void **state)
 			if (got == BODY_SOME)
 				buf_add(&coded, c.bytes);
 		assert_decodes(ALL[e], buf_str(&coded), text);
-		body_keep(s.coder);
+		body_keep(s.coder, &(struct str){});
 		assert_true(p.kept);
 		scene_fini(&s, &p);
 		buf_fini(&coded);

@@ -1,0 +1,234 @@
+/* Connections to origins: new ones, idle ones, and their end.  Each runs on its loop's thread; what happens to it wakes
+ * the call that has it, and closes it where nobody has. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/must.h"
+#include "http/upstream_parts.h"
+
+static struct peer_here *here_of(const struct origin *o)
+{
+	return &o->peer->here[o->home->loop.index];
+}
+
+static void leave_list(struct origin *o)
+{
+	if (link_alone(&o->link))
+		return;
+	link_del(&o->link);
+	here_of(o)->idle_count--;
+}
+
+void origin_close(struct origin *o)
+{
+	leave_list(o);
+	timer_stop(&o->timer);
+	loop_forget(&o->home->loop, &o->watch);
+	close(o->watch.fd);
+	atomic_fetch_sub(&o->peer->open, 1);
+	peer_put(o->pool, o->peer);
+	mem_free(o);
+}
+
+static void origin_ready(struct watch *w, uint32_t events)
+{
+	struct origin *o = container_of(w, struct origin, watch);
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		o->readable = true;
+	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		o->writable = true;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		o->fin = true;
+	if (o->task)
+		loop_queue(&o->home->loop, o->task);
+	else if (o->readable)
+		origin_close(o);
+}
+
+static void origin_old(struct timer *t)
+{
+	origin_close(container_of(t, struct origin, timer));
+}
+
+static int open_socket(const struct peer *peer)
+{
+	int one = 1, family = peer->addr.ss_family;
+	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return fd;
+}
+
+struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *peer, struct task *task, int *err)
+{
+	int fd = open_socket(peer);
+	if (fd < 0) {
+		*err = fd;
+		return NULL;
+	}
+	bool at_once = connect(fd, (const struct sockaddr *)&peer->addr, peer->addr_b) == 0;
+	if (!at_once && errno != EINPROGRESS) {
+		*err = -errno;
+		close(fd);
+		return NULL;
+	}
+	struct origin *o = MEM_NEW(struct origin);
+	*o = (struct origin){ .watch = { fd, origin_ready }, .home = h, .pool = pool, .peer = peer, .task = task,
+		              .connected = at_once, .writable = at_once };
+	link_init(&o->link);
+	timer_init(&o->timer, origin_old);
+	peer_get(peer);
+	atomic_fetch_add(&peer->open, 1);
+	atomic_fetch_add(&peer->connects, 1);
+	*err = loop_watch(&h->loop, &o->watch);
+	if (!*err)
+		return o;
+	origin_close(o);
+	return NULL;
+}
+
+struct origin *origin_reuse(struct home *h, struct peer *peer, struct task *task)
+{
+	struct link *idle = &peer->here[h->loop.index].idle;
+	if (link_alone(idle))
+		return NULL;
+	struct origin *o = container_of(idle->prev, struct origin, link);
+	leave_list(o);
+	timer_stop(&o->timer);
+	o->task = task;
+	return o;
+}
+
+void origin_idle(struct origin *o, size_t keep, uint64_t idle_ms)
+{
+	struct peer_here *here = here_of(o);
+	uint32_t state = atomic_load(&o->peer->state);
+	if (!keep || o->fin || o->home->draining || (state & (PEER_DOWN | PEER_RETIRED))) {
+		origin_close(o);
+		return;
+	}
+	/* The one that has been idle longest makes room. */
+	if (here->idle_count >= keep)
+		origin_close(container_of(here->idle.next, struct origin, link));
+	o->task = NULL;
+	o->requests++;
+	link_add(&here->idle, &o->link);
+	here->idle_count++;
+	timer_set(&o->home->loop.wheel, &o->timer, o->home->loop.now_ms + idle_ms);
+}
+
+/* --- Asking other loops. --- */
+
+struct trim {
+	struct mail mail;
+	struct pool *pool;
+	struct peer *peer;       /* counted */
+	unsigned loop;           /* whose mail it is */
+};
+
+static void trim(struct mail *m)
+{
+	struct trim *t = container_of(m, struct trim, mail);
+	struct link *idle = &t->peer->here[t->loop].idle;
+	while (!link_alone(idle))
+		origin_close(container_of(idle->next, struct origin, link));
+	peer_put(t->pool, t->peer);
+	mem_free(t);
+}
+
+void origin_trim(struct pools *pools, struct pool *pool, struct peer *peer, unsigned but)
+{
+	for (unsigned i = 0; i < pools_loops(pools); i++) {
+		struct mailbox *box = i == but ? NULL : pools_mailbox(pools, i);
+		if (!box)
+			continue;
+		struct trim *t = MEM_NEW(struct trim);
+		*t = (struct trim){ .mail.deliver = trim, .pool = pool, .peer = peer, .loop = i };
+		peer_get(peer);
+		mailbox_post(box, &t->mail);
+	}
+}
+
+/* --- For a call. --- */
+
+static void note_peer(struct call *c)
+{
+	size_t n = c->peer->name.n < sizeof c->peer_name ? c->peer->name.n : sizeof c->peer_name - 1;
+	memcpy(c->peer_name, c->peer->name.p, n);
+	c->peer_name[n] = '\0';
+	c->peer_id = c->peer->id;
+}
+
+static enum went begin(struct call *c)
+{
+	struct home *h = call_home(c);
+	int err = 0;
+	note_peer(c);
+	c->origin = origin_reuse(h, c->peer, c->req->task);
+	if (c->origin)
+		return WENT_ON;
+	/* Its idle connections to other loops may take up all the room that it has. */
+	uint32_t most = atomic_load(&c->peer->connections);
+	if (most && atomic_load(&c->peer->open) >= most)
+		origin_trim(h->pools, c->pool, c->peer, h->loop.index);
+	c->origin = origin_connect(h, c->pool, c->peer, c->req->task, &err);
+	if (c->origin)
+		return WENT_ON;
+	log_note(h->ring, LOG_LEVEL_ERROR, "pool %.*s: no connection to %s: %s", STR_F(pool_name(c->pool)), c->peer_name,
+	         strerror(-err));
+	return wrong(c, FAULT_CONNECT, "The server could not be reached.");
+}
+
+static int error_of(const struct origin *o)
+{
+	int err = 0;
+	socklen_t n = sizeof err;
+	return getsockopt(o->watch.fd, SOL_SOCKET, SO_ERROR, &err, &n) ? errno : err;
+}
+
+enum went upstream_connect(struct call *c)
+{
+	struct home *h = call_home(c);
+	if (!c->origin && begin(c) == WENT_WRONG)
+		return WENT_WRONG;
+	struct origin *o = c->origin;
+	if (!o->connected && o->writable) {
+		int err = error_of(o);
+		if (err) {
+			log_note(h->ring, LOG_LEVEL_ERROR, "pool %.*s: no connection to %s: %s", STR_F(pool_name(c->pool)),
+			         c->peer_name, strerror(err));
+			return wrong(c, FAULT_CONNECT, "The server could not be reached.");
+		}
+		o->connected = true;
+	}
+	if (!o->connected)
+		return c->late ? wrong(c, FAULT_CONNECT_LATE, "The server could not be reached in time.") : WENT_WAIT;
+	c->connected_ns = h->loop.now_ns;
+	c->since_ms = h->loop.now_ms;
+	c->at = CALL_HEAD;
+	return WENT_ON;
+}
+
+void upstream_leave(struct call *c, enum outcome outcome, bool keep)
+{
+	const struct backend *b = c->outward->backend;
+	struct home *h = call_home(c);
+	struct origin *o = c->origin;
+	struct peer *peer = c->peer;
+	uint64_t us = c->first_ns > c->begin_ns ? (c->first_ns - c->begin_ns) / 1000 : 0;
+	c->origin = NULL;
+	c->peer = NULL;
+	/* The connection first: whoever gets the slot finds it idle. */
+	if (o && keep)
+		origin_idle(o, b->keepalive, b->keepalive_ms);
+	else if (o)
+		origin_close(o);
+	if (peer)
+		peer_leave(c->pool, peer, outcome, us < UINT32_MAX ? (uint32_t)us : UINT32_MAX, h->loop.now_ms);
+}

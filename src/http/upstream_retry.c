@@ -1,0 +1,105 @@
+/* What happens when a call to an origin fails: another server, where that can do no harm, or an answer that says so.
+ *
+ * A request is repeated only where it can't have had an effect yet (no byte of it was sent), or may have it twice (RFC
+ * 9110, 9.2.2), and its body can be sent a second time; as often as the pool allows, within the pool's budget, so that
+ * retries can't bring down what is ill already. */
+#include "http/upstream_parts.h"
+
+static const struct {
+	unsigned status;         /* that the client gets */
+	unsigned retry;          /* RETRY_…: any of them allows another attempt; 0: never */
+	enum outcome outcome;    /* for the server */
+} FAULTS[] = {
+	[FAULT_NONE] = { 500, 0, OUTCOME_NONE },
+	[FAULT_QUEUE] = { 503, 0, OUTCOME_NONE },
+	[FAULT_NO_SERVER] = { 503, 0, OUTCOME_NONE },
+	[FAULT_CONNECT] = { 502, RETRY_CONNECT, OUTCOME_FAILED },
+	[FAULT_CONNECT_LATE] = { 504, RETRY_CONNECT | RETRY_TIMEOUT, OUTCOME_FAILED },
+	[FAULT_BROKEN] = { 502, RETRY_BROKEN, OUTCOME_FAILED },
+	[FAULT_STALE] = { 502, ~0u, OUTCOME_NONE },
+	[FAULT_LATE] = { 504, RETRY_TIMEOUT, OUTCOME_FAILED },
+	[FAULT_BAD] = { 502, RETRY_BROKEN, OUTCOME_FAILED },
+	[FAULT_TOO_LARGE] = { 502, 0, OUTCOME_FAILED },
+	[FAULT_STATUS] = { 502, ~0u, OUTCOME_FAILED },
+	[FAULT_CUT] = { 502, 0, OUTCOME_FAILED },
+	[FAULT_UPLOAD] = { 400, 0, OUTCOME_NONE },
+	[FAULT_ASK] = { 502, 0, OUTCOME_NONE },
+};
+
+bool upstream_status_fails(const struct call *c)
+{
+	unsigned on = c->outward->backend->retry_on;
+	switch (c->reply.status) {
+	case 429: return on & RETRY_429;
+	case 500: return on & RETRY_500;
+	case 502: return on & RETRY_502;
+	case 503: return on & RETRY_503;
+	case 504: return on & RETRY_504;
+	default: return false;
+	}
+}
+
+/* RFC 9110, 9.2.2. */
+static bool is_idempotent(enum method m)
+{
+	return m == METHOD_GET || m == METHOD_HEAD || m == METHOD_PUT || m == METHOD_DELETE || m == METHOD_OPTIONS;
+}
+
+bool upstream_may_repeat(const struct call *c, enum fault fault)
+{
+	const struct backend *b = c->outward->backend;
+	bool replays = !c->sent || !c->upload || c->collect;
+	if (c->attempts > b->retry_most + (fault == FAULT_STALE))
+		return false;
+	return (FAULTS[fault].retry & (b->retry_on | (fault == FAULT_STALE || fault == FAULT_STATUS ? ~0u : 0))) && replays &&
+	       (!c->sent || is_idempotent(c->req->ask.method));
+}
+
+static void forget(struct call *c)
+{
+	if (c->peer && c->pick.tried_count < POOL_TRIED)
+		c->pick.tried[c->pick.tried_count++] = c->peer;
+	upstream_leave(c, FAULTS[c->fault].outcome, false);
+	spool_fini(&c->spool);
+	buf_fini(&c->kept);
+	buf_clear(&c->out);
+	c->kept = (struct buf){};
+	c->input = c->ahead = (struct str){};
+	c->out_at = c->given_b = 0;
+	c->range.length_b = c->taken_b = 0;
+	c->reply = (struct reply){};
+	c->asked = c->uploaded = c->cut = c->sent = c->begun = c->large = false;
+	c->first_ns = 0;
+}
+
+static void say(const struct call *c, const char *then)
+{
+	const struct req *r = c->req;
+	log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; %s (%s, request %016llx)",
+	         STR_F(c->outward->backend->name), c->peer_name[0] ? c->peer_name : "no server:", c->why ? c->why : "failed",
+	         then, r->ask.path.n < 200 ? arena_str(c->arena, r->ask.path).p : "a long path", (unsigned long long)r->id);
+}
+
+bool upstream_again(struct call *c)
+{
+	bool again = upstream_may_repeat(c, c->fault) && pool_may_retry(c->pool);
+	/* A connection that was idle too long says nothing about its server. */
+	if (c->fault != FAULT_UPLOAD && c->fault != FAULT_STALE)
+		say(c, again ? "tried again elsewhere" : "given up");
+	if (c->peer && again)
+		atomic_fetch_add(&c->peer->retried, 1);
+	forget(c);
+	c->at = CALL_PICK;
+	return again;
+}
+
+enum go upstream_sorry(struct call *c)
+{
+	struct req *r = c->req;
+	c->at = CALL_FAILED;
+	if (c->fault == FAULT_UPLOAD)
+		return req_upload_broken(r);
+	if (c->fault == FAULT_QUEUE || c->fault == FAULT_NO_SERVER)
+		return req_shed(r);
+	return req_answer_why(r, c->refused ? c->refused : FAULTS[c->fault].status, c->why);
+}
