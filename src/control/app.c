@@ -10,7 +10,8 @@
 
 enum {
 	ROLL_MOST = 2,          /* processes that are replaced at a time */
-	SETTLE_MS = 250,        /* a process with a socket takes requests at once; one that lives so long is worth an old one */
+	SETTLE_MS = 250,        /* a process with a socket takes requests at once, and may die of its first breath: so long, the
+	                         * first of a new command or configuration takes no old one's place */
 	LOOK_MS = 1000,         /* between looks at what processes use, where that has bounds */
 	LOOK_LAZY_MS = 5000,    /* and where it is only for the listing */
 };
@@ -38,7 +39,7 @@ static bool is_outdated(const struct app *a, const struct process *p)
 
 static bool is_settled(const struct app *a, const struct process *p)
 {
-	return a->protocol == PROTOCOL_HTTP || a->ways->loop->now_ms >= p->ready_ms + SETTLE_MS;
+	return a->proven || a->protocol == PROTOCOL_HTTP || a->ways->loop->now_ms >= p->ready_ms + SETTLE_MS;
 }
 
 static void count_ready(const struct app *a, const struct process *p, struct census *c)
@@ -50,6 +51,13 @@ static void count_ready(const struct app *a, const struct process *p, struct cen
 	}
 	c->fresh++;
 	c->settled += is_settled(a, p);
+}
+
+/* All that are to be are new from now on. */
+static void begin_generation(struct app *a)
+{
+	a->generation++;
+	a->proven = false;
 }
 
 static struct census count(struct app *a)
@@ -232,6 +240,7 @@ static void app_step(struct task *t)
 	free_gone(a);
 	cancel_outdated(a);
 	struct census c = count(a);
+	a->proven |= c.settled > 0;
 	if (waiting && !a->removed)
 		grow(a, &c, waiting);
 	start_missing(a, &c);
@@ -341,7 +350,7 @@ static void take_print(struct app *a, const struct backend *b, struct str user)
 	struct buf print = {};
 	print_conf(&print, b, user);
 	if (a->print.n && !str_eq(buf_str(&print), buf_str(&a->print)))
-		a->generation++;
+		begin_generation(a);
 	buf_fini(&a->print);
 	a->print = print;
 }
@@ -379,7 +388,7 @@ void app_remove(struct app *a)
 
 void app_restart(struct app *a)
 {
-	a->generation++;
+	begin_generation(a);
 	app_changed(a);
 	a->ways->hurry(a->ways->apps);
 }

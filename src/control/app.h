@@ -43,6 +43,7 @@ struct app {
 	struct buf print;            /* all of the configuration that a process is made of */
 	bool removed;                /* no configuration names it any more; what is under way ends */
 	unsigned generation;         /* one more whenever all processes are to be replaced */
+	bool proven;                 /* a process of this generation has lived for a while */
 	unsigned next_number;
 	uint64_t wanted;             /* processes */
 	struct link processes;
