@@ -78,6 +78,7 @@ static struct census count(struct app *a)
 		case PROCESS_GONE: break;
 		}
 	}
+	a->proven |= c.settled > 0;
 	return c;
 }
 
@@ -240,7 +241,6 @@ static void app_step(struct task *t)
 	free_gone(a);
 	cancel_outdated(a);
 	struct census c = count(a);
-	a->proven |= c.settled > 0;
 	if (waiting && !a->removed)
 		grow(a, &c, waiting);
 	start_missing(a, &c);

@@ -300,6 +300,7 @@ static void start_again(struct process *p, bool served)
 		return;
 	}
 	p->failures++;
+	enter(p, PROCESS_STARTING);
 	p->kept = !has_port(p) && p->generation == p->app->generation;
 	if (!p->kept)
 		leave_place(p);
