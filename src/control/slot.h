@@ -5,8 +5,8 @@
 #include <sys/socket.h>
 
 struct slot {
-	int listen_fd;                   /* a Unix socket's, listening, and open as long as the slot is: what nobody has accepted
-	                                  * waits for the next process.  -1: a port, or closed */
+	int listen_fd;                   /* a Unix socket's, listening, and open as long as the slot is: what nobody has
+	                                  * accepted waits for the next process.  -1: a port, or closed */
 	int path_fd;                     /* the same socket's file, which has no name any more; -1 */
 	unsigned port;                   /* on 127.0.0.1; 0: a Unix socket */
 	struct sockaddr_storage addr;    /* that loops connect to */

@@ -42,7 +42,8 @@ static void carry_out(struct mail *m)
 	mailbox_post(e->sweep->control, m);
 }
 
-struct sweep *sweep_start(struct pools *pools, struct peer *peer, struct mailbox *control, void (*done)(void *arg), void *arg)
+struct sweep *sweep_start(struct pools *pools, struct peer *peer, struct mailbox *control, void (*done)(void *arg),
+                          void *arg)
 {
 	unsigned loops = pools_loops(pools);
 	struct sweep *s = mem_new(sizeof *s + loops * sizeof *s->errands);

@@ -7,6 +7,7 @@
 struct sweep;
 
 /* done(arg) runs on the control thread when the sweep is back, unless it was dropped.  Holds a reference of the peer. */
-struct sweep *sweep_start(struct pools *pools, struct peer *peer, struct mailbox *control, void (*done)(void *arg), void *arg);
+struct sweep *sweep_start(struct pools *pools, struct peer *peer, struct mailbox *control, void (*done)(void *arg),
+                          void *arg);
 /* Nobody waits for it any more; NULL is nothing. */
 void sweep_drop(struct sweep *s);

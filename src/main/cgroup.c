@@ -74,7 +74,9 @@ static bool is_ours(const char *pid)
 	struct str stat = read_text(path, text);
 	/* The name, in parentheses, may hold anything. */
 	size_t end = str_rfind(stat, ')');
-	return atoi(pid) == getppid() || (end < stat.n && sscanf(stat.p + end, ") %*c %d", &parent) == 1 && parent == getppid());
+	if (end < stat.n && sscanf(stat.p + end, ") %*c %d", &parent) != 1)
+		parent = 0;
+	return atoi(pid) == getppid() || parent == getppid();
 }
 
 /* Petrel's own processes go to a group below theirs. */

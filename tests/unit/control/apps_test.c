@@ -360,9 +360,9 @@ static void a_process_that_is_due_is_replaced_before_it_ends(void **state)
 	answer(slow);
 	walk(60);
 	wants_signal(id, SIGTERM);
-	walk(1980);
+	walk(1900);
 	nothing();
-	walk(40);
+	walk(150);
 	wants_signal(id, SIGKILL);
 	ended(id, SIGKILL);
 	walk(3000);
@@ -589,7 +589,8 @@ static void the_listing_is_json(void **state)
 	json_t *all = json_loadb(out.p, out.n, 0, NULL), *app = json_array_get(all, 0), *list, *end;
 	const char *name, *state_name, *text;
 	int pid, requests, restarts;
-	if (json_unpack(app, "{s:s, s:i, s:o, s:o}", "name", &name, "restarts", &restarts, "processes", &list, "last_end", &end))
+	if (json_unpack(app, "{s:s, s:i, s:o, s:o}", "name", &name, "restarts", &restarts, "processes", &list, "last_end",
+	                &end))
 		fail_msg("%.*s", STR_F(buf_str(&out)));
 	assert_string_equal(name, "php");
 	assert_int_equal(restarts, 1);

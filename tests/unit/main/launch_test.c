@@ -73,8 +73,8 @@ static void later_variables_replace_earlier_ones(void **state)
 	(void)state;
 	static const struct str ENV[] = { { "A=2", 3 }, { "PATH=/bin", 9 }, { "PORT=1", 6 }, { "E=", 2 } };
 	static const char *const PRESETS[] = { "A=1", "B=1", NULL };
-	expect((struct launch){ .command = "echo $A $B $PATH $PORT; env | grep -c =", .input = -1, .presets = PRESETS, .port = 80,
-	                        .env = { (void *)(uintptr_t)ENV, countof(ENV) } }, "2 1 /bin 80\n9\n");
+	expect((struct launch){ .command = "echo $A $B $PATH $PORT; env | grep -c =", .input = -1, .presets = PRESETS,
+	                        .port = 80, .env = { (void *)(uintptr_t)ENV, countof(ENV) } }, "2 1 /bin 80\n9\n");
 }
 
 static void limits_hold(void **state)
