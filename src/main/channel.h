@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "event/packet.h"
 
 enum channel_kind {
 	/* supervisor → worker */
@@ -17,13 +18,16 @@ enum channel_kind {
 	CHANNEL_DRAIN,    /* finish what is under way, until the configured deadline, then exit 0 */
 	CHANNEL_STOP,     /* exit 0 soon */
 	CHANNEL_RELOADED, /* the answer to CHANNEL_RELOAD.  text: JSON: {"ok":bool,"messages":[…]} */
+	CHANNEL_SPAWNER,  /* text: empty; fd: the worker's end of a new spawner's pair (event/spawn.h).  It has all
+	                   * configurations before the worker has them */
 	/* worker → supervisor */
 	CHANNEL_READY,    /* the configuration sent last is in effect; text: how many loops answered, for the log */
 	CHANNEL_FAILED,   /* it is not; text: why */
 	CHANNEL_RELOAD,   /* someone asked on the admin socket; answered by CHANNEL_RELOADED */
+	CHANNEL_LAST = CHANNEL_RELOAD,
 };
 
-enum { CHANNEL_TEXT_B = 60000, CHANNEL_FDS = 64 };
+enum { CHANNEL_TEXT_B = 60000, CHANNEL_FDS = PACKET_FDS };
 
 struct channel_message {
 	enum channel_kind kind;

@@ -1,10 +1,11 @@
-/* Starting, watching and burying the worker.  The supervisor's thread. */
+/* Starting, watching and burying the worker and spawners.  The supervisor's thread. */
 #include "main/child.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -46,25 +47,28 @@ static int keep_only(int channel, int panic_fd)
 	return close_range(CHILD_FDS, ~0u, 0) < 0 ? -errno : 0;
 }
 
-[[gnu::noreturn]] static void live(int channel, int panic_fd, pid_t supervisor, int (*work)(int channel))
+[[gnu::noreturn]] static void live(int channel, int panic_fd, pid_t supervisor, const struct child_kind *kind)
 {
-	prctl(PR_SET_NAME, "petrel: worker");
+	char name[16];
+	snprintf(name, sizeof name, "petrel: %s", kind->name);
+	prctl(PR_SET_NAME, name);
 	say_to(-1);  /* its descriptor is about to be closed */
-	sandbox_follow_parent();
+	if (kind->follows)
+		sandbox_follow_parent();
 	if (getppid() != supervisor)  /* it died before we followed it */
 		_exit(1);
 	set_signals();
 	int err = keep_only(channel, panic_fd);
 	if (err) {
-		say("the worker can't arrange its descriptors: %s", strerror(-err));
+		say("the %s can't arrange its descriptors: %s", kind->name, strerror(-err));
 		_exit(1);
 	}
 	panic_start(CHILD_PANIC);
 	panic_thread("the control thread", NULL);
-	exit(work(CHILD_CHANNEL));
+	exit(kind->work(CHILD_CHANNEL));
 }
 
-int child_start(struct child *c, int (*work)(int channel))
+int child_start(struct child *c, const struct child_kind *kind)
 {
 	int ends[2] = { -1, -1 };
 	pid_t supervisor = getpid();
@@ -75,7 +79,7 @@ int child_start(struct child *c, int (*work)(int channel))
 	if (!err && (c->pid = fork()) < 0)
 		err = -errno;
 	if (!err && c->pid == 0)
-		live(ends[1], c->panic_fd, supervisor, work);
+		live(ends[1], c->panic_fd, supervisor, kind);
 	if (ends[1] >= 0)
 		close(ends[1]);
 	c->channel = ends[0];

@@ -1,4 +1,4 @@
-/* struct child: the worker's process as the supervisor sees it, from fork to the reason of its death. */
+/* struct child: the worker's process, or a spawner's, as the supervisor sees it, from fork to the reason of its death. */
 #pragma once
 
 #include <stdbool.h>
@@ -6,6 +6,13 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+
+/* What a child is there for. */
+struct child_kind {
+	const char *name;            /* "worker" */
+	int (*work)(int channel);
+	bool follows;                /* is killed when the supervisor dies; else its channel tells it */
+};
 
 struct child {
 	pid_t pid;            /* 0: there is none */
@@ -27,9 +34,9 @@ enum {
 	BACKOFF_MOST_MS = 5000,
 };
 
-/* Forks; the new process has its end of the channel, the panic file, and 0 to 2, nothing else, and runs `work` to its
+/* Forks; the new process has its end of the channel, the panic file, and 0 to 2, nothing else, and runs kind->work() to its
  * end.  0 or -errno. */
-[[nodiscard]] int child_start(struct child *c, int (*work)(int channel));
+[[nodiscard]] int child_start(struct child *c, const struct child_kind *kind);
 /* Reaps it where it has ended: true, with the status of waitpid(2). */
 bool child_ended(struct child *c, int *status);
 /* What it said in its panic goes to out; closes what belongs to it.  After child_ended(). */

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "config/build.h"
+#include "http/backend.h"
 #include "main/channel.h"
 #include "main/modules.h"
 
@@ -54,6 +55,17 @@ static int open_all(struct draft *d, const struct conf *conf, struct draft *old,
 	return err;
 }
 
+static void look_at_apps(struct draft *d, const struct conf *conf)
+{
+	const struct backends *all = conf_backends(conf);
+	for (size_t i = 0; i < all->apps.count; i++) {
+		const struct app_conf *app = &((const struct backend *)all->apps.p)[i].app;
+		d->has_apps = true;
+		if (app->stop_timeout_ms > d->apps_stop_ms)
+			d->apps_stop_ms = app->stop_timeout_ms;
+	}
+}
+
 static int check(struct draft *d, const struct sources *sources, struct draft *old, const struct passed *passed,
                  struct messages *m)
 {
@@ -64,6 +76,7 @@ static int check(struct draft *d, const struct sources *sources, struct draft *o
 	const struct core *core = conf_core(conf);
 	d->drain_timeout_ms = core->drain_timeout_ms;
 	d->has_user = core->user.n > 0;
+	look_at_apps(d, conf);
 	err = open_all(d, conf, old, passed, m);
 	if (!err && (err = keep_sources(sources, &d->sources)))
 		message_add(m, LEVEL_ERROR, NULL, "no memory file for the configuration: %s", strerror(-err));

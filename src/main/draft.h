@@ -17,6 +17,8 @@ struct draft {
 	struct grants grants;
 	uint64_t drain_timeout_ms;
 	bool has_user;                /* a `user` is named */
+	bool has_apps;                /* there is something for a spawner to start */
+	uint64_t apps_stop_ms;        /* how long the slowest app may take to end */
 };
 
 /* Reads, checks, opens; what `old` has open is taken over, and stays old's, too.  Says in m all that is wrong.  0 or

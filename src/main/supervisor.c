@@ -17,6 +17,7 @@
 #include "main/channel.h"
 #include "main/child.h"
 #include "main/notify.h"
+#include "main/nursery.h"
 #include "main/reply.h"
 #include "main/say.h"
 #include "main/worker.h"
@@ -24,6 +25,7 @@
 enum {
 	ANSWER_MS = 30000,  /* a worker that takes longer over a configuration hangs */
 	ABORT_MS = 5000,    /* between SIGABRT, for the panic's lines, and SIGKILL */
+	SPAWNER_MS = 2000,  /* what a spawner may take longer than the slowest of its applications */
 };
 
 enum phase {
@@ -34,6 +36,7 @@ enum phase {
 	PHASE_ABORTING,  /* it hangs and was sent SIGABRT; SIGKILL at the deadline */
 	PHASE_DRAINING,  /* it finishes what is under way; SIGKILL at the deadline */
 	PHASE_STOPPING,  /* it ends; SIGKILL at the deadline */
+	PHASE_ENDING,    /* it has; so do applications, and their spawners with them.  SIGKILL at the deadline */
 	PHASE_ENDED,
 };
 
@@ -47,6 +50,7 @@ struct supervisor {
 	struct messages messages;  /* about next */
 	struct child worker;
 	struct backoff backoff;
+	struct nursery nursery;
 	bool served;            /* some worker was ready once: from now on, failures do not end us */
 	bool asked;             /* the worker wants an answer to the reload under way */
 	bool again, again_asked;   /* another one came meanwhile */
@@ -63,8 +67,12 @@ static void enter(struct supervisor *s, enum phase phase, uint64_t wait_ms)
 
 static void end(struct supervisor *s, int status)
 {
-	enter(s, PHASE_ENDED, 0);
 	s->status = status;
+	nursery_part(&s->nursery);
+	if (nursery_is_empty(&s->nursery))
+		enter(s, PHASE_ENDED, 0);
+	else
+		enter(s, PHASE_ENDING, s->current.apps_stop_ms + SPAWNER_MS);
 }
 
 static void kill_worker(struct supervisor *s, int number)
@@ -83,7 +91,8 @@ static void abort_worker(struct supervisor *s, const char *why)
 
 static void start_worker(struct supervisor *s)
 {
-	int err = child_start(&s->worker, worker_main);
+	static const struct child_kind WORKER = { "worker", worker_main, true };
+	int err = child_start(&s->worker, &WORKER);
 	if (err) {
 		say("no worker can be started: %s", strerror(-err));
 		if (s->served)
@@ -93,6 +102,7 @@ static void start_worker(struct supervisor *s)
 		return;
 	}
 	enter(s, PHASE_STARTING, ANSWER_MS);
+	nursery_send(&s->nursery, &s->current, s->worker.channel);
 	/* A worker that is dead already shows as SIGCHLD. */
 	if (draft_send(&s->current, s->worker.channel) == -ETIMEDOUT)
 		abort_worker(s, "does not read its channel");
@@ -143,6 +153,7 @@ static void reload(struct supervisor *s)
 		start_worker(s);
 	} else {
 		enter(s, PHASE_LOADING, ANSWER_MS);
+		nursery_send(&s->nursery, &s->next, s->worker.channel);
 		if (draft_send(&s->next, s->worker.channel) == -ETIMEDOUT)
 			abort_worker(s, "does not read its channel");
 	}
@@ -226,6 +237,7 @@ static void worker_failed(struct supervisor *s, struct str why)
 		message_add(&s->messages, LEVEL_ERROR, NULL, "the worker can't take it: %.*s", STR_F(why));
 		enter(s, PHASE_RUNNING, 0);
 		reload_failed(s);
+		nursery_send(&s->nursery, &s->current, s->worker.channel);
 	} else if (s->phase == PHASE_STARTING) {
 		say("the worker can't start: %.*s", STR_F(why));
 		s->told = true;
@@ -300,6 +312,7 @@ static void worker_died(struct supervisor *s, pid_t pid, int status)
 	else
 		tell_death(s, pid, status);
 	s->told = false;
+	nursery_part(&s->nursery);
 	if (ending || !s->served) {
 		end(s, status || !ending);
 		return;
@@ -316,6 +329,23 @@ static void worker_died(struct supervisor *s, pid_t pid, int status)
 	}
 	if (s->phase == PHASE_WAITING)
 		restart(s, clock_ms() - s->worker.started_ms);
+}
+
+/* --- spawners --- */
+
+static void reap_spawners(struct supervisor *s)
+{
+	nursery_reap(&s->nursery);
+	if (s->phase == PHASE_ENDING && nursery_is_empty(&s->nursery))
+		enter(s, PHASE_ENDED, 0);
+}
+
+/* A draining worker needs its applications, too. */
+static void restart_spawner(struct supervisor *s)
+{
+	s->nursery.due_ms = 0;
+	if (s->worker.pid && s->worker.channel >= 0)
+		nursery_send(&s->nursery, s->phase == PHASE_LOADING ? &s->next : &s->current, s->worker.channel);
 }
 
 /* --- signals and deadlines --- */
@@ -339,7 +369,12 @@ static void take_signal(struct supervisor *s, uint32_t number)
 	int status;
 	switch (number) {
 	case SIGTERM:
-	case SIGINT: stop(s, PHASE_STOPPING, CHANNEL_STOP, s->spec->stop_ms); break;
+	case SIGINT:
+		if (s->phase == PHASE_ENDING)
+			nursery_kill(&s->nursery);
+		else
+			stop(s, PHASE_STOPPING, CHANNEL_STOP, s->spec->stop_ms);
+		break;
 	case SIGQUIT:
 		if (s->phase >= PHASE_DRAINING)
 			break;
@@ -356,6 +391,7 @@ static void take_signal(struct supervisor *s, uint32_t number)
 	case SIGCHLD:
 		if (child_ended(&s->worker, &status))
 			worker_died(s, pid, status);
+		reap_spawners(s);
 	}
 }
 
@@ -379,6 +415,7 @@ static void deadline(struct supervisor *s)
 		s->told = true;
 		kill_worker(s, SIGKILL);
 		break;
+	case PHASE_ENDING: nursery_kill(&s->nursery); break;
 	default: break;
 	}
 	/* After SIGKILL only SIGCHLD can follow. */
@@ -388,10 +425,12 @@ static void deadline(struct supervisor *s)
 
 static int wait_ms(const struct supervisor *s)
 {
-	uint64_t now_ms = clock_ms();
-	if (!s->deadline_ms)
+	uint64_t now_ms = clock_ms(), until_ms = s->deadline_ms;
+	if (s->nursery.due_ms && (!until_ms || s->nursery.due_ms < until_ms))
+		until_ms = s->nursery.due_ms;
+	if (!until_ms)
 		return -1;
-	return s->deadline_ms > now_ms ? (int)(s->deadline_ms - now_ms) : 0;
+	return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
 }
 
 static void turn(struct supervisor *s)
@@ -410,6 +449,8 @@ static void turn(struct supervisor *s)
 		read_signals(s);
 	if (s->deadline_ms && s->deadline_ms <= clock_ms())
 		deadline(s);
+	if (s->nursery.due_ms && s->nursery.due_ms <= clock_ms())
+		restart_spawner(s);
 }
 
 static int open_signals(void)
@@ -441,6 +482,7 @@ int supervisor_run(const struct supervisor_spec *spec)
 	struct supervisor s = { .spec = spec, .worker = { .channel = -1, .panic_fd = -1 } };
 	s.current.sources = s.next.sources = -1;
 	s.passed = passed_take();
+	nursery_init(&s.nursery);
 	s.signals = open_signals();
 	if (s.signals < 0) {
 		say("no descriptor for signals: %s", strerror(-s.signals));

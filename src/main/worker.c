@@ -6,22 +6,20 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/num.h"
-#include "config/build.h"
 #include "control/admin.h"
+#include "control/apps.h"
 #include "control/status.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
-#include "main/modules.h"
 #include "main/panic.h"
 #include "main/publish.h"
+#include "main/received.h"
 #include "main/sandbox.h"
 #include "main/warm.h"
 #include "share/pool.h"
@@ -43,6 +41,8 @@ struct worker {
 	size_t answers_left;             /* of stations, to a drain or stop */
 	size_t cut;                      /* requests that the stop cut off */
 	uint64_t drain_timeout_ms;
+	int spawner;                     /* its end of the pair, until there are apps; -1 */
+	struct apps *apps;
 	struct control admin;            /* what the admin socket may ask */
 	struct link calls;               /* its reloads that the supervisor has not answered */
 	int status;
@@ -71,25 +71,11 @@ static void tell(struct worker *w, enum channel_kind kind, struct str text)
 /* From the memory file that the supervisor sent; NULL after saying why not. */
 static struct conf *build(struct worker *w, int fd)
 {
-	struct stat st;
-	struct sources sources = {};
-	struct messages messages = {};
-	struct conf *conf = NULL;
-	void *bytes = MAP_FAILED;
-	if (fstat(fd, &st) == 0 && st.st_size > 0)
-		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (bytes == MAP_FAILED || sources_unpack(&sources, str_make(bytes, (size_t)st.st_size))) {
-		fail(w, "the configuration did not come through to the worker");
-	} else if (conf_build(&sources, MODULES, MODULE_COUNT, false, &messages, &conf)) {
-		struct buf text = {};
-		messages_print(&messages, false, &text);
-		fail(w, "%.*s", STR_F(buf_str(&text)));
-		buf_fini(&text);
-	}
-	if (bytes != MAP_FAILED)
-		munmap(bytes, (size_t)st.st_size);
-	messages_fini(&messages);
-	sources_fini(&sources);
+	struct buf why = {};
+	struct conf *conf = conf_received(fd, &why);
+	if (!conf)
+		fail(w, "%.*s", STR_F(buf_str(&why)));
+	buf_fini(&why);
 	return conf;
 }
 
@@ -123,6 +109,31 @@ static int start_stations(struct worker *w, size_t count)
 	return 0;
 }
 
+static void start_apps(struct worker *w)
+{
+	struct shared *s = &w->publisher.shared;
+	w->apps = apps_new(&w->control, w->ring, s->pools, s->epoch);
+	if (w->spawner >= 0)
+		apps_spawner(w->apps, w->spawner);
+	w->spawner = -1;
+}
+
+/* Its configurations come before ours. */
+static void on_spawner(struct worker *w, struct channel_message *m)
+{
+	int fd = m->fd_count == 1 ? m->fds[0] : -1;
+	if (fd < 0)
+		return;
+	m->fds[0] = -1;
+	if (w->apps) {
+		apps_spawner(w->apps, fd);
+		return;
+	}
+	if (w->spawner >= 0)
+		close(w->spawner);
+	w->spawner = fd;
+}
+
 /* The first configuration: after it, no rights and many threads. */
 static int start(struct worker *w, const struct core *core)
 {
@@ -140,6 +151,7 @@ static int start(struct worker *w, const struct core *core)
 		return err;
 	}
 	w->ring = log_ring_new(w->publisher.shared.log);
+	start_apps(w);
 	w->started = true;
 	return 0;
 }
@@ -200,6 +212,7 @@ static void on_conf(struct worker *w, int fd)
 	if (!w->publisher.generation && hot_fd >= 0)
 		w->to_warm = warm_read(hot_fd, conf);
 	w->drain_timeout_ms = conf_core(conf)->drain_timeout_ms;
+	apps_conf(w->apps, conf);
 	publish(&w->publisher, conf, &w->listenings);
 }
 
@@ -382,6 +395,9 @@ static void on_message(struct worker *w, struct channel_message *m)
 	case CHANNEL_RELOADED:
 		reloaded(w, buf_str(&m->text));
 		break;
+	case CHANNEL_SPAWNER:
+		on_spawner(w, m);
+		break;
 	case CHANNEL_READY:
 	case CHANNEL_FAILED:
 	case CHANNEL_RELOAD:
@@ -431,6 +447,7 @@ static void fini(struct worker *w)
 		station_fini(&p->stations[i]);
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
+	apps_free(w->apps);
 	store_free(p->shared.hot);
 	limits_free(p->shared.limits);
 	pools_free(p->shared.pools);
@@ -446,7 +463,7 @@ static void fini(struct worker *w)
 
 int worker_main(int channel)
 {
-	struct worker w = { .channel = channel, .channel_watch = { channel, channel_ready } };
+	struct worker w = { .channel = channel, .spawner = -1, .channel_watch = { channel, channel_ready } };
 	int err = loop_init(&w.control, EPOCH_LOOPS - 1);
 	if (!err)
 		err = loop_watch(&w.control, &w.channel_watch);

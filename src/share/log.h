@@ -38,6 +38,8 @@ bool log_write(struct log_ring *ring, struct log_sink *sink, struct str line);
 /* A line of the error log: time, level, text.  The same format at most once a second per ring, with a count of what
  * was left out; the address of `format` tells messages apart, so it has to be a literal. */
 [[gnu::format(printf, 3, 4)]] void log_note(struct log_ring *ring, enum log_level level, const char *format, ...);
+/* The same, each time: for who bounds itself how often it is called. */
+[[gnu::format(printf, 3, 4)]] void log_line(struct log_ring *ring, enum log_level level, const char *format, ...);
 
 struct log_stats {
 	uint64_t written, dropped, write_errors;

@@ -73,16 +73,11 @@ static bool may_print(struct log_ring *r, const char *format, uint64_t *left_out
 	return true;
 }
 
-void log_note(struct log_ring *ring, enum log_level level, const char *format, ...)
+[[gnu::format(printf, 4, 0)]] static void put(struct log_ring *ring, enum log_level level, uint64_t left_out,
+                                             const char *format, va_list args)
 {
 	char text[TEXT_MAX_B], line[LINE_MAX_B];
-	uint64_t left_out;
-	if (!log_wants(ring->log, level) || !may_print(ring, format, &left_out))
-		return;
-	va_list args;
-	va_start(args, format);
 	int n = vsnprintf(text, sizeof text, format, args);
-	va_end(args);
 	size_t length_b = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
 	if (left_out && length_b < sizeof text - 1)
 		length_b += (size_t)snprintf(text + length_b, sizeof text - length_b, " (and %llu times more in between)",
@@ -90,4 +85,25 @@ void log_note(struct log_ring *ring, enum log_level level, const char *format, .
 	if (length_b >= sizeof text)
 		length_b = sizeof text - 1;
 	log_put(ring, NULL, level, str_make(line, note_print(line, level, str_make(text, length_b))));
+}
+
+void log_note(struct log_ring *ring, enum log_level level, const char *format, ...)
+{
+	uint64_t left_out;
+	va_list args;
+	if (!log_wants(ring->log, level) || !may_print(ring, format, &left_out))
+		return;
+	va_start(args, format);
+	put(ring, level, left_out, format, args);
+	va_end(args);
+}
+
+void log_line(struct log_ring *ring, enum log_level level, const char *format, ...)
+{
+	va_list args;
+	if (!log_wants(ring->log, level))
+		return;
+	va_start(args, format);
+	put(ring, level, 0, format, args);
+	va_end(args);
 }

@@ -79,7 +79,7 @@ static void the_child_has_what_it_must(void **state)
 	sigemptyset(&hup);
 	sigaddset(&hup, SIGHUP);
 	sigprocmask(SIG_BLOCK, &hup, NULL);
-	assert_int_equal(child_start(&c, look_around), 0);
+	assert_int_equal(child_start(&c, &(struct child_kind){ "worker", look_around, true }), 0);
 	while (!child_ended(&c, &status))
 		usleep(1000);
 	struct buf how = {}, panic = {};
@@ -109,7 +109,7 @@ static void last_words_come_through(void **state)
 	struct child c;
 	int status = 0;
 	struct buf how = {}, panic = {};
-	assert_int_equal(child_start(&c, break_down), 0);
+	assert_int_equal(child_start(&c, &(struct child_kind){ "worker", break_down, true }), 0);
 	while (!child_ended(&c, &status))
 		usleep(1000);
 	child_describe(&how, status);

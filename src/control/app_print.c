@@ -1,0 +1,83 @@
+/* An app and its processes as JSON.  The control thread. */
+#include <inttypes.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "control/app.h"
+
+static const char *const STATES[] = {
+	[PROCESS_STARTING] = "starting", [PROCESS_WAKING] = "waking",   [PROCESS_READY] = "ready",
+	[PROCESS_RETIRING] = "retiring", [PROCESS_ENDING] = "ending",   [PROCESS_KILLED] = "killed",
+	[PROCESS_BACKOFF] = "backoff",   [PROCESS_GONE] = "gone",
+};
+
+static void print_text(struct buf *out, const char *key, struct str text)
+{
+	buf_addf(out, "\"%s\":\"", key);
+	buf_add_json(out, text);
+	buf_add_char(out, '"');
+}
+
+static void print_lines(struct buf *out, const struct lines *l)
+{
+	buf_add(out, STR("\"lines\":["));
+	for (unsigned i = 0; i < l->count; i++) {
+		buf_add(out, i ? STR(",\"") : STR("\""));
+		buf_add_json(out, lines_get(l, i));
+		buf_add_char(out, '"');
+	}
+	buf_add_char(out, ']');
+}
+
+/* Why it is to be replaced; empty: it is not. */
+static struct str due_of(const struct app *a, const struct process *p)
+{
+	return p->due ? str_of(p->due) : p->generation != a->generation ? STR("restart") : STR("");
+}
+
+static void print_process(struct buf *out, const struct app *a, struct process *p)
+{
+	uint64_t now_ms = a->ways->loop->now_ms;
+	process_count(p);
+	buf_add_char(out, '{');
+	print_text(out, "id", str_of(p->name));
+	buf_addf(out, ",\"pid\":%d,\"state\":\"%s\",", (int)p->pid, STATES[p->state]);
+	print_text(out, "due", due_of(a, p));
+	buf_addf(out,
+	         ",\"age_ms\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"busy\":%u,\"memory\":%" PRIu64 ",\"descriptors\":%" PRIu64
+	         ",\"port\":%u,\"failures\":%u,", now_ms - p->asked_ms, process_requests(p),
+	         p->peer ? (unsigned)atomic_load(&p->peer->busy) : 0, p->memory_b, p->descriptors, p->slot.port, p->failures);
+	print_lines(out, &p->said.last);
+	buf_add_char(out, '}');
+}
+
+static void print_last(struct buf *out, const struct last_end *last)
+{
+	if (!last->text.n) {
+		buf_add(out, STR("\"last_end\":null"));
+		return;
+	}
+	buf_add(out, STR("\"last_end\":{"));
+	print_text(out, "text", buf_str(&last->text));
+	buf_addf(out, ",\"ago_ms\":%" PRIu64 ",", clock_wall_ms() - last->wall_ms);
+	print_lines(out, &last->lines);
+	buf_add_char(out, '}');
+}
+
+void app_print(struct buf *out, struct app *a)
+{
+	struct pool_stats s = pool_stats(a->pool);
+	buf_add_char(out, '{');
+	print_text(out, "name", buf_str(&a->name));
+	buf_addf(out,
+	         ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"wanted\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"waiting\":%" PRIu64
+	         ",\"restarts\":%" PRIu64 ",", a->conf.processes_min, a->conf.processes_max, a->wanted, s.requests, s.waiting,
+	         a->restarts);
+	print_last(out, &a->last);
+	buf_add(out, STR(",\n \"processes\":["));
+	for (struct link *l = a->processes.next; l != &a->processes; l = l->next) {
+		buf_add(out, l == a->processes.next ? STR("\n  ") : STR(",\n  "));
+		print_process(out, a, container_of(l, struct process, link));
+	}
+	buf_add(out, STR("]}"));
+}
