@@ -288,8 +288,10 @@ static enum heard hear(struct call *c, struct str *data)
 
 static void say_aside(struct call *c, struct str text)
 {
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
 	log_note(call_home(c)->ring, LOG_LEVEL_WARN, "%.*s: %.*s (request %016llx, %s)", STR_F(c->outward->backend->name),
-	         STR_F(str_trim(text)), (unsigned long long)c->req->id, c->peer_name);
+	         STR_F(text), (unsigned long long)c->req->id, c->peer_name);
 }
 
 /* The answer is complete: the server is free for others, whatever its client does. */
