@@ -193,7 +193,9 @@ static void put_params(const struct run *run)
 void cgi_vars(struct req *r, const struct cgi_conf *conf, int64_t body_b, struct cgi_sink *to)
 {
 	struct run run = { .r = r, .conf = conf, .to = to, .root = req_core(r)->root };
-	if (run.root.n && run.root.p[run.root.n - 1] == '/')
+	if (!run.root.n)
+		run.root = STR("");
+	else if (run.root.p[run.root.n - 1] == '/')
 		run.root.n--;
 	split_path(&run);
 	put(&run, STR("GATEWAY_INTERFACE"), STR("CGI/1.1"));

@@ -331,7 +331,7 @@ def test_answers_that_are_cut_short_are_seen_to_be(petrel, handler, answer, hold
     ("fastcgi", record(11, bytes(8), number=0) + record(6, CGI) + END, b""),
     ("scgi", b"Content-Length: 5\n\nhello and more", b"hello"),
     ("uwsgi", OK + CGI + b"hello", b"hello"),
-])
+], ids=map(str, range(8)))
 def test_answers_of_every_shape(petrel, handler, answer, body):
     with Origin(answer) as origin:
         one = petrel("listen 127.0.0.1:{port};\n" f"site * {{ route * {{ {handler} 127.0.0.1:{origin.port}; }} }}")

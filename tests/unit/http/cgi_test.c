@@ -100,6 +100,22 @@ static void variables(void **state)
 	}
 }
 
+static void without_a_root(void **state)
+{
+	(void)state;
+	struct called t;
+	struct listed l = { .sink = { put } };
+	const struct cgi_conf conf = PHP;
+	assert_true(called_init(&t, NULL, NULL, STR(GET("/a.php/b"))));
+	t.core.root = (struct str){};
+	cgi_vars(&t.r, &conf, 0, &l.sink);
+	buf_add_char(&l.text, '\0');
+	assert_non_null(strstr(l.text.p, "SCRIPT_FILENAME=/a.php\n"));
+	assert_non_null(strstr(l.text.p, "DOCUMENT_ROOT=\n"));
+	buf_fini(&l.text);
+	called_fini(&t);
+}
+
 static void parameters_replace(void **state)
 {
 	(void)state;
@@ -202,7 +218,8 @@ static void heads(void **state)
 int main(void)
 {
 	const struct CMUnitTest TESTS[] = {
-		cmocka_unit_test(variables), cmocka_unit_test(parameters_replace), cmocka_unit_test(heads),
+		cmocka_unit_test(variables), cmocka_unit_test(without_a_root), cmocka_unit_test(parameters_replace),
+		cmocka_unit_test(heads),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }
