@@ -9,12 +9,12 @@
 #include "base/mem.h"
 #include "base/must.h"
 
+/* It woke the loop, which then looks into its mailbox in any case.  What was written need not be read: the next write is
+ * another edge. */
 static void mail_ready(struct watch *w, uint32_t events)
 {
+	(void)w;
 	(void)events;
-	struct loop *l = container_of(w, struct loop, mail_watch);
-	mailbox_clear(&l->mailbox);
-	mailbox_open(&l->mailbox);
 }
 
 static void read_clock(struct loop *l)
@@ -136,7 +136,10 @@ static void wait_events(struct loop *l)
 	int wait_ms = link_alone(&l->tasks) ? wheel_wait_ms(&l->wheel, l->now_ms) : 0;
 	if (l->asleep)
 		l->asleep(l);
+	if (wait_ms && !mailbox_sleep(&l->mailbox))
+		wait_ms = 0;
 	l->event_count = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, wait_ms);
+	mailbox_wake(&l->mailbox);
 	if (l->awake)
 		l->awake(l);
 	if (l->event_count < 0) {
@@ -153,6 +156,7 @@ void loop_run(struct loop *l)
 	while (!l->stopping) {
 		wait_events(l);
 		run_events(l);
+		mailbox_open(&l->mailbox);
 		wheel_turn(&l->wheel, l->now_ms);
 		run_tasks(l);
 	}

@@ -11,6 +11,7 @@
 int mailbox_init(struct mailbox *b)
 {
 	atomic_init(&b->top, NULL);
+	atomic_init(&b->awake, false);
 	b->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return b->event_fd < 0 ? -errno : 0;
 }
@@ -27,15 +28,29 @@ void mailbox_post(struct mailbox *b, struct mail *m)
 	struct mail *top = atomic_load_explicit(&b->top, memory_order_relaxed);
 	do
 		m->next = top;
-	while (!atomic_compare_exchange_weak_explicit(&b->top, &top, m, memory_order_release, memory_order_relaxed));
-	/* Whoever found it empty wakes the receiver; the others' mail is taken along. */
+	while (!atomic_compare_exchange_weak(&b->top, &top, m));
+	/* Whoever found it empty wakes the receiver; the others' mail is taken along.  Either the receiver sees the mail before
+	 * it sleeps, or we see that it sleeps: both sides write first and read then, in one order for all. */
 	uint64_t one = 1;
-	if (!top && write(b->event_fd, &one, sizeof one) < 0)
+	if (!top && !atomic_load(&b->awake) && write(b->event_fd, &one, sizeof one) < 0)
 		must(errno == EAGAIN);  /* the counter is full: it is readable anyway */
+}
+
+bool mailbox_sleep(struct mailbox *b)
+{
+	atomic_store(&b->awake, false);
+	return !atomic_load(&b->top);
+}
+
+void mailbox_wake(struct mailbox *b)
+{
+	atomic_store_explicit(&b->awake, true, memory_order_relaxed);
 }
 
 void mailbox_open(struct mailbox *b)
 {
+	if (!atomic_load_explicit(&b->top, memory_order_relaxed))
+		return;
 	struct mail *newest = atomic_exchange_explicit(&b->top, NULL, memory_order_acquire);
 	struct mail *oldest = NULL;
 	while (newest) {

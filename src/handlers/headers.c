@@ -38,33 +38,12 @@ static bool headers_active(const void *values)
 
 /* --- The answer. --- */
 
-static bool is_control(char c)
-{
-	return (unsigned char)c < ' ' || c == 0x7f;
-}
-
-/* What a client sent may end up in a value; no control character may (RFC 9110, 5.5). */
-static struct str cleaned(struct req *r, struct str value)
-{
-	size_t i = 0;
-	while (i < value.n && !is_control(value.p[i]))
-		i++;
-	if (i == value.n)
-		return str_trim(value);
-	struct str copy = arena_str(&r->arena, value);
-	char *p = (char *)(uintptr_t)copy.p;
-	for (; i < copy.n; i++)
-		if (is_control(p[i]))
-			p[i] = ' ';
-	return str_trim(copy);
-}
-
 /* A value that turns out empty gives no field. */
 static void apply(struct req *r, const struct items *changes, bool fine, void (*put)(struct req *, struct str, struct str))
 {
 	const struct change *list = changes->p;
 	for (size_t i = 0; i < changes->count; i++) {
-		struct str value = fine || list[i].always ? cleaned(r, tmpl_str(&list[i].value, r)) : (struct str){};
+		struct str value = fine || list[i].always ? tmpl_field(&list[i].value, r) : (struct str){};
 		if (value.n)
 			put(r, list[i].name, value);
 	}
@@ -157,11 +136,8 @@ static void check_changes(struct checker *c, const struct items *changes)
 		else if (is_ours(list[i].name))
 			check_error(c, &list[i].name, "%.*s follows from how an answer is sent; it can't be changed",
 			            STR_F(list[i].name));
-		for (size_t k = 0; k < list[i].value.text.n; k++)
-			if (is_control(list[i].value.text.p[k])) {
-				check_error(c, &list[i].value, "a field's value can't hold a control character");
-				break;
-			}
+		if (!str_is_printable(list[i].value.text))
+			check_error(c, &list[i].value, "a field's value can't hold a control character");
 	}
 }
 

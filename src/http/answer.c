@@ -200,6 +200,7 @@ static void keep_fields(struct req *r)
 	static const struct str KEPT[] = { { "Allow", 5 }, { "Content-Range", 13 }, { "Retry-After", 11 },
 		                           { "WWW-Authenticate", 16 } };
 	r->kept_fields = arena_raw(&r->arena, countof(KEPT) * sizeof *r->kept_fields);
+	r->kept_field_count = 0;
 	for (size_t i = 0; i < countof(KEPT); i++) {
 		struct str value = answer_field(r, KEPT[i]);
 		if (value.p)
@@ -244,4 +245,16 @@ const struct core *req_core(const struct req *r)
 	if (r->admin || !r->site)
 		return conf_core(req_conf(r));
 	return r->route ? r->route->values[0] : r->site->values[0];
+}
+
+void req_id_print(const struct req *r, char *p)
+{
+	for (unsigned i = 0; i < REQ_ID_B; i++)
+		p[i] = "0123456789abcdef"[r->id >> (60 - 4 * i) & 15];
+}
+
+struct str req_scheme(const struct req *r)
+{
+	(void)r;
+	return STR("http");
 }

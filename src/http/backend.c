@@ -78,8 +78,8 @@ unsigned retry_bits(const struct items *words)
 	{ .name = "buffer", .offset = AT(buffer_b),                                                                     \
 	  .args = ARGS({ "size", &TYPE_SIZE, .range = { 4096, 1 << 30, NULL }, .preset = "256k" }),                     \
 	  .doc = "How much of an answer is taken in while its client is slow, so that the server is free for others." },\
-	{ .name = "request_body", .offset = AT(streams),                                                                \
-	  .args = ARGS({ "way", &TYPE_CHOICE, .range = { .words = BODY_WAYS }, .preset = "collect" },                   \
+	{ .name = "request_body",                                                                                     \
+	  .args = ARGS({ "way", &TYPE_CHOICE, AT(streams), .range = { .words = BODY_WAYS }, .preset = "collect" },   \
 	               { "memory", &TYPE_SIZE, AT(collect_memory_b), ARG_KEYWORD, { .max = 1 << 30 }, "256k" }),        \
 	  .doc = "collect: a request's body is taken in as a whole before a server sees it, so that a slow client holds no " \
 	         "server, and it can be sent again; past `memory` it goes to a file (see `temporary`). stream: it is passed " \

@@ -30,6 +30,7 @@ struct upload {
 	struct body body;
 	struct chunked chunked;
 	uint64_t left_b;        /* FRAMING_LENGTH */
+	bool is_chunked;        /* FRAMING_CHUNKED; the request may be asked anew without its body */
 	bool over;              /* read to its end */
 	bool broken;
 	bool told_to_go_on;     /* 100 (Continue) was sent, or is not needed */

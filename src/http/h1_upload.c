@@ -97,7 +97,7 @@ static enum body_got upload_read(struct body *b, struct chunk *out, uint64_t wan
 		return BODY_BROKEN;
 	if (!tell_to_go_on(x))
 		return broken(x, 0, END_CLIENT);
-	enum body_got got = r->ask.framing == FRAMING_CHUNKED ? read_chunked(x, out, want_b)
+	enum body_got got = x->upload.is_chunked ? read_chunked(x, out, want_b)
 	                                                      : read_length(x, out, want_b);
 	if (got != BODY_SOME)
 		return got;
@@ -122,6 +122,7 @@ void upload_init(struct exchange *x)
 	x->upload = (struct upload){
 		.body = { &UPLOAD_OPS, &x->conn->task },
 		.left_b = ask->length_b,
+		.is_chunked = ask->framing == FRAMING_CHUNKED,
 		.over = ask->framing == FRAMING_NONE,
 		.told_to_go_on = !ask->expect_continue || x->conn->home->input.n,
 	};
@@ -132,5 +133,5 @@ uint64_t upload_left_b(const struct exchange *x)
 {
 	if (x->upload.over)
 		return 0;
-	return x->req.ask.framing == FRAMING_LENGTH && !x->upload.broken ? x->upload.left_b : UINT64_MAX;
+	return !x->upload.is_chunked && !x->upload.broken ? x->upload.left_b : UINT64_MAX;
 }

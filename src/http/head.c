@@ -39,6 +39,31 @@ enum field_id field_id(struct str name)
 	return FIELD_OTHER;
 }
 
+bool field_is_hop(struct str name)
+{
+	static const struct str HOPS[] = {
+		{ "connection", 10 },         { "http2-settings", 14 },      { "keep-alive", 10 },
+		{ "proxy-authenticate", 18 }, { "proxy-authorization", 19 }, { "proxy-connection", 16 },
+		{ "te", 2 },                  { "trailer", 7 },              { "transfer-encoding", 17 },
+		{ "upgrade", 7 },
+	};
+	char first = ascii_lower(name.n ? name.p[0] : '\0');
+	if (first != 'c' && first != 'h' && first != 'k' && first != 'p' && first != 't' && first != 'u')
+		return false;
+	for (size_t i = 0; i < countof(HOPS); i++)
+		if (HOPS[i].n == name.n && str_eq_nocase(HOPS[i], name))
+			return true;
+	return false;
+}
+
+bool fields_name(const struct field *fields, size_t count, struct str name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (fields[i].id == FIELD_CONNECTION && list_has(fields[i].value, name))
+			return true;
+	return false;
+}
+
 enum method method_of(struct str name)
 {
 	static const struct str NAMES[] = {

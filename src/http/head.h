@@ -85,6 +85,11 @@ static inline struct str ask_field(const struct ask *a, enum field_id id)
 /* The id of a field's name, case ignored. */
 enum field_id field_id(struct str name);
 enum method method_of(struct str name);
+/* Whether a field speaks of one connection and not of the message (RFC 9110, 7.6.1): never passed on.  Connection names
+ * more of them: fields_name(). */
+bool field_is_hop(struct str name);
+/* Whether a Connection field among these names this field. */
+bool fields_name(const struct field *fields, size_t count, struct str name);
 /* "Not Found"; "Unknown" for codes that are not registered. */
 struct str status_reason(unsigned status);
 /* RFC 9110, 5.6.2: not empty, token characters only. */

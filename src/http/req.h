@@ -31,7 +31,7 @@ struct tunnel;
 /* The steps of a request's life, in this order. */
 enum step { STEP_ROUTE, STEP_GATE, STEP_HANDLE, STEP_HEAD, STEP_SEND, STEP_DONE, STEP_COUNT };
 
-enum { LENGTH_UNKNOWN = -1, ANSWER_FIELDS = 24, REQ_ARENA_B = 2048, REQ_AGAIN = 8 };
+enum { LENGTH_UNKNOWN = -1, ANSWER_FIELDS = 24, REQ_ARENA_B = 2048, REQ_AGAIN = 8, REQ_ID_B = 16 };
 
 struct answer {
 	unsigned status;
@@ -74,7 +74,7 @@ struct req {
 	struct call *call;           /* to an origin (http/upstream.h); NULL: none */
 	unsigned again;              /* how often it was routed anew */
 	unsigned kept_status;        /* the status to answer with in spite of the page's 200: see req_again_page().  0: none */
-	struct field *kept_fields;   /* of that answer, to go out with the page */
+	struct field *kept_fields;   /* of an answer that another takes the place of, to go out with that */
 	size_t kept_field_count;
 	enum end end;
 
@@ -94,6 +94,10 @@ static inline const struct conf *req_conf(const struct req *r)
 
 /* Core values of the request's route, or site, or main scope, whichever is known. */
 const struct core *req_core(const struct req *r);
+/* Of the URL that was asked for: "http". */
+struct str req_scheme(const struct req *r);
+/* Its number as $id has it: REQ_ID_B hexadecimal digits. */
+void req_id_print(const struct req *r, char *p);
 
 /* The request is over: its log is written. */
 void req_log(struct req *r);

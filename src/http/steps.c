@@ -79,14 +79,35 @@ static void settle_page(struct req *r)
 	} else {
 		req_answer(r, r->kept_status);
 	}
+}
+
+/* Whether a field of the answer before goes with this one: an error is not what the application spoke of, and a 304 does
+ * not describe bytes. */
+static bool goes_with(const struct req *r, struct str name)
+{
+	unsigned status = r->answer.status;
+	if (r->kept_status || status == 200 || status == 206 || str_eq_nocase(name, STR("set-cookie")))
+		return true;
+	return status == 304 && !str_eq_nocase(str_head(name, 8), STR("content-"));
+}
+
+/* In place of the new answer's own; there may be several of a name. */
+static void put_kept(struct req *r)
+{
 	for (size_t i = 0; i < r->kept_field_count; i++)
-		answer_set(r, r->kept_fields[i].name, r->kept_fields[i].value);
+		if (goes_with(r, r->kept_fields[i].name))
+			answer_remove(r, r->kept_fields[i].name);
+	for (size_t i = 0; i < r->kept_field_count; i++)
+		if (goes_with(r, r->kept_fields[i].name))
+			answer_add(r, r->kept_fields[i].name, r->kept_fields[i].value);
 }
 
 static enum go step_head(struct req *r)
 {
 	if (r->kept_status && !r->hook)
 		settle_page(r);
+	if (!r->hook)
+		put_kept(r);
 	size_t count = r->route ? r->route->heads.count : 0;
 	for (; r->hook < count; r->hook++) {
 		const struct hook *head = &r->route->heads.p[r->hook];

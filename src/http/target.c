@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/mem.h"
 #include "base/num.h"
 
 /* True where the path is already what it would become: no escape, no dot segment, no doubled slash. */
@@ -135,6 +136,31 @@ int target_authority(struct arena *a, struct str raw, struct str *host, uint16_t
 	*host = (struct str){ p, n > 1 && p[n - 1] == '.' ? n - 1 : n };
 	*port = (uint16_t)number;
 	return 0;
+}
+
+bool target_take_authority(struct str *target, struct str *authority)
+{
+	static const struct str SCHEMES[] = { { "http://", 7 }, { "https://", 8 } };
+	for (size_t i = 0; i < countof(SCHEMES); i++) {
+		if (!str_eq_nocase(str_head(*target, SCHEMES[i].n), SCHEMES[i]))
+			continue;
+		struct str rest = str_from(*target, SCHEMES[i].n);
+		size_t end = 0;
+		while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?')
+			end++;
+		*authority = str_head(rest, end);
+		*target = str_from(rest, end);
+		return end > 0;
+	}
+	return false;
+}
+
+struct str target_origin_form(struct arena *a, struct str target)
+{
+	struct str authority;
+	if (!target_take_authority(&target, &authority) || (target.n && target.p[0] == '/'))
+		return target;
+	return arena_strf(a, "/%.*s", STR_F(target));
 }
 
 struct str target_encode(struct arena *a, struct str path)

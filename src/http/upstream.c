@@ -114,8 +114,10 @@ static enum go answer(struct call *c)
 	struct req *r = c->req;
 	struct answer *a = &r->answer;
 	enum go go = c->outward->on_reply ? c->outward->on_reply(r, c) : GO_NEXT;
-	if (go != GO_NEXT)
+	if (go != GO_NEXT) {
+		upstream_close(c);
 		return go;
+	}
 	a->status = c->reply.status;
 	take_fields(c);
 	a->length_b = c->reply.length_b;

@@ -28,6 +28,7 @@ struct reply {
 	int64_t length_b;            /* of its body, where it was said; LENGTH_UNKNOWN */
 	struct field *fields;        /* without hop-by-hop ones, Content-Length and Transfer-Encoding; in the call's arena */
 	size_t field_count;
+	struct str again;            /* the path and query that are to be served instead (RFC 3875, 6.2.2); .p NULL: none */
 	bool keep;                   /* the connection can take another request after HEARD_END */
 };
 

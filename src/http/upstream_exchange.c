@@ -272,7 +272,8 @@ static enum heard hear(struct call *c, struct str *data)
 {
 	load(c);
 	for (;;) {
-		enum heard heard = c->input.n ? c->outward->codec->hear(c, &c->input, data) : HEARD_MORE;
+		/* Without input, too: an answer without a body is over with its head. */
+		enum heard heard = c->outward->codec->hear(c, &c->input, data);
 		if (heard != HEARD_MORE)
 			return heard;
 		if (c->at == CALL_HEAD && c->input.n >= c->outward->backend->header_b)
@@ -287,8 +288,10 @@ static enum heard hear(struct call *c, struct str *data)
 
 static void say_aside(struct call *c, struct str text)
 {
+	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
+		text.n--;
 	log_note(call_home(c)->ring, LOG_LEVEL_WARN, "%.*s: %.*s (request %016llx, %s)", STR_F(c->outward->backend->name),
-	         STR_F(str_trim(text)), (unsigned long long)c->req->id, c->peer_name);
+	         STR_F(text), (unsigned long long)c->req->id, c->peer_name);
 }
 
 /* The answer is complete: the server is free for others, whatever its client does. */

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "http/req.h"
+#include "http/target.h"
 
 static void print_number(struct buf *out, uint64_t n)
 {
@@ -95,10 +96,8 @@ static void var_host(struct buf *out, struct req *r, struct str a)
 static void var_id(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
-	char *at = buf_room(out, 16);
-	for (unsigned i = 0; i < 16; i++)
-		at[i] = "0123456789abcdef"[r->id >> (60 - 4 * i) & 15];
-	out->n += 16;
+	req_id_print(r, buf_room(out, REQ_ID_B));
+	out->n += REQ_ID_B;
 }
 
 static void var_method(struct buf *out, struct req *r, struct str a)
@@ -147,9 +146,8 @@ static void var_route(struct buf *out, struct req *r, struct str a)
 
 static void var_scheme(struct buf *out, struct req *r, struct str a)
 {
-	(void)r;
 	(void)a;
-	buf_add(out, STR("http"));
+	buf_add(out, req_scheme(r));
 }
 
 static void var_site(struct buf *out, struct req *r, struct str a)
@@ -345,6 +343,66 @@ struct str tmpl_str(const struct tmpl *t, struct req *r)
 	struct str s = arena_str(&r->arena, buf_str(&out));
 	buf_fini(&out);
 	return s;
+}
+
+static bool is_control(char c)
+{
+	return (unsigned char)c < ' ' || c == 0x7f;
+}
+
+/* What a client sent may end up in a value; no control character may (RFC 9110, 5.5). */
+struct str tmpl_field(const struct tmpl *t, struct req *r)
+{
+	struct str value = tmpl_str(t, r);
+	size_t i = 0;
+	while (i < value.n && !is_control(value.p[i]))
+		i++;
+	if (i == value.n)
+		return str_trim(value);
+	struct str copy = arena_str(&r->arena, value);
+	char *p = (char *)(uintptr_t)copy.p;
+	for (; i < copy.n; i++)
+		if (is_control(p[i]))
+			p[i] = ' ';
+	return str_trim(copy);
+}
+
+/* A URL holds printable ASCII only; this also keeps control characters out of fields and request lines. */
+static struct str url_clean(struct arena *a, struct str target)
+{
+	static const char HEX[] = "0123456789ABCDEF";
+	char *p = arena_raw(a, target.n * 3 + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < target.n; i++) {
+		unsigned char c = (unsigned char)target.p[i];
+		if (c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\') {
+			p[n++] = (char)c;
+			continue;
+		}
+		p[n++] = '%';
+		p[n++] = HEX[c >> 4];
+		p[n++] = HEX[c & 15];
+	}
+	return (struct str){ p, n };
+}
+
+/* Parts that were decoded are encoded again: a '?' or '%' that was one letter of a name stays one. */
+struct str tmpl_url(const struct tmpl *t, struct req *r)
+{
+	struct buf out = {};
+	for (size_t i = 0; i < t->count; i++) {
+		const struct piece *p = &t->pieces[i];
+		size_t from = out.n;
+		piece_print(&out, p, r);
+		if (!p->capture && !(p->var && p->var->decoded))
+			continue;
+		struct str encoded = target_encode(&r->arena, str_from(buf_str(&out), from));
+		out.n = from;
+		buf_add(&out, encoded);
+	}
+	struct str target = url_clean(&r->arena, buf_str(&out));
+	buf_fini(&out);
+	return target;
 }
 
 /* --- The type. --- */

@@ -48,3 +48,7 @@ void piece_print(struct buf *out, const struct piece *p, struct req *r);
 void tmpl_print(struct buf *out, const struct tmpl *t, struct req *r);
 /* The same, in the request's arena; a template without variables is returned as it is. */
 struct str tmpl_str(const struct tmpl *t, struct req *r);
+/* As a field's value: control characters become blanks, and those at its ends go. */
+struct str tmpl_field(const struct tmpl *t, struct req *r);
+/* As a URL: parts that were decoded are encoded again, and so is whatever no URL may hold. */
+struct str tmpl_url(const struct tmpl *t, struct req *r);

@@ -12,13 +12,18 @@ const struct module *const MODULES[] = {
 	&SHED,
 	&BACKENDS,
 	/* Gates. */
+	&INTERNAL,
 	&ACCESS,
 	&THROTTLE,
 	/* Handlers. */
 	&ECHO,
+	&FASTCGI,
 	&FILES,
+	&PROXY,
 	&REDIRECT,
 	&RESPOND,
+	&SCGI,
+	&UWSGI,
 	/* Heads, from the last to the first: what it is that is answered, then its fields, then its coding. */
 	&COMPRESS,
 	&HEADERS,

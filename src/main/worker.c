@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "control/admin.h"
 #include "control/apps.h"
+#include "control/keeper.h"
 #include "control/status.h"
 #include "http/core.h"
 #include "main/granted.h"
@@ -43,6 +44,7 @@ struct worker {
 	uint64_t drain_timeout_ms;
 	int spawner;                     /* its end of the pair, until there are apps; -1 */
 	struct apps *apps;
+	struct keeper *keeper;
 	struct control admin;            /* what the admin socket may ask */
 	struct link calls;               /* its reloads that the supervisor has not answered */
 	int status;
@@ -151,6 +153,7 @@ static int start(struct worker *w, const struct core *core)
 		return err;
 	}
 	w->ring = log_ring_new(w->publisher.shared.log);
+	w->keeper = keeper_new(&w->control, w->publisher.shared.pools, w->ring, (struct str){});
 	start_apps(w);
 	w->started = true;
 	return 0;
@@ -212,6 +215,7 @@ static void on_conf(struct worker *w, int fd)
 	if (!w->publisher.generation && hot_fd >= 0)
 		w->to_warm = warm_read(hot_fd, conf);
 	w->drain_timeout_ms = conf_core(conf)->drain_timeout_ms;
+	keeper_adopt(w->keeper, conf);
 	apps_conf(w->apps, conf);
 	publish(&w->publisher, conf, &w->listenings);
 }
@@ -448,6 +452,7 @@ static void fini(struct worker *w)
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
 	apps_free(w->apps);
+	keeper_free(w->keeper);
 	store_free(p->shared.hot);
 	limits_free(p->shared.limits);
 	pools_free(p->shared.pools);

@@ -1,6 +1,7 @@
 /* Pools: the registry, the lifetimes of pools and peers, and what the control thread wants of them.  See pool.h.
  *
- * The control thread runs all of this, but for peer_get() and peer_put().  It changes the list by making another one. */
+ * The control thread runs all of this, but for peer_get(), peer_put() and peer_eject().  It changes the list by making
+ * another one. */
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/mem.h"
@@ -284,9 +285,20 @@ void peer_set_state(struct pool *pool, struct peer *peer, uint32_t set, uint32_t
 		return;
 	if (!after)
 		atomic_store(&peer->since_ms, now_ms);
-	if (clear & PEER_EJECTED)
+	if (before & clear & PEER_EJECTED) {
 		atomic_store(&peer->failures, 0);
+		atomic_store(&peer->latency_us, 0);
+	}
 	/* Also where it went: those who waited for it may go to a backup now. */
+	queue_serve(pool, now_ms);
+}
+
+/* Loops do it, too: see peer_leave(). */
+void peer_eject(struct pool *pool, struct peer *peer, uint64_t until_ms, uint64_t now_ms)
+{
+	atomic_store(&peer->ejected_until_ms, until_ms);
+	atomic_store(&peer->since_ms, until_ms);
+	atomic_fetch_or(&peer->state, PEER_EJECTED);
 	queue_serve(pool, now_ms);
 }
 

@@ -118,8 +118,11 @@ struct pool_rules pool_rules(const struct pool *pool);
 /* The servers are these from now on.  One of a name and address that is there already stays, with its counts and states,
  * and takes over weight and connections; the others are retired, or new (ready at once, unless addr_b is 0). */
 void pool_set_peers(struct pool *pool, const struct peer_spec *specs, size_t count);
-/* Sets and clears bits of its state.  One that becomes ready gets what waits. */
+/* Sets and clears bits of its state.  One that becomes ready gets what waits; one that is no longer ejected starts anew:
+ * its failures in a row and its latency are forgotten. */
 void peer_set_state(struct pool *pool, struct peer *peer, uint32_t set, uint32_t clear, uint64_t now_ms);
+/* PEER_EJECTED until then. */
+void peer_eject(struct pool *pool, struct peer *peer, uint64_t until_ms, uint64_t now_ms);
 void peer_set_weight(struct pool *pool, struct peer *peer, unsigned weight);
 void peer_set_connections(struct pool *pool, struct peer *peer, unsigned connections);
 /* The server of this name, borrowed until the next pool_set_peers(); NULL. */

@@ -186,17 +186,6 @@ void pool_on_demand(struct pool *pool, struct mailbox *box, struct mail *wish)
 
 /* --- Giving back. --- */
 
-static void eject(struct peer *p, const struct pool_rules *rules, uint64_t now_ms)
-{
-	uint64_t until_ms = now_ms + rules->eject_ms;
-	if (atomic_load(&p->state) & PEER_EJECTED && atomic_load(&p->ejected_until_ms) > now_ms)
-		return;
-	atomic_store(&p->ejected_until_ms, until_ms);
-	atomic_store(&p->since_ms, until_ms);
-	atomic_fetch_or(&p->state, PEER_EJECTED);
-	queue_serve(p->pool, now_ms);
-}
-
 static void note_good(struct peer *p, uint32_t latency_us)
 {
 	if (atomic_load_explicit(&p->failures, memory_order_relaxed))
@@ -214,8 +203,9 @@ static void note_failed(struct peer *p, uint64_t now_ms)
 	const struct pool_rules *rules = &pool_list(p->pool)->rules;
 	atomic_fetch_add_explicit(&p->failed, 1, memory_order_relaxed);
 	uint32_t failures = atomic_fetch_add_explicit(&p->failures, 1, memory_order_relaxed) + 1;
-	if (rules->eject_after && failures >= rules->eject_after)
-		eject(p, rules, now_ms);
+	bool already = atomic_load(&p->state) & PEER_EJECTED && atomic_load(&p->ejected_until_ms) > now_ms;
+	if (rules->eject_after && failures >= rules->eject_after && !already)
+		peer_eject(p->pool, p, now_ms + rules->eject_ms, now_ms);
 }
 
 void peer_leave(struct pool *pool, struct peer *peer, enum outcome outcome, uint32_t latency_us, uint64_t now_ms)

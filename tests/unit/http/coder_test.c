@@ -53,8 +53,9 @@ static void piecemeal_back(struct body *b, uint64_t unused_b)
 	p->offset_b -= unused_b;
 }
 
-static void piecemeal_keep(struct body *b)
+static void piecemeal_keep(struct body *b, struct str *rest)
 {
+	(void)rest;
 	container_of(b, struct piecemeal, body)->kept = true;
 }
 

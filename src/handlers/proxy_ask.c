@@ -1,0 +1,250 @@
+/* The request as it goes to an HTTP server: its own fields, without those of the hop, and what petrel says about the
+ * client.  On the request's loop; what has to be put together goes to its arena. */
+#include "base/num.h"
+#include "handlers/proxy.h"
+#include "http/req.h"
+#include "http/target.h"
+
+static void add_field(struct buf *out, struct str name, struct str value)
+{
+	char *p = buf_room(out, name.n + value.n + 4);
+	memcpy(p, name.p, name.n);
+	p += name.n;
+	*p++ = ':';
+	*p++ = ' ';
+	if (value.n)
+		memcpy(p, value.p, value.n);
+	p += value.n;
+	*p++ = '\r';
+	*p = '\n';
+	out->n += name.n + value.n + 4;
+}
+
+/* --- The request line, and Host. --- */
+
+static void add_query(struct buf *out, const struct ask *ask)
+{
+	if (ask->query.p)
+		buf_add_char(out, '?');
+	buf_add(out, ask->query);
+}
+
+/* As the client wrote it, unless the operator wants another or the request was routed anew. */
+static void add_target(struct call *c, struct buf *out)
+{
+	struct req *r = c->req;
+	const struct tmpl *path = &proxy_of(c)->path;
+	if (!path->count && !r->again) {
+		buf_add(out, target_origin_form(c->arena, r->ask.target));
+		return;
+	}
+	struct str target = path->count ? tmpl_url(path, r) : target_encode(c->arena, r->ask.path);
+	if (!target.n || target.p[0] != '/')
+		buf_add_char(out, '/');
+	buf_add(out, target);
+	if (str_find(target, '?') == target.n)
+		add_query(out, &r->ask);
+}
+
+static struct str server_name(const struct call *c)
+{
+	struct str name = str_of(c->peer_name);
+	bool unnamed = c->outward->backend->is_app || !name.n || str_starts(name, STR("unix:"));
+	return unnamed ? STR("localhost") : name;
+}
+
+struct str proxy_host(struct call *c)
+{
+	const struct proxy_host *host = &proxy_of(c)->host;
+	struct str value = {};
+	if (host->kind == HOST_PASS)
+		value = ask_field(&c->req->ask, FIELD_HOST);
+	else if (host->kind == HOST_TEXT)
+		value = tmpl_field(&host->text, c->req);
+	return value.n ? value : server_name(c);
+}
+
+/* --- The client's fields. --- */
+
+/* Many applications read '_' in a name as '-': a client must not pass one for the other. */
+static bool is_like(struct str a, struct str b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (ascii_lower(a.p[i] == '_' ? '-' : a.p[i]) != ascii_lower(b.p[i] == '_' ? '-' : b.p[i]))
+			return false;
+	return true;
+}
+
+static const struct str FORWARDED[] = { { "Forwarded", 9 },
+	                                { "X-Forwarded-For", 15 },
+	                                { "X-Forwarded-Host", 16 },
+	                                { "X-Forwarded-Proto", 17 } };
+enum { FORWARDED_NAMES = sizeof FORWARDED / sizeof *FORWARDED };
+
+static bool is_forwarded(struct str name)
+{
+	if (name.n < 9)
+		return false;
+	for (size_t i = 0; i < FORWARDED_NAMES; i++)
+		if (is_like(name, FORWARDED[i]))
+			return true;
+	return false;
+}
+
+static bool is_set(const struct proxy *v, struct str name)
+{
+	const struct proxy_field *fields = v->fields.p;
+	for (size_t i = 0; i < v->fields.count; i++)
+		if (is_like(fields[i].name, name))
+			return true;
+	return false;
+}
+
+static bool is_passed(const struct proxy *v, const struct ask *ask, const struct field *f)
+{
+	if (f->id == FIELD_HOST || f->id == FIELD_CONTENT_LENGTH || f->id == FIELD_EXPECT || field_is_hop(f->name))
+		return false;
+	if (v->forwarded != FORWARDED_PASS && is_forwarded(f->name))
+		return false;
+	return !is_set(v, f->name) && !fields_name(ask->fields, ask->field_count, f->name);
+}
+
+static void add_fields(struct call *c, struct buf *out)
+{
+	const struct proxy *v = proxy_of(c);
+	const struct ask *ask = &c->req->ask;
+	const struct proxy_field *own = v->fields.p;
+	for (size_t i = 0; i < ask->field_count; i++)
+		if (is_passed(v, ask, &ask->fields[i]))
+			add_field(out, ask->fields[i].name, ask->fields[i].value);
+	for (size_t i = 0; i < v->fields.count; i++) {
+		struct str value = tmpl_field(&own[i].value, c->req);
+		if (value.n)
+			add_field(out, own[i].name, value);
+	}
+}
+
+/* --- What petrel says about the client. --- */
+
+/* What the client sent under this name, as a list; empty: nothing. */
+static struct str claimed(struct call *c, struct str name)
+{
+	const struct ask *ask = &c->req->ask;
+	struct str all = {};
+	if (proxy_of(c)->forwarded != FORWARDED_APPEND)
+		return all;
+	for (size_t i = 0; i < ask->field_count; i++) {
+		struct str value = ask->fields[i].value;
+		if (value.n && str_eq_nocase(ask->fields[i].name, name))
+			all = all.n ? arena_strf(c->arena, "%.*s, %.*s", STR_F(all), STR_F(value)) : value;
+	}
+	return all;
+}
+
+static void add_appended(struct call *c, struct buf *out, struct str name, struct str value)
+{
+	struct str before = claimed(c, name);
+	if (before.n)
+		value = arena_strf(c->arena, "%.*s, %.*s", STR_F(before), STR_F(value));
+	add_field(out, name, value);
+}
+
+/* Whoever came first knows what the client asked for. */
+static void add_first(struct call *c, struct buf *out, struct str name, struct str value)
+{
+	struct str before = claimed(c, name);
+	if (before.n || value.n)
+		add_field(out, name, before.n ? before : value);
+}
+
+/* RFC 7239, 4: an address of IPv6 in brackets and quotes; a host may hold a colon, and is quoted. */
+static struct str forwarded(struct call *c, struct str client, struct str host)
+{
+	bool v6 = c->req->peer.family == AF_INET6;
+	return arena_strf(c->arena, "for=%s%.*s%s%s%.*s%s;proto=%.*s", v6 ? "\"[" : "", STR_F(client), v6 ? "]\"" : "",
+	                  host.n ? ";host=\"" : "", STR_F(host), host.n ? "\"" : "", STR_F(req_scheme(c->req)));
+}
+
+static void add_forwarded(struct call *c, struct buf *out)
+{
+	const struct proxy *v = proxy_of(c);
+	struct str host = ask_field(&c->req->ask, FIELD_HOST);
+	char text[46];
+	if (v->forwarded == FORWARDED_PASS || v->forwarded == FORWARDED_OFF)
+		return;
+	/* A client of a Unix socket has no address. */
+	struct str client = ip_length(&c->req->peer) ? str_make(text, ip_print(text, &c->req->peer)) : STR("unknown");
+	add_appended(c, out, STR("X-Forwarded-For"), client);
+	add_first(c, out, STR("X-Forwarded-Proto"), req_scheme(c->req));
+	add_first(c, out, STR("X-Forwarded-Host"), host);
+	add_appended(c, out, STR("Forwarded"), forwarded(c, client, host));
+}
+
+static void add_via(struct call *c, struct buf *out)
+{
+	const struct ask *ask = &c->req->ask;
+	if (proxy_of(c)->via)
+		add_field(out, STR("Via"), ask->minor ? STR("1.1 petrel") : STR("1.0 petrel"));
+}
+
+/* --- The connection. --- */
+
+bool proxy_upgrades(const struct ask *ask)
+{
+	/* Of all protocols that a client may ask for only this one: h2c would be a way past every rule of the routes. */
+	return ask->method == METHOD_GET && ask->framing == FRAMING_NONE && ask->minor >= 1 &&
+	       str_eq_nocase(ask_field(ask, FIELD_UPGRADE), STR("websocket")) &&
+	       fields_name(ask->fields, ask->field_count, STR("upgrade"));
+}
+
+static void add_connection(struct call *c, struct buf *out)
+{
+	if (proxy_upgrades(&c->req->ask))
+		buf_add(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
+	else if (!c->outward->backend->keepalive)
+		buf_add(out, STR("Connection: close\r\n"));
+}
+
+static bool says_length(const struct ask *ask)
+{
+	return ask->method == METHOD_POST || ask->method == METHOD_PUT || ask->method == METHOD_PATCH ||
+	       ask_field(ask, FIELD_CONTENT_LENGTH).p;
+}
+
+static void add_framing(struct call *c, struct buf *out)
+{
+	char text[20];
+	if (c->body_b == LENGTH_UNKNOWN)
+		buf_add(out, STR("Transfer-Encoding: chunked\r\n"));
+	else if (c->body_b > 0 || says_length(&c->req->ask))
+		add_field(out, STR("Content-Length"), str_make(text, num_print(text, (uint64_t)c->body_b)));
+}
+
+unsigned proxy_ask(struct call *c, struct buf *out)
+{
+	buf_add(out, c->req->ask.method_name);
+	buf_add_char(out, ' ');
+	add_target(c, out);
+	buf_add(out, STR(" HTTP/1.1\r\n"));
+	add_field(out, STR("Host"), proxy_host(c));
+	add_fields(c, out);
+	add_forwarded(c, out);
+	add_via(c, out);
+	add_connection(c, out);
+	add_framing(c, out);
+	buf_add(out, STR("\r\n"));
+	return 0;
+}
+
+void proxy_frame(struct call *c, uint64_t n, struct buf *out)
+{
+	struct proxy_state *s = c->state;
+	if (c->body_b != LENGTH_UNKNOWN)
+		return;
+	if (s->chunks)
+		buf_add(out, STR("\r\n"));
+	buf_addf(out, "%llx\r\n%s", (unsigned long long)n, n ? "" : "\r\n");
+	s->chunks = true;
+}

@@ -1,0 +1,108 @@
+/* Values and checks of the handlers that speak CGI's variables.  Constant while the snapshot lives. */
+#include "http/gateway.h"
+
+#include "base/mem.h"
+#include "http/check.h"
+#include "http/sendfile.h"
+
+static enum go on_reply(struct req *r, struct call *c)
+{
+	return sendfile_reply(r, c, gateway_of(c)->sendfile);
+}
+
+enum go gateway_handle(struct req *r, const void *values)
+{
+	return upstream_handle(r, &((const struct gateway *)values)->outward);
+}
+
+enum heard gateway_hear(struct call *c, struct str *in, struct str *data)
+{
+	struct cgi_answer *a = c->state;
+	a->status_line = true;
+	return a->told && a->bodiless ? HEARD_END : cgi_hear(c, a, in, data);
+}
+
+enum heard gateway_fin(struct call *c)
+{
+	return cgi_fin(c, c->state);
+}
+
+/* --- Configuration. --- */
+
+/* What any application can look up. */
+static bool is_variable(struct str name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!ascii_alpha(name.p[i]) && !ascii_digit(name.p[i]) && name.p[i] != '_')
+			return false;
+	return name.n > 0;
+}
+
+static void check_params(struct checker *c, const struct items *params)
+{
+	const struct cgi_param *p = params->p;
+	for (size_t i = 0; i < params->count; i++) {
+		if (!is_variable(p[i].name))
+			check_error(c, &p[i].name, "a variable's name holds letters, digits and _ only");
+		if (str_find(p[i].value.text, '\0') < p[i].value.text.n)
+			check_error(c, &p[i].value, "a variable can't hold a NUL");
+		for (size_t k = 0; k < i; k++)
+			if (str_eq(p[k].name, p[i].name))
+				check_error(c, &p[i].name, "%.*s is given twice", STR_F(p[i].name));
+	}
+}
+
+void gateway_check(struct checker *c, struct gateway *g, const struct codec *codec, enum protocol protocol)
+{
+	struct cgi_conf *cgi = &g->cgi;
+	check_params(c, &cgi->params);
+	if (cgi->mount.n && cgi->mount.p[0] != '/')
+		check_error(c, &cgi->mount, "a path begins with a slash");
+	if (str_find(cgi->index, '/') < cgi->index.n)
+		check_error(c, &cgi->index, "a file's name holds no slash");
+	cgi->mounted = cgi->mount.n > 0;
+	while (cgi->mount.n && cgi->mount.p[cgi->mount.n - 1] == '/')
+		cgi->mount.n--;
+	target_check(c, &g->target, protocol);
+	g->outward = (struct outward){ codec, g->target.backend, g, on_reply };
+}
+
+#define AT(member) offsetof(struct gateway, member)
+
+#define ROW_PARAM                                                                                                       \
+	{ .name = "param", .kind = DIR_LIST, .offset = AT(cgi.params), .item_size = sizeof(struct cgi_param),           \
+	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct cgi_param, name) },                                        \
+	               { "value", &TYPE_TEMPLATE, offsetof(struct cgi_param, value) }),                                 \
+	  .doc = "A variable for the application, beside those of CGI/1.1 or in place of one of them.",                 \
+	  .example = "param APP_ENV production;" }
+
+const struct directive GATEWAY_SCRIPTS[] = {
+	{ .name = "split", .args = ARGS({ "ending", &TYPE_WORD, AT(cgi.split), .preset = ".php" }),
+	  .doc = "The script's path ends with the first segment that ends so; what follows is PATH_INFO. \"\": all of it is "
+	         "the script's.",
+	  .example = "split .php;" },
+	{ .name = "index", .args = ARGS({ "file", &TYPE_WORD, AT(cgi.index), .preset = "index.php" }),
+	  .doc = "The script of a path that ends in a slash. \"\": such a path is handed on as it is.",
+	  .example = "index app.php;" },
+	{ .name = "mount", .args = ARGS({ "path", &TYPE_WORD, AT(cgi.mount), .preset = "\"\"" }),
+	  .doc = "The route is one application that is no file: its path is SCRIPT_NAME, what follows is PATH_INFO, and there "
+	         "is no SCRIPT_FILENAME.",
+	  .example = "mount /app;" },
+	ROW_PARAM,
+	SENDFILE_ROW(AT(sendfile)),
+	{},
+};
+
+const struct directive GATEWAY_APPS[] = {
+	{ .name = "mount", .args = ARGS({ "path", &TYPE_WORD, AT(cgi.mount), .preset = "/" }),
+	  .doc = "Where the application is: SCRIPT_NAME. What follows of the path is PATH_INFO.",
+	  .example = "mount /app;" },
+	ROW_PARAM,
+	SENDFILE_ROW(AT(sendfile)),
+	{},
+};
+
+const struct arg GATEWAY_ARGS[] = {
+	{ "target", &TYPE_TARGET, AT(target) },
+	{},
+};
