@@ -127,10 +127,10 @@ static enum spoken find_out(const char *command)
 	enum spoken spoken = SPOKEN_HTTP;
 	if (trial_begin(&t, command)) {
 		uint64_t until_ms = clock_ms() + TRIAL_MS;
-		bool http = false;
-		while (!(http = listens(&t)) && !speaks_fastcgi(&t) && !has_ended(&t) && clock_ms() < until_ms)
+		bool fastcgi = false;
+		while (!listens(&t) && !(fastcgi = speaks_fastcgi(&t)) && !has_ended(&t) && clock_ms() < until_ms)
 			poll(NULL, 0, LOOK_MS);
-		if (!http && speaks_fastcgi(&t))
+		if (fastcgi)
 			spoken = SPOKEN_FASTCGI;
 	}
 	trial_end(&t);
