@@ -209,12 +209,11 @@ static void site_build(struct frame *main, const struct statement *s, struct sit
 void site_build_all(struct frame *main, const struct flat *list)
 {
 	struct builder *b = main->b;
-	struct route main_hooks = {};
 	size_t count = count_kind(main, list, DIR_SITE);
 	struct site *sites = arena_new(&b->conf->arena, count * sizeof *sites);
 	b->conf->sites = sites;
-	set_hooks(main, NULL, &main_hooks);
+	set_hooks(main, NULL, &b->conf->unsited);
 	for (size_t i = 0; i < list->count; i++)
 		if (is_kind(main, list->p[i], DIR_SITE))
-			site_build(main, list->p[i], &sites[b->conf->site_count++], &main_hooks);
+			site_build(main, list->p[i], &sites[b->conf->site_count++], &b->conf->unsited);
 }

@@ -283,6 +283,14 @@ void backends_each(const struct conf *c, void (*see)(void *arg, struct backend *
 	each(values_of(c), see, arg);
 }
 
+bool backends_know(const struct conf *c, struct str name)
+{
+	struct backends *v = values_of(c);
+	if (v)
+		backends_index(v);
+	return v && backends_find(v, name);
+}
+
 struct backend *backend_find(const struct conf *c, struct str name)
 {
 	return backends_find(values_of(c), name);

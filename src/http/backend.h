@@ -103,6 +103,8 @@ struct backends {
 const struct backends *conf_backends(const struct conf *c);
 /* Each pool, then each app, then each address, in the order of the configuration. */
 void backends_each(const struct conf *c, void (*see)(void *arg, struct backend *b), void *arg);
+/* For checks, once main's values are read: whether there is a pool or an app of this name. */
+bool backends_know(const struct conf *c, struct str name);
 /* By the name of its pool; NULL. */
 struct backend *backend_find(const struct conf *c, struct str name);
 

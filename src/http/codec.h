@@ -20,6 +20,7 @@ enum heard {
 struct codec {
 	const char *name;
 	size_t state_b;          /* of its struct, zeroed before each attempt */
+	bool is_raw;             /* there is no answer to be waited for: a tunnel begins at once */
 	bool needs_length;       /* it says a body's length before the body */
 	/* The longest run of a request's body that one frame() can stand before; 0: any. */
 	uint64_t frame_most_b;

@@ -55,6 +55,7 @@ struct conf {
 	const struct site *sites;
 	size_t site_count;
 	const struct host_table *hosts;    /* see http/route.h */
+	struct route unsited;              /* what holds outside of all sites, for streams: gates and logs, no handler */
 };
 
 struct core;

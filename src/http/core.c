@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "event/disk.h"
+#include "http/backend.h"
 #include "http/check.h"
 #include "http/log_file.h"
 #include "share/log.h"
@@ -108,13 +109,17 @@ static const struct directive DIRECTIVES[] = {
 	{ .name = "listen", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(listens),
 	  .item_size = sizeof(struct listen_spec),
 	  .args = ARGS({ "address", &TYPE_ADDRESS, LISTEN_AT(addr) },
+	               { "stream", &TYPE_WORD, LISTEN_AT(stream), ARG_KEYWORD },
+	               { "proxy_protocol", NULL, LISTEN_AT(proxy), ARG_SWITCH },
 	               { "reuseport", NULL, LISTEN_AT(reuseport), ARG_SWITCH },
 	               { "v6only", NULL, LISTEN_AT(v6only), ARG_SWITCH },
 	               { "backlog", &TYPE_NUMBER, LISTEN_AT(backlog), ARG_KEYWORD, { 1, 1000000, NULL }, "4096" },
 	               { "mode", &TYPE_WORD, LISTEN_AT(mode), ARG_KEYWORD }),
 	  .doc = "An address to serve on: ADDR:PORT, [ADDR6]:PORT, PORT for all addresses, unix:/path. reuseport gives each "
-	         "loop a socket of its own; mode is a Unix socket's.",
-	  .example = "listen 127.0.0.1:8080;\nlisten [::]:80 v6only;\nlisten unix:/run/petrel/http.sock mode 0660;" },
+	         "loop a socket of its own; mode is a Unix socket's; stream passes all bytes on to the pool of that name, and "
+	         "back; proxy_protocol: a balancer says who the client is, in the first bytes of each connection.",
+	  .example = "listen 127.0.0.1:8080;\nlisten [::]:80 v6only;\nlisten unix:/run/petrel/http.sock mode 0660;\n"
+	             "listen 127.0.0.1:5432 stream databases;\nlisten 8081 proxy_protocol;" },
 	{ .name = "admin", .scopes = SCOPE_MAIN, .offset = AT(admin),
 	  .args = ARGS({ "socket", &TYPE_WORD }),
 	  .doc = "The Unix socket over which `petrel reload` and `petrel ctl` speak to the server; only root and the user that "
@@ -220,6 +225,18 @@ static void check_listens(struct checker *c, struct core *v)
 				check_error(c, &specs[i], "this address is listened on already");
 }
 
+static void check_streams(struct checker *c, struct core *v)
+{
+	struct listen_spec *specs = v->listens.p;
+	for (size_t i = 0; i < v->listens.count; i++) {
+		if (!specs[i].stream.n || backends_know(check_conf(c), specs[i].stream))
+			continue;
+		check_error(c, &specs[i].stream, "there is no pool or app of this name");
+		check_hint(c, "a stream's servers stand in a pool: pool %.*s { server 127.0.0.1:5432; }",
+		           STR_F(specs[i].stream));
+	}
+}
+
 static void core_check(struct checker *c, void *values)
 {
 	struct core *v = values;
@@ -230,6 +247,7 @@ static void core_check(struct checker *c, void *values)
 	check_user(c, v);
 	check_admin(c, v);
 	check_listens(c, v);
+	check_streams(c, v);
 }
 
 const struct module CORE = {

@@ -17,6 +17,7 @@
 #include "http/exchange.h"
 #include "http/parse.h"
 #include "http/tunnel.h"
+#include "net/proxy_head.h"
 
 enum {
 	SPARES_MOST = 32,       /* exchanges kept for reuse by a loop */
@@ -182,6 +183,79 @@ static void accept_head(struct conn *c)
 	upload_init(c->exchange);
 	pace_start(&c->exchange->pace, h->loop.now_ms);
 	enter(c, CONN_REQ);
+}
+
+/* --- What is no request from its first byte. --- */
+
+static struct str address_of(const struct ip *peer)
+{
+	return str_make((const char *)peer->bytes, ip_length(peer));
+}
+
+/* All bytes are a pool's: a request without a head, until it is a tunnel. */
+static bool begin_stream(struct conn *c)
+{
+	struct req *r = &c->exchange->req;
+	r->ask = (struct ask){ .method_name = STR("STREAM"), .target = r->listen->stream, .path = r->listen->stream, .minor = 1 };
+	r->id = c->home->next_id++;
+	r->begin_ns = c->home->loop.now_ns;
+	r->answer.bare = true;
+	r->answer.close = true;
+	upload_init(c->exchange);
+	r->route = &req_conf(r)->unsited;
+	r->step = STEP_GATE;
+	c->home->stats.requests++;
+	return enter(c, CONN_REQ);
+}
+
+/* Its listener is of a snapshot: that stays until the connection has begun. */
+static void begin_apart(struct conn *c, const struct listen_spec *spec)
+{
+	exchange_begin(c);
+	c->exchange->req.use = home_conf_get(c->home);
+	c->exchange->req.listen = spec;
+}
+
+static bool introduced(struct conn *c)
+{
+	if (c->exchange->req.listen->stream.n)
+		return begin_stream(c);
+	c->whole = true;
+	return enter(c, CONN_HEAD);
+}
+
+/* From here on it counts as its client's connection, and not as one of the balancer's. */
+static bool renamed(struct conn *c, const struct ip *client)
+{
+	struct limits *limits = c->home->limits;
+	if (c->counted)
+		limits_leave(limits, address_of(&c->peer));
+	c->peer = c->exchange->req.peer = *client;
+	c->counted = limits_enter(limits, address_of(client)) == LIMITS_ADMITTED;
+	c->home->stats.refused += !c->counted;
+	return c->counted;
+}
+
+static bool run_proxy(struct conn *c)
+{
+	struct home *h = c->home;
+	struct ip from = c->peer;
+	size_t length_b;
+	for (;;) {
+		switch (h->input.n ? proxy_head_parse(h->input, &from, &length_b) : PROXY_MORE) {
+		case PROXY_DONE:
+			h->input = str_from(h->input, length_b);
+			return renamed(c, &from) ? introduced(c) : enter(c, CONN_CLOSE);
+		case PROXY_BAD:
+			log_note(h->ring, LOG_LEVEL_WARN, "a connection does not begin with a PROXY protocol head, as its "
+			                                  "listener wants it: closed");
+			return enter(c, CONN_CLOSE);
+		case PROXY_MORE:
+			break;
+		}
+		if (!conn_fill(c))
+			return c->ended || h->input.n == LOOP_SCRATCH_B ? enter(c, CONN_CLOSE) : false;
+	}
 }
 
 /* A head has to be read again only when a line of it has come to its end, or the limit is reached. */
@@ -362,6 +436,8 @@ static uint64_t due_ms(const struct conn *c)
 	const struct core *core = core_of(c);
 	const struct exchange *x = c->exchange;
 	switch (c->state) {
+	case CONN_PROXY:
+		return c->since_ms + core->header_timeout_ms;
 	case CONN_HEAD:
 		return c->since_ms + (c->kept ? core->header_timeout_ms : core->idle_timeout_ms);
 	case CONN_DRAIN:
@@ -402,11 +478,6 @@ static bool too_slow(struct pace *p, const struct core *core, uint64_t now_ms)
 
 /* --- One turn of a connection. --- */
 
-static struct str address_of(const struct ip *peer)
-{
-	return str_make((const char *)peer->bytes, ip_length(peer));
-}
-
 static void conn_free(struct conn *c)
 {
 	struct home *h = c->home;
@@ -429,6 +500,7 @@ static void conn_free(struct conn *c)
 static bool run_state(struct conn *c)
 {
 	switch (c->state) {
+	case CONN_PROXY: return run_proxy(c);
 	case CONN_HEAD: return run_head(c);
 	case CONN_REQ: return run_req(c);
 	case CONN_TUNNEL: return run_tunnel(c);
@@ -550,6 +622,7 @@ static void conn_timer(struct timer *t)
 	case CONN_TUNNEL:
 		end_tunnel(c, END_IDLE);
 		break;
+	case CONN_PROXY:
 	case CONN_LINGER:
 	case CONN_CLOSE:
 		break;
@@ -607,8 +680,9 @@ static void turn_away(struct home *h, int fd, enum admitted why)
 	close(fd);
 }
 
-void conn_new(struct home *h, int fd, const struct ip *peer, bool admin)
+void conn_new(struct home *h, int fd, const struct ip *peer, const struct listen_spec *spec)
 {
+	bool admin = spec->admin;
 	/* Whoever looks after a server that is full has to get in. */
 	enum admitted admitted = admin ? LIMITS_ADMITTED : limits_enter(h->limits, address_of(peer));
 	if (admitted != LIMITS_ADMITTED) {
@@ -629,6 +703,15 @@ void conn_new(struct home *h, int fd, const struct ip *peer, bool admin)
 	enter(c, CONN_HEAD);
 	if (loop_watch(&h->loop, &c->watch)) {
 		conn_free(c);
+		return;
+	}
+	if (spec->proxy || spec->stream.n) {
+		begin_apart(c, spec);
+		enter(c, CONN_PROXY);
+	}
+	if (spec->stream.n && !spec->proxy) {
+		begin_stream(c);
+		conn_turn(c);
 		return;
 	}
 	timer_set(&h->loop.wheel, &c->timer, due_ms(c));

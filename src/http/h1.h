@@ -6,11 +6,12 @@
 #pragma once
 
 #include "http/home.h"
-#include "net/addr.h"
+#include "net/listener.h"
 
 struct exchange;
 
 enum conn_state {
+	CONN_PROXY,   /* before anything else: a PROXY protocol head is to come */
 	CONN_HEAD,    /* between requests, or in a head */
 	CONN_REQ,     /* a request is running */
 	CONN_DRAIN,   /* its answer is out; what is left of its body stands before the next request */
@@ -41,8 +42,9 @@ struct conn {
 	bool counted : 1;             /* in home->limits */
 };
 
-/* Takes over an accepted socket; where limits refuse it, it is answered and closed. */
-void conn_new(struct home *h, int fd, const struct ip *peer, bool admin);
+/* Takes over an accepted socket; where limits refuse it, it is answered and closed.  spec: where it came in, of the
+ * current snapshot. */
+void conn_new(struct home *h, int fd, const struct ip *peer, const struct listen_spec *spec);
 /* Closes what is idle, and lets the rest end after its request. */
 void home_drain(struct home *h);
 /* Cuts off whatever there still is; returns how many requests were under way. */

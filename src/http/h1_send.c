@@ -116,7 +116,7 @@ static void begin(struct exchange *x)
 	struct req *r = &x->req;
 	struct sender *s = &x->sender;
 	uint64_t now_ms = r->home->loop.now_ms;
-	bool body = has_body(r) && r->answer.body;
+	bool body = has_body(r) && r->answer.body && !r->answer.bare;
 	if (!r->answer.body && r->answer.length_b == LENGTH_UNKNOWN)
 		r->answer.length_b = 0;
 	*s = (struct sender){ .begun = true, .over = !body, .begun_ms = now_ms, .left_b = r->answer.length_b };
@@ -384,4 +384,13 @@ static enum go h1_send(struct req *r)
 	return go;
 }
 
-const struct wire H1_WIRE = { h1_send };
+static void h1_local(struct req *r, struct ip *out)
+{
+	const struct exchange *x = container_of(r, struct exchange, req);
+	struct sockaddr_storage at = {};
+	socklen_t n = sizeof at;
+	if (getsockname(x->conn->watch.fd, (struct sockaddr *)&at, &n) == 0)
+		*out = ip_of(&at);
+}
+
+const struct wire H1_WIRE = { .send = h1_send, .local = h1_local };

@@ -87,6 +87,8 @@ struct str status_reason(unsigned status)
 {
 	switch (status) {
 	case 100: return STR("Continue");
+	case 101: return STR("Switching Protocols");
+	case 103: return STR("Early Hints");
 	case 200: return STR("OK");
 	case 201: return STR("Created");
 	case 202: return STR("Accepted");

@@ -27,6 +27,7 @@ struct str end_name(enum end end);
 struct hot;
 struct call;
 struct tunnel;
+struct listen_spec;
 
 /* The steps of a request's life, in this order. */
 enum step { STEP_ROUTE, STEP_GATE, STEP_HANDLE, STEP_HEAD, STEP_SEND, STEP_DONE, STEP_COUNT };
@@ -40,7 +41,7 @@ struct answer {
 	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
 	size_t field_count, field_cap;
 	bool tunnel;                 /* 101, or a stream: after the head the connection is a tunnel to r->call's origin */
-	bool bare;                   /* of a stream: there is no head */
+	bool bare;                   /* of a stream: nothing is sent but what its origin says */
 	bool close;                  /* end the connection after this answer */
 	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */
 };
@@ -50,6 +51,8 @@ struct req;
 struct wire {
 	/* Sends the head, pulls and sends the body: GO_NEXT when all is out, GO_WAIT, GO_FAIL. */
 	enum go (*send)(struct req *r);
+	/* The address that the client connected to. */
+	void (*local)(struct req *r, struct ip *out);
 };
 
 struct req {
@@ -65,6 +68,7 @@ struct req {
 	const struct route *route;
 	struct captures captures;    /* of the route's pattern: $1 … $9 */
 	struct answer answer;
+	const struct listen_spec *listen;  /* of a stream: where it came in.  NULL: a request */
 	bool admin;                  /* came over the admin socket */
 	enum step step;
 	size_t hook;                 /* index of the next gate or head hook */

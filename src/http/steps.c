@@ -3,6 +3,7 @@
 #include "http/core.h"
 #include "http/req.h"
 #include "http/route.h"
+#include "http/stream.h"
 #include "http/tunnel.h"
 
 void req_unrouted(struct req *r)
@@ -11,7 +12,7 @@ void req_unrouted(struct req *r)
 	r->site = host_table_find(conf->hosts, r->ask.host);
 	if (!r->site && conf->site_count)
 		r->site = &conf->sites[0];
-	r->route = r->site ? &r->site->fallback : NULL;
+	r->route = r->site ? &r->site->fallback : &conf->unsited;
 	r->captures.count = 0;
 }
 
@@ -61,6 +62,8 @@ static enum go step_gate(struct req *r)
 static enum go step_handle(struct req *r)
 {
 	const struct hook *handler = &r->route->handler;
+	if (r->listen)
+		return stream_handle(r);
 	if (r->ask.method == METHOD_TRACE)
 		return req_answer(r, 405);
 	if (!handler->module)

@@ -5,6 +5,8 @@
 #include "base/mem.h"
 #include "http/core.h"
 
+enum { PAUSE_MS = 100 };  /* before the second attempt at the same server; twice that before the third */
+
 static void call_late(struct timer *t)
 {
 	struct call *c = container_of(t, struct call, timer);
@@ -77,6 +79,11 @@ static enum went exchange(struct call *c)
 	enum went went = upstream_send(c);
 	if (went == WENT_WRONG)
 		return went;
+	if (c->outward->codec->is_raw) {
+		c->reply.status = 101;
+		c->at = CALL_BODY;
+		return WENT_ON;
+	}
 	went = upstream_hear_head(c);
 	if (went == WENT_WAIT && c->late)
 		return wrong(c, FAULT_LATE, "The server did not answer in time.");
@@ -87,6 +94,7 @@ static enum went exchange(struct call *c)
 
 static enum went (*const PARTS[])(struct call *) = {
 	[CALL_COLLECT] = collect,    [CALL_PICK] = upstream_pick, [CALL_QUEUE] = upstream_queue,
+	[CALL_PAUSE] = upstream_pause,
 	[CALL_CONNECT] = connect_to, [CALL_HEAD] = exchange,      [CALL_HOLD] = exchange,
 };
 
@@ -153,6 +161,8 @@ static uint64_t due_ms(const struct call *c)
 	switch (c->at) {
 	case CALL_QUEUE:
 		return c->since_ms + b->queue_timeout_ms;
+	case CALL_PAUSE:
+		return c->since_ms + ((uint64_t)PAUSE_MS << c->attempts) / 4;
 	case CALL_CONNECT:
 		return c->since_ms + b->connect_ms;
 	case CALL_HEAD:
@@ -202,5 +212,5 @@ void upstream_close(struct call *c)
 
 bool upstream_minds_fin(const struct call *c)
 {
-	return !c->outward->backend->half_close;
+	return !c->outward->backend->half_close && !c->outward->codec->is_raw;
 }

@@ -36,6 +36,7 @@ enum call_at {
 	CALL_COLLECT,    /* the request's body is taken in first */
 	CALL_PICK,       /* a server is chosen */
 	CALL_QUEUE,      /* all are busy: waits for a slot */
+	CALL_PAUSE,      /* there is only a server that failed just now: it gets a moment */
 	CALL_CONNECT,    /* waits for a connection */
 	CALL_HEAD,       /* the request goes out; waits for the answer's head */
 	CALL_HOLD,       /* the head is there, and a body so small that it is waited for, too: a retry is still possible */
@@ -115,6 +116,7 @@ struct call {
 	struct seat *seat;             /* in the pool's queue; NULL */
 	struct pick pick;
 	unsigned attempts;
+	bool paused;                     /* before this attempt */
 	char peer_name[64];              /* of the last server, for logs: it may be gone by then */
 	uint64_t peer_id;                /* its id, for the sticky cookie */
 	uint64_t begin_ns, connected_ns, first_ns;   /* of the last attempt; for logs and latency */

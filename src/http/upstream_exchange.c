@@ -12,6 +12,7 @@
 #include "base/must.h"
 #include "base/sys.h"
 #include "http/upstream_parts.h"
+#include "net/proxy_head.h"
 
 enum {
 	PIECE_B = 64 * 1024,     /* of a request's body at a time */
@@ -92,12 +93,24 @@ static bool send_range(struct call *c)
 	return true;
 }
 
+/* Says who the client is, where the server wants to know. */
+static void introduce(struct call *c, struct buf *head)
+{
+	int version = c->outward->backend->send_proxy;
+	struct ip local = {};
+	if (!version)
+		return;
+	c->req->wire->local(c->req, &local);
+	head->n += proxy_head_print(buf_room(head, PROXY_HEAD_ROOM_B), version, &c->req->peer, &local);
+}
+
 /* The head, together with the end of a body that is not there. */
 static enum went send_head(struct call *c)
 {
 	const struct codec *codec = c->outward->codec;
 	struct buf *head = &call_home(c)->asked;
 	buf_clear(head);
+	introduce(c, head);
 	unsigned status = codec->ask(c, head);
 	if (status) {
 		c->refused = status;
@@ -300,7 +313,7 @@ static void complete(struct call *c)
 	bool all_out = c->uploaded && !c->cut && !unsent(c).n && !c->range.length_b;
 	c->at = CALL_OVER;
 	upstream_leave(c, upstream_status_fails(c) ? OUTCOME_FAILED : OUTCOME_GOOD,
-	               all_out && c->reply.keep && !c->input.n);
+	               all_out && c->reply.keep && !c->input.n && !c->outward->backend->send_proxy);
 }
 
 static enum went broke(struct call *c)

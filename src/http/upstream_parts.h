@@ -28,6 +28,8 @@ static inline struct home *call_home(const struct call *c)
 enum went upstream_pick(struct call *c);
 /* In the queue. */
 enum went upstream_queue(struct call *c);
+/* Before the same server is tried again. */
+enum went upstream_pause(struct call *c);
 /* Leaves the queue, where it is in it. */
 void upstream_unqueue(struct call *c);
 /* The cookie that has the client come back to this server, where the pool wants that. */

@@ -107,10 +107,31 @@ static unsigned class_of(struct call *c)
 	return (unsigned)class;
 }
 
+static bool was_tried(const struct call *c, const struct peer *peer)
+{
+	for (size_t i = 0; i < c->pick.tried_count; i++)
+		if (c->pick.tried[i] == peer)
+			return true;
+	return false;
+}
+
 static enum went got(struct call *c, struct peer *peer)
 {
-	c->peer = peer;
-	c->at = CALL_CONNECT;
+	c->since_ms = call_home(c)->loop.now_ms;
+	c->at = !c->paused && was_tried(c, peer) ? CALL_PAUSE : CALL_CONNECT;
+	c->peer = c->at == CALL_CONNECT ? peer : NULL;
+	if (!c->peer)
+		peer_leave(c->pool, peer, OUTCOME_NONE, 0, c->since_ms);
+	return WENT_ON;
+}
+
+enum went upstream_pause(struct call *c)
+{
+	if (!c->late)
+		return WENT_WAIT;
+	c->late = false;
+	c->paused = true;
+	c->at = CALL_PICK;
 	return WENT_ON;
 }
 
@@ -156,8 +177,10 @@ enum went upstream_pick(struct call *c)
 {
 	struct home *h = call_home(c);
 	struct peer *peer;
-	if (!c->attempts++)
+	if (!c->attempts)
 		know(c);
+	if (!c->paused)
+		c->attempts++;
 	c->pick.now_ms = c->since_ms = h->loop.now_ms;
 	c->begin_ns = h->loop.now_ns;
 	switch (pool_pick(c->pool, &c->pick, &peer)) {

@@ -57,7 +57,8 @@ bool upstream_may_repeat(const struct call *c, enum fault fault)
 
 static void forget(struct call *c)
 {
-	if (c->peer && c->pick.tried_count < POOL_TRIED)
+	/* A connection that was idle too long says nothing about its server. */
+	if (c->peer && c->fault != FAULT_STALE && c->pick.tried_count < POOL_TRIED)
 		c->pick.tried[c->pick.tried_count++] = c->peer;
 	upstream_leave(c, FAULTS[c->fault].outcome, false);
 	spool_fini(&c->spool);
@@ -68,7 +69,7 @@ static void forget(struct call *c)
 	c->out_at = c->given_b = 0;
 	c->range.length_b = c->taken_b = 0;
 	c->reply = (struct reply){};
-	c->asked = c->uploaded = c->cut = c->sent = c->begun = c->large = false;
+	c->asked = c->uploaded = c->cut = c->sent = c->begun = c->large = c->paused = false;
 	c->first_ns = 0;
 }
 
@@ -83,7 +84,6 @@ static void say(const struct call *c, const char *then)
 bool upstream_again(struct call *c)
 {
 	bool again = upstream_may_repeat(c, c->fault) && pool_may_retry(c->pool);
-	/* A connection that was idle too long says nothing about its server. */
 	if (c->fault != FAULT_UPLOAD && c->fault != FAULT_STALE)
 		say(c, again ? "tried again elsewhere" : "given up");
 	if (c->peer && again)

@@ -7,7 +7,9 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "control/admin.h"
+#include "http/core.h"
 #include "http/h1.h"
+#include "main/grants.h"
 #include "main/panic.h"
 #include "main/warm.h"
 #include "share/pool.h"
@@ -16,13 +18,14 @@
 struct porch {
 	struct link link;
 	struct str name;       /* own copy */
+	const struct listen_spec *spec;  /* the current snapshot's */
 	struct door door;
 };
 
 static void came(struct door *d, int fd, const struct ip *from)
 {
 	struct station *s = d->loop->owner;
-	conn_new(&s->home, fd, from, d->admin);
+	conn_new(&s->home, fd, from, container_of(d, struct porch, door)->spec);
 }
 
 static void starved(struct door *d, int err)
@@ -49,7 +52,6 @@ static void porch_open(struct station *s, const struct listening *l)
 	p->name = str_make(name, l->name.n);
 	p->door.accepted = came;
 	p->door.starved = starved;
-	p->door.admin = l->admin;
 	link_add(&s->doors, &p->link);
 	int err = door_open(&p->door, &s->home.loop, l->fds[s->home.loop.index % l->fd_count]);
 	if (err)
@@ -72,6 +74,31 @@ static bool listed(const struct listenings *set, struct str name)
 		if (str_eq(set->p[i].name, name))
 			return true;
 	return false;
+}
+
+/* What the snapshot says of a listener. */
+static const struct listen_spec *spec_of(const struct core *core, struct str name)
+{
+	static const struct listen_spec OWN = { .admin = true };
+	struct buf text = {};
+	const struct listen_spec *specs = core->listens.p, *found = &OWN;
+	for (size_t i = 0; i < core->listens.count && found == &OWN; i++) {
+		buf_clear(&text);
+		grant_listen_name(&text, &specs[i]);
+		if (str_eq(buf_str(&text), name))
+			found = &specs[i];
+	}
+	buf_fini(&text);
+	return found;
+}
+
+static void set_specs(struct station *s)
+{
+	const struct core *core = conf_core(s->home.use->conf);
+	for (struct link *l = s->doors.next; l != &s->doors; l = l->next) {
+		struct porch *p = container_of(l, struct porch, link);
+		p->spec = spec_of(core, p->name);
+	}
 }
 
 /* The doors become those of the set; those that stay are not touched. */
@@ -145,6 +172,7 @@ static void carry_out(struct mail *m)
 	case ORDER_CONF:
 		home_conf_set(&s->home, o->use);
 		set_doors(s, o->listenings);
+		set_specs(s);
 		answer(o);
 		break;
 	case ORDER_WARM:

@@ -16,6 +16,8 @@ struct listen_spec {
 	uint64_t backlog;
 	struct str mode;      /* of a Unix socket, octal text; empty: 0666 */
 	bool admin;           /* the admin socket, not a `listen` line */
+	bool proxy;           /* each connection begins with a PROXY protocol head */
+	struct str stream;    /* the pool that its bytes go to; empty: HTTP is spoken */
 };
 
 /* Opens, binds, listens: *fd, or -errno with a sentence in error (error_n bytes) that names the address and what to do.
@@ -38,7 +40,6 @@ struct door {
 	 * once per pause. */
 	void (*starved)(struct door *d, int err);
 	bool paused;
-	bool admin;
 };
 
 enum { DOOR_PAUSE_MS = 100, DOOR_BATCH = 32 };
