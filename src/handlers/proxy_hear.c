@@ -26,7 +26,7 @@ static enum heard hear_head(struct call *c, struct proxy_state *s, struct str *i
 	*in = str_from(*in, s->head.head_b);
 	s->looked_b = 0;
 	if (s->head.interim)
-		return ++s->interims > INTERIMS ? bad(c, "the server sends interim answers without end") : HEARD_INTERIM;
+		return ++s->interims > INTERIMS ? bad(c, "The server sends interim answers without end.") : HEARD_INTERIM;
 	s->told = true;
 	s->left_b = s->head.body_b;
 	return HEARD_HEAD;
@@ -56,7 +56,7 @@ static enum heard hear_chunked(struct call *c, struct proxy_state *s, struct str
 	case CHUNKED_OVER:
 		return HEARD_END;
 	case CHUNKED_BAD:
-		return bad(c, "the server's chunks are malformed");
+		return bad(c, "The server's chunks are malformed.");
 	case CHUNKED_MORE:
 		break;
 	}
@@ -89,7 +89,7 @@ enum heard proxy_fin(struct call *c)
 	             (s->head.body == REPLY_LENGTH && !s->left_b) ||
 	             (s->head.body == REPLY_CHUNKED && s->chunked.at == CHUNKED_DONE);
 	if (!s->told)
-		return bad(c, s->looked_b ? "the server closed the connection in the middle of its answer's head"
-		                          : "the server closed the connection without an answer");
-	return whole ? HEARD_END : bad(c, "the server closed the connection in the middle of its answer");
+		return bad(c, s->looked_b ? "The server closed the connection in the middle of its answer's head."
+		                          : "The server closed the connection without an answer.");
+	return whole ? HEARD_END : bad(c, "The server closed the connection in the middle of its answer.");
 }
