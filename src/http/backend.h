@@ -106,6 +106,10 @@ void backends_each(const struct conf *c, void (*see)(void *arg, struct backend *
 /* By the name of its pool; NULL. */
 struct backend *backend_find(const struct conf *c, struct str name);
 
+/* "http", "fastcgi" …; empty where nobody named it yet.  "round_robin" … */
+struct str backend_protocol(const struct backend *b);
+struct str backend_balance(const struct backend *b);
+
 /* What `proxy`, `fastcgi` … name: TYPE_TARGET's value.  Resolved by target_check() in the handler's check hook. */
 struct target {
 	struct str text;                 /* a name, or an address without http:// */
