@@ -49,10 +49,10 @@ struct control_ops {
 	int (*server_state)(struct control *c, struct str pool, struct str server, unsigned set, unsigned clear,
 	                    struct buf *why);
 	int (*server_weight)(struct control *c, struct str pool, struct str server, unsigned weight, struct buf *why);
-	/* Appends a JSON object of the app, or of all where the name is empty; false: there is no such app. */
-	bool (*apps_print)(struct control *c, struct str name, struct buf *out);
-	/* Begins a rolling restart.  0; or -errno and a sentence. */
-	int (*app_restart)(struct control *c, struct str name, struct buf *why);
+	/* Appends a JSON list of all apps, an object with a "name" each. */
+	void (*apps_print)(struct control *c, struct buf *out);
+	/* Begins a rolling restart; false: there is no such app. */
+	bool (*app_restart)(struct control *c, struct str name);
 };
 
 struct control {

@@ -2,6 +2,9 @@
  * control thread. */
 #include "control/errand.h"
 
+#include <jansson.h>
+#include <stdlib.h>
+
 #include "base/mem.h"
 
 static void run_status(struct control *c, struct admin_call *call)
@@ -47,28 +50,49 @@ static void refuse_app(const struct control *c, struct admin_call *call)
 	buf_fini(&names);
 }
 
-/* Of one, or of all where the path names none. */
 static void run_apps(struct control *c, struct admin_call *call)
 {
 	struct buf json = {};
-	if (c->ops->apps_print(c, call->stars[0], &json))
-		admin_answer(call, 200, buf_str(&json));
+	buf_add(&json, STR("{\"apps\":"));
+	c->ops->apps_print(c, &json);
+	buf_add(&json, STR("}\n"));
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&json);
+}
+
+static void answer_json(struct admin_call *call, const json_t *json)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+	struct buf line = {};
+	buf_addf(&line, "%s\n", text);
+	admin_answer(call, 200, buf_str(&line));
+	buf_fini(&line);
+	free(text);
+}
+
+static void run_app(struct control *c, struct admin_call *call)
+{
+	struct buf list = {};
+	c->ops->apps_print(c, &list);
+	json_t *apps = json_loadb(list.p, list.n, 0, NULL), *app, *found = NULL;
+	size_t i;
+	json_array_foreach(apps, i, app)
+		if (str_eq(str_of(json_string_value(json_object_get(app, "name"))), call->stars[0]))
+			found = app;
+	if (found)
+		answer_json(call, found);
 	else
 		refuse_app(c, call);
-	buf_fini(&json);
+	json_decref(apps);
+	buf_fini(&list);
 }
 
 static void run_restart(struct control *c, struct admin_call *call)
 {
-	struct buf why = {};
-	const struct backend *b = c->conf ? backend_find(c->conf, call->stars[0]) : NULL;
-	if (!b || !b->is_app)
-		refuse_app(c, call);
-	else if (c->ops->app_restart(c, b->name, &why))
-		admin_refuse(call, 409, "%.*s", STR_F(buf_str(&why)));
+	if (c->ops->app_restart(c, call->stars[0]))
+		admin_did(call, "app %.*s: restarts, one process after the other", STR_F(call->stars[0]));
 	else
-		admin_did(call, "app %.*s: restarts, one process after the other", STR_F(b->name));
-	buf_fini(&why);
+		refuse_app(c, call);
 }
 
 /* --- The table. --- */
@@ -86,7 +110,7 @@ static const struct errand ERRANDS[] = {
 	{ METHOD_GET, "/pools/*", false, errand_pool },
 	{ METHOD_GET, "/apps", false, run_apps },
 	{ METHOD_POST, "/apps/*/restart", false, run_restart },
-	{ METHOD_GET, "/apps/*", false, run_apps },
+	{ METHOD_GET, "/apps/*", false, run_app },
 };
 
 static struct str method_name(enum method method)

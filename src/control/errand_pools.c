@@ -263,8 +263,8 @@ static const struct wish {
 	const char *did;
 } WISHES[] = {
 	{ "ready", 0, PEER_DRAINING | PEER_DOWN | PEER_EJECTED, "is ready" },
-	{ "drain", PEER_DRAINING, PEER_DOWN, "drains: no new requests but of those who stick to it" },
-	{ "down", PEER_DOWN, PEER_DRAINING, "is down: no new requests" },
+	{ "drain", PEER_DRAINING, PEER_DOWN, "drains" },
+	{ "down", PEER_DOWN, PEER_DRAINING, "is down" },
 };
 
 static void change_state(struct control *c, struct admin_call *call, const struct backend *b, const char *word)
