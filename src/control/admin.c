@@ -126,6 +126,7 @@ static struct admin_call *call_new(struct req *r, const struct errand *errand, c
 	call->home = r->home;
 	call->req = r;
 	call->caller = caller_of(r);
+	call->keep = str_eq(r->ask.query, STR("keep"));
 	copy_path(call, r->ask.path, stars);
 	r->state = call;
 	r->state_close = call_close;

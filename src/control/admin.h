@@ -13,8 +13,10 @@ extern const struct module ADMIN;
 /* The site that connections to the admin socket are answered by: one route, handled by ADMIN. */
 extern const struct site ADMIN_SITE;
 
+struct apps;
 struct control;
 struct errand;
+struct keeper;
 
 enum { ADMIN_BODY_B = 64 * 1024, ADMIN_STARS = 2 };
 
@@ -28,6 +30,7 @@ struct admin_call {
 	struct req *req;             /* NULL: the client is gone */
 	bool sent, home_again;       /* the loop's: it is at the control thread; it is back, with the answer below */
 	struct caller caller;
+	bool keep;                   /* "?keep": the change is to outlive the next configuration */
 	struct str path;             /* a copy */
 	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
 	struct buf body;
@@ -35,31 +38,23 @@ struct admin_call {
 	struct buf json;
 };
 
-/* What the worker can do.  All on the control thread. */
+/* What the worker does itself.  On the control thread. */
 struct control_ops {
 	/* admin_answer() in the end. */
 	void (*status)(struct control *c, struct admin_call *call);
 	void (*reload)(struct control *c, struct admin_call *call);
 	/* The logs' files are opened anew, soon. */
 	void (*reopen)(struct control *c);
-	/* Changes of a pool.  0; or -errno and a sentence in *why: -ENOENT where there is no such pool or server. */
-	int (*server_add)(struct control *c, struct str pool, const struct server_conf *server, struct buf *why);
-	int (*server_remove)(struct control *c, struct str pool, struct str server, struct buf *why);
-	/* set and clear: enum peer_state. */
-	int (*server_state)(struct control *c, struct str pool, struct str server, unsigned set, unsigned clear,
-	                    struct buf *why);
-	int (*server_weight)(struct control *c, struct str pool, struct str server, unsigned weight, struct buf *why);
-	/* Appends a JSON list of all apps, an object with a "name" each. */
-	void (*apps_print)(struct control *c, struct buf *out);
-	/* Begins a rolling restart; false: there is no such app. */
-	bool (*app_restart)(struct control *c, struct str name);
 };
 
 struct control {
 	struct mailbox *box;         /* the control thread's */
 	const struct control_ops *ops;
 	struct changes changes;
-	const struct conf *conf;     /* the snapshot published last, opened; NULL before the first */
+	/* NULL before the first configuration. */
+	struct keeper *keeper;
+	struct apps *apps;
+	const struct conf *conf;     /* the snapshot published last, opened */
 };
 
 /* --- On the control thread: sends the call home with its answer. --- */

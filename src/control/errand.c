@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "control/apps.h"
 
 static void run_status(struct control *c, struct admin_call *call)
 {
@@ -43,8 +44,7 @@ static void see_app(void *arg, struct backend *b)
 static void refuse_app(const struct control *c, struct admin_call *call)
 {
 	struct buf names = {};
-	if (c->conf)
-		backends_each(c->conf, see_app, &names);
+	backends_each(c->conf, see_app, &names);
 	admin_refuse(call, 404, "there is no app \"%.*s\"; %s%.*s", STR_F(call->stars[0]),
 	             names.n ? "there are: " : "there is none at all", STR_F(buf_str(&names)));
 	buf_fini(&names);
@@ -54,7 +54,7 @@ static void run_apps(struct control *c, struct admin_call *call)
 {
 	struct buf json = {};
 	buf_add(&json, STR("{\"apps\":"));
-	c->ops->apps_print(c, &json);
+	apps_print(c->apps, &json);
 	buf_add(&json, STR("}\n"));
 	admin_answer(call, 200, buf_str(&json));
 	buf_fini(&json);
@@ -73,7 +73,7 @@ static void answer_json(struct admin_call *call, const json_t *json)
 static void run_app(struct control *c, struct admin_call *call)
 {
 	struct buf list = {};
-	c->ops->apps_print(c, &list);
+	apps_print(c->apps, &list);
 	json_t *apps = json_loadb(list.p, list.n, 0, NULL), *app, *found = NULL;
 	size_t i;
 	json_array_foreach(apps, i, app)
@@ -89,7 +89,7 @@ static void run_app(struct control *c, struct admin_call *call)
 
 static void run_restart(struct control *c, struct admin_call *call)
 {
-	if (c->ops->app_restart(c, call->stars[0]))
+	if (apps_restart(c->apps, call->stars[0]))
 		admin_did(call, "app %.*s: restarts, one process after the other", STR_F(call->stars[0]));
 	else
 		refuse_app(c, call);

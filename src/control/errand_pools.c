@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "control/errand.h"
+#include "control/keeper.h"
 
 /* --- What there is. --- */
 
@@ -49,6 +50,7 @@ static void print_address(struct buf *out, const struct peer *peer)
 }
 
 struct printing {
+	const struct control *control;
 	struct buf *out;
 	bool any;
 };
@@ -57,12 +59,12 @@ static void print_peer(void *arg, struct pool *pool, struct peer *peer)
 {
 	struct printing *p = arg;
 	struct buf *out = p->out;
-	(void)pool;
 	buf_add(out, p->any ? STR(",\n  {") : STR("\n  {"));
 	p->any = true;
 	print_text(out, "server", peer->name);
 	print_address(out, peer);
 	print_states(out, peer->state);
+	print_text(out, "why", keeper_why(p->control->keeper, pool_name(pool), peer->name));
 	buf_addf(out,
 	         "\"backup\":%s,\"weight\":%" PRIu32 ",\"connections\":%" PRIu32 ",\"busy\":%" PRIu32 ",\"open\":%" PRIu32
 	         ",\"requests\":%" PRIu64 ",\"failed\":%" PRIu64 ",\"failures\":%" PRIu32 ",\"retried\":%" PRIu64
@@ -72,10 +74,10 @@ static void print_peer(void *arg, struct pool *pool, struct peer *peer)
 	         peer->latency_us % 1000);
 }
 
-static void print_pool(struct buf *out, const struct backend *b)
+static void print_pool(const struct control *c, struct buf *out, const struct backend *b)
 {
 	struct pool_stats s = pool_stats(b->pool);
-	struct printing servers = { out, false };
+	struct printing servers = { c, out, false };
 	buf_add_char(out, '{');
 	print_text(out, "name", b->name);
 	print_text(out, "kind", b->is_app ? STR("app") : str_find(b->name, ':') < b->name.n ? STR("address") : STR("pool"));
@@ -95,16 +97,15 @@ static void see_pool(void *arg, struct backend *b)
 	struct printing *p = arg;
 	buf_add(p->out, p->any ? STR(",\n") : STR("\n"));
 	p->any = true;
-	print_pool(p->out, b);
+	print_pool(p->control, p->out, b);
 }
 
 void errand_pools(struct control *c, struct admin_call *call)
 {
 	struct buf json = {};
-	struct printing p = { &json, false };
+	struct printing p = { c, &json, false };
 	buf_add(&json, STR("{\"pools\":["));
-	if (c->conf)
-		backends_each(c->conf, see_pool, &p);
+	backends_each(c->conf, see_pool, &p);
 	buf_add(&json, STR("]}\n"));
 	admin_answer(call, 200, buf_str(&json));
 	buf_fini(&json);
@@ -120,11 +121,10 @@ static void add_name(void *arg, struct backend *b)
 static const struct backend *pool_named(const struct control *c, struct admin_call *call)
 {
 	struct buf names = {};
-	const struct backend *b = c->conf ? backend_find(c->conf, call->stars[0]) : NULL;
+	const struct backend *b = backend_find(c->conf, call->stars[0]);
 	if (b)
 		return b;
-	if (c->conf)
-		backends_each(c->conf, add_name, &names);
+	backends_each(c->conf, add_name, &names);
 	admin_refuse(call, 404, "there is no pool \"%.*s\"; %s%.*s", STR_F(call->stars[0]),
 	             names.n ? "there are: " : "there is none at all", STR_F(buf_str(&names)));
 	buf_fini(&names);
@@ -137,7 +137,7 @@ void errand_pool(struct control *c, struct admin_call *call)
 	const struct backend *b = pool_named(c, call);
 	if (!b)
 		return;
-	print_pool(&json, b);
+	print_pool(c, &json, b);
 	buf_add_char(&json, '\n');
 	admin_answer(call, 200, buf_str(&json));
 	buf_fini(&json);
@@ -154,6 +154,12 @@ static const struct backend *changeable(const struct control *c, struct admin_ca
 	admin_refuse(call, 409, "%.*s is an app, whose processes petrel starts and ends itself; POST /apps/%.*s/restart "
 	             "replaces them", STR_F(b->name), STR_F(b->name));
 	return NULL;
+}
+
+/* Behind what was done. */
+static const char *kept(const struct admin_call *call)
+{
+	return call->keep ? "; kept over reloads" : "";
 }
 
 /* The pool's refusal: 404 where it has no such server. */
@@ -232,8 +238,8 @@ static void say_added(struct admin_call *call, const struct backend *b, const st
 	char bound[48] = "";
 	if (s->connections)
 		snprintf(bound, sizeof bound, " and at most %" PRIu64 " connections", s->connections);
-	admin_did(call, "pool %.*s: %.*s was added with weight %" PRIu64 "%s%s", STR_F(b->name), STR_F(s->text), s->weight,
-	          bound, s->backup ? ", as a backup" : "");
+	admin_did(call, "pool %.*s: %.*s was added with weight %" PRIu64 "%s%s%s", STR_F(b->name), STR_F(s->text),
+	          s->weight, bound, s->backup ? ", as a backup" : "", kept(call));
 }
 
 void errand_server_add(struct control *c, struct admin_call *call)
@@ -246,7 +252,7 @@ void errand_server_add(struct control *c, struct admin_call *call)
 	json_t *json = b ? body_of(call, MEMBERS, "{\"server\":\"10.0.0.3:9000\",\"weight\":2}") : NULL;
 	arena_init(&arena, NULL, 0);
 	if (json && server_of(call, json, &arena, &server)) {
-		int err = c->ops->server_add(c, b->name, &server, &why);
+		int err = keeper_server_add(c->keeper, b->name, &server, call->keep, &why);
 		if (err)
 			refuse(call, err, &why);
 		else
@@ -275,11 +281,11 @@ static void change_state(struct control *c, struct admin_call *call, const struc
 		const struct wish *w = &WISHES[i];
 		if (!word || strcmp(word, w->word) != 0)
 			continue;
-		int err = c->ops->server_state(c, b->name, server, w->set, w->clear, &why);
+		int err = keeper_server_state(c->keeper, b->name, server, w->set, w->clear, call->keep, &why);
 		if (err)
 			refuse(call, err, &why);
 		else
-			admin_did(call, "pool %.*s: %.*s %s", STR_F(b->name), STR_F(server), w->did);
+			admin_did(call, "pool %.*s: %.*s %s%s", STR_F(b->name), STR_F(server), w->did, kept(call));
 		return;
 	}
 	admin_refuse(call, 422, "\"state\" has to be \"ready\", \"drain\" or \"down\"");
@@ -291,11 +297,12 @@ static void change_weight(struct control *c, struct admin_call *call, const stru
 	uint64_t weight = 0;
 	if (!number_of(call, json, "weight", 1, POOL_WEIGHT_MAX, &weight))
 		return;
-	int err = c->ops->server_weight(c, b->name, call->stars[1], (unsigned)weight, &why);
+	int err = keeper_server_weight(c->keeper, b->name, call->stars[1], (unsigned)weight, call->keep, &why);
 	if (err)
 		refuse(call, err, &why);
 	else
-		admin_did(call, "pool %.*s: %.*s has weight %" PRIu64, STR_F(b->name), STR_F(call->stars[1]), weight);
+		admin_did(call, "pool %.*s: %.*s has weight %" PRIu64 "%s", STR_F(b->name), STR_F(call->stars[1]), weight,
+		          kept(call));
 }
 
 void errand_server_change(struct control *c, struct admin_call *call)
@@ -318,9 +325,9 @@ void errand_server_remove(struct control *c, struct admin_call *call)
 {
 	struct buf why = {};
 	const struct backend *b = changeable(c, call);
-	int err = b ? c->ops->server_remove(c, b->name, call->stars[1], &why) : 0;
+	int err = b ? keeper_server_remove(c->keeper, b->name, call->stars[1], call->keep, &why) : 0;
 	if (err)
 		refuse(call, err, &why);
 	else if (b)
-		admin_did(call, "pool %.*s: %.*s was removed; what is under way ends", STR_F(b->name), STR_F(call->stars[1]));
+		admin_did(call, "pool %.*s: %.*s was removed%s", STR_F(b->name), STR_F(call->stars[1]), kept(call));
 }

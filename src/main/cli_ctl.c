@@ -14,7 +14,7 @@
 #include "main/show.h"
 #include "main/table.h"
 
-enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON };
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP };
 enum { FAILED = 1, USAGE = 2, WORDS_MOST = 12 };
 
 static const char USUAL_CONF[] = "/etc/petrel/petrel.conf";
@@ -23,6 +23,7 @@ const struct option CTL_OPTIONS[] = {
 	[CTL_CONFIG] = { "config", 'c', "FILE", "the configuration, which names the admin socket" },
 	[CTL_SOCKET] = { "socket", 's', "PATH", "the admin socket" },
 	[CTL_JSON] = { "json", 0, NULL, "print the answer as it came" },
+	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives the next reload" },
 	{},
 };
 
@@ -301,6 +302,15 @@ static int tell(const struct request *r, const struct answer *a, bool raw)
 	return status;
 }
 
+/* Only what changes a server can be kept. */
+static int check_keep(const struct options *o, int action)
+{
+	if (!o->values[CTL_KEEP] || (action >= ACTION_ADD && action <= ACTION_WEIGHT))
+		return 0;
+	fprintf(stderr, "petrel ctl: --keep goes with changes of servers; \"%s\" is none\n", CTL_ACTIONS[action].words);
+	return USAGE;
+}
+
 static int say_no_answer(const struct addr *admin, int err)
 {
 	struct buf where = {};
@@ -321,8 +331,12 @@ int cli_ctl(const struct options *o)
 	if (action < 0)
 		return say_usage(o->words, o->word_count);
 	const struct request *r = &REQUESTS[action];
-	int status = find_admin(o, &admin), err = 0;
+	int status = check_keep(o, action), err = 0;
+	if (!status)
+		status = find_admin(o, &admin);
 	fill(r->path, &said, false, &path);
+	if (o->values[CTL_KEEP])
+		buf_add(&path, STR("?keep"));
 	if (r->body)
 		fill(r->body, &said, true, &body);
 	if (!status)

@@ -240,6 +240,17 @@ static void server_row(struct table *t, const json_t *s)
 	buf_fini(&busy);
 }
 
+/* What keeps a server from being ready, as far as it is known. */
+static void add_why(struct buf *out, const json_t *s)
+{
+	struct buf line = {};
+	if (!*text_of(s, "why") || !strcmp(state_of(s), "ready"))
+		return;
+	buf_addf(&line, "%s: %s", text_of(s, "server"), text_of(s, "why"));
+	add_wrapped(out, 0, buf_str(&line));
+	buf_fini(&line);
+}
+
 static void show_rules(const json_t *pool, bool colour, struct buf *out)
 {
 	const json_t *queue = json_object_get(pool, "queue");
@@ -277,6 +288,8 @@ void show_pool(const json_t *json, bool colour, struct buf *out)
 		server_row(&t, s);
 	table_print(&t, TABLE_WIDTH, colour, out);
 	table_fini(&t);
+	json_array_foreach(servers, i, s)
+		add_why(out, s);
 }
 
 /* --- Apps. --- */

@@ -155,6 +155,8 @@ static int start(struct worker *w, const struct core *core)
 	w->ring = log_ring_new(w->publisher.shared.log);
 	w->keeper = keeper_new(&w->control, w->publisher.shared.pools, w->ring, (struct str){});
 	start_apps(w);
+	w->admin.apps = w->apps;
+	w->admin.keeper = w->keeper;
 	w->started = true;
 	return 0;
 }
