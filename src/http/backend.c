@@ -296,6 +296,16 @@ struct backend *backend_find(const struct conf *c, struct str name)
 	return backends_find(values_of(c), name);
 }
 
+struct str backend_protocol(const struct backend *b)
+{
+	return !b->spoken ? STR("") : b->protocol == PROTOCOL_RAW ? STR("raw") : str_of(PROTOCOLS[b->protocol]);
+}
+
+struct str backend_balance(const struct backend *b)
+{
+	return str_of(BALANCES[b->balance]);
+}
+
 static void take(void *arg, struct backend *b)
 {
 	b->pool = pool_get(arg, b->name);
