@@ -174,8 +174,10 @@ static enum heard hear_head(struct call *c, struct cgi_answer *a, struct str *in
 		*in = str_from(*in, head_b - kept);
 		return begin(c, a);
 	}
-	if (whole.n > most)
+	if (whole.n > most) {
+		c->large = true;
 		return bad(c, "the head of the program's answer is too large");
+	}
 	if (whole.p == piece.p)
 		gather(c, a, piece);
 	*in = str_from(*in, piece.n);
