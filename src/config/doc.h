@@ -6,11 +6,18 @@
 #include "base/buf.h"
 #include "http/module.h"
 
+/* One of the things that a command does: "server POOL ADDRESS drain". */
+struct action {
+	const char *words;     /* after the command's name; NULL ends a table */
+	const char *doc;       /* a phrase */
+};
+
 /* A command of petrel's, for petrel(1); the caller's table ends with a NULL name. */
 struct command_doc {
 	const char *name;      /* "check" */
 	const char *synopsis;  /* what follows the name: "-c FILE [--json]", or "" */
 	const char *text;      /* one or more sentences; the first is shown in lists */
+	const struct action *actions;  /* NULL: it does one thing */
 };
 
 /* The modules that a text is about. */

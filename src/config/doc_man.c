@@ -64,6 +64,21 @@ static const char COMMAND_TAIL[] =
 	".Bl -tag -width Ds\n"
 	".It Ev NO_COLOR\n"
 	"Where it is set, messages are not coloured.\n"
+	".It Ev PETREL_ADMIN\n"
+	"The admin socket that\n"
+	".Ic ctl\n"
+	"asks, a path, where neither\n"
+	".Fl -socket\n"
+	"nor\n"
+	".Fl -config\n"
+	"says so.\n"
+	".El\n"
+	".Sh FILES\n"
+	".Bl -tag -width Ds\n"
+	".It Pa /etc/petrel/petrel.conf\n"
+	"Where\n"
+	".Ic ctl\n"
+	"finds the name of the admin socket, where nothing else names it.\n"
 	".El\n"
 	".Sh EXIT STATUS\n"
 	"0 where all is well, 1 where something failed, 2 for wrong usage.\n"
@@ -188,6 +203,14 @@ static void add_command(struct buf *out, const struct command_doc *c)
 	add_item(out, buf_str(&usage));
 	buf_fini(&usage);
 	add_text(out, c->text);
+	if (!c->actions)
+		return;
+	buf_add(out, STR(".Bl -tag -width Ds\n"));
+	for (const struct action *a = c->actions; a->words; a++) {
+		add_item(out, str_of(a->words));
+		add_text(out, a->doc);
+	}
+	buf_add(out, STR(".El\n"));
 }
 
 void doc_man_command(const struct command_doc *commands, struct buf *out)

@@ -1,13 +1,20 @@
-/* The admin socket's handler.  Runs on the loop of its connection; admin_answer() and what struct control offers run on
- * the worker's control thread. */
+/* The admin socket's handler: takes in the request's body, sends the call to the control thread and waits for it.  Runs on
+ * the loop of its connection; admin_answer() and what it is answered by run on the worker's control thread. */
 #include "control/admin.h"
 
+#include <sys/socket.h>
+
+#include "base/clock.h"
 #include "base/mem.h"
+#include "control/errand.h"
+#include "http/exchange.h"
 
 /* --- There and back. --- */
 
 static void call_free(struct admin_call *call)
 {
+	mem_free((void *)(uintptr_t)call->path.p);
+	buf_fini(&call->body);
 	buf_fini(&call->json);
 	mem_free(call);
 }
@@ -30,46 +37,125 @@ void admin_answer(struct admin_call *call, unsigned status, struct str json)
 	mailbox_post(&call->home->loop.mailbox, &call->mail);
 }
 
+/* {"ok":…,"NAME":"text"} */
+static void add_text(struct buf *json, bool ok, const char *name, struct str text)
+{
+	buf_addf(json, "{\"ok\":%s,\"%s\":\"", ok ? "true" : "false", name);
+	buf_add_json(json, text);
+	buf_add(json, STR("\"}\n"));
+}
+
+void admin_refuse(struct admin_call *call, unsigned status, const char *format, ...)
+{
+	struct buf text = {}, json = {};
+	va_list args;
+	va_start(args, format);
+	buf_addv(&text, format, args);
+	va_end(args);
+	add_text(&json, false, "error", buf_str(&text));
+	admin_answer(call, status, buf_str(&json));
+	buf_fini(&text);
+	buf_fini(&json);
+}
+
+void admin_note(struct admin_call *call, struct str what)
+{
+	changes_add(&call->control->changes, clock_wall_ms(), &call->caller, what);
+}
+
+void admin_did(struct admin_call *call, const char *format, ...)
+{
+	struct buf text = {}, json = {};
+	va_list args;
+	va_start(args, format);
+	buf_addv(&text, format, args);
+	va_end(args);
+	admin_note(call, buf_str(&text));
+	add_text(&json, true, "did", buf_str(&text));
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&text);
+	buf_fini(&json);
+}
+
 static void at_control(struct mail *m)
 {
 	struct admin_call *call = container_of(m, struct admin_call, mail);
-	call->control->run[call->errand](call->control, call);
+	call->errand->run(call->control, call);
 }
+
+/* --- The handler. --- */
 
 /* The client left, or was answered. */
 static void call_close(struct req *r, void *state)
 {
 	struct admin_call *call = state;
 	(void)r;
-	if (call->home_again)
+	if (!call->sent || call->home_again)
 		call_free(call);
 	else
 		call->req = NULL;
 }
 
-/* --- The handler. --- */
+/* The admin socket speaks HTTP/1 only. */
+static struct caller caller_of(struct req *r)
+{
+	struct ucred cred = {};
+	socklen_t length = sizeof cred;
+	const struct exchange *x = container_of(r, struct exchange, req);
+	if (getsockopt(x->conn->watch.fd, SOL_SOCKET, SO_PEERCRED, &cred, &length))
+		return (struct caller){};
+	return (struct caller){ cred.pid, cred.uid };
+}
 
-static const struct {
-	struct str path;
-	enum method method;
-	struct str allow;
-} ERRANDS[ERRAND_COUNT] = {
-	[ERRAND_RELOAD] = { { "/reload", 7 }, METHOD_POST, { "POST", 4 } },
-	[ERRAND_STATUS] = { { "/status.json", 12 }, METHOD_GET, { "GET", 3 } },
-};
+/* What the stars stand for moves with the copy of the path. */
+static void copy_path(struct admin_call *call, struct str path, const struct str *stars)
+{
+	char *copy = mem_new(path.n + 1);
+	memcpy(copy, path.p, path.n);
+	call->path = str_make(copy, path.n);
+	for (size_t i = 0; i < ADMIN_STARS; i++)
+		if (stars[i].p)
+			call->stars[i] = str_make(copy + (stars[i].p - path.p), stars[i].n);
+}
 
-static enum go send_call(struct req *r, enum errand errand)
+static struct admin_call *call_new(struct req *r, const struct errand *errand, const struct str *stars)
 {
 	struct admin_call *call = MEM_NEW(struct admin_call);
 	call->control = r->home->control;
 	call->errand = errand;
 	call->home = r->home;
 	call->req = r;
+	call->caller = caller_of(r);
+	call->keep = str_eq(r->ask.query, STR("keep"));
+	copy_path(call, r->ask.path, stars);
 	r->state = call;
 	r->state_close = call_close;
+	return call;
+}
+
+static enum go send_call(struct admin_call *call)
+{
+	call->sent = true;
 	call->mail.deliver = at_control;
 	mailbox_post(call->control->box, &call->mail);
 	return GO_WAIT;
+}
+
+static enum go take_body(struct req *r, struct admin_call *call)
+{
+	struct chunk chunk;
+	enum body_got got;
+	while (call->errand->body && (got = body_read(r->upload, &chunk, ADMIN_BODY_B)) != BODY_END) {
+		if (got == BODY_LATER)
+			return GO_WAIT;
+		if (got == BODY_SOME)
+			buf_add(&call->body, chunk.bytes);
+		if (got == BODY_SOME && call->body.n <= ADMIN_BODY_B)
+			continue;
+		call_free(call);
+		return got == BODY_BROKEN ? req_upload_broken(r) : req_answer(r, 413);
+	}
+	return send_call(call);
 }
 
 static enum go answer_call(struct req *r, struct admin_call *call)
@@ -79,22 +165,51 @@ static enum go answer_call(struct req *r, struct admin_call *call)
 	return GO_ANSWER;
 }
 
+static enum go answer_wrong(struct req *r, unsigned status, struct str text)
+{
+	struct buf json = {};
+	add_text(&json, false, "error", text);
+	answer_bytes(r, status, STR("application/json"), arena_str(&r->arena, buf_str(&json)));
+	buf_fini(&json);
+	return GO_ANSWER;
+}
+
+static enum go no_errand(struct req *r, const struct buf *methods)
+{
+	struct buf text = {};
+	enum go go;
+	if (methods->n) {
+		struct str allow = arena_str(&r->arena, buf_str(methods));
+		buf_addf(&text, "%.*s can't be asked for by %.*s; by %.*s it can", STR_F(r->ask.path), STR_F(r->ask.method_name),
+		         STR_F(allow));
+		go = answer_wrong(r, 405, buf_str(&text));
+		answer_set(r, STR("Allow"), allow);
+	} else {
+		buf_addf(&text, "there is no %.*s here; there are: ", STR_F(r->ask.path));
+		errand_list(&text);
+		go = answer_wrong(r, 404, buf_str(&text));
+	}
+	buf_fini(&text);
+	return go;
+}
+
 static enum go admin_handle(struct req *r, const void *values)
 {
 	struct admin_call *call = r->state;
 	(void)values;
-	if (call)
+	if (call && call->sent)
 		return call->home_again ? answer_call(r, call) : GO_WAIT;
-	for (enum errand e = 0; e < ERRAND_COUNT; e++) {
-		if (!str_eq(r->ask.path, ERRANDS[e].path))
-			continue;
-		if (r->ask.method == ERRANDS[e].method)
-			return send_call(r, e);
-		req_answer(r, 405);
-		answer_set(r, STR("Allow"), ERRANDS[e].allow);
-		return GO_ANSWER;
+	if (!call) {
+		struct str stars[ADMIN_STARS] = {};
+		struct buf methods = {};
+		const struct errand *errand = errand_find(r->ask.method, r->ask.path, stars, &methods);
+		enum go go = errand ? GO_NEXT : no_errand(r, &methods);
+		buf_fini(&methods);
+		if (!errand)
+			return go;
+		call = call_new(r, errand, stars);
 	}
-	return req_answer_why(r, 404, "The admin socket knows POST /reload and GET /status.json.");
+	return take_body(r, call);
 }
 
 const struct module ADMIN = {

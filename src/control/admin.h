@@ -1,43 +1,68 @@
 /* The admin socket: HTTP with JSON over a Unix socket, answered by the worker's control thread.
  *
  * A request on it is a request like any other, on its loop, handled by ADMIN; what it asks of the control thread travels
- * there by mail and comes back the same way.  Whoever may open the socket may do all of it: its file's mode is the gate. */
+ * there by mail and comes back the same way.  Whoever may open the socket may do all of it: its file's mode is the gate.
+ * What can be asked is a table: control/errand.c. */
 #pragma once
 
+#include "control/change.h"
+#include "http/backend.h"
 #include "http/req.h"
 
 extern const struct module ADMIN;
 /* The site that connections to the admin socket are answered by: one route, handled by ADMIN. */
 extern const struct site ADMIN_SITE;
 
+struct apps;
 struct control;
+struct errand;
+struct keeper;
 
-/* What can be asked for. */
-enum errand {
-	ERRAND_RELOAD,   /* POST /reload: read the configuration again */
-	ERRAND_STATUS,   /* GET /status.json: what the counters say */
-	ERRAND_COUNT,
-};
+enum { ADMIN_BODY_B = 64 * 1024, ADMIN_STARS = 2 };
 
 /* One request's errand.  Heap; freed by the loop when it is back. */
 struct admin_call {
 	struct mail mail;
 	struct link link;            /* the control thread's, while it waits for an answer */
 	struct control *control;
-	enum errand errand;
+	const struct errand *errand;
 	struct home *home;
 	struct req *req;             /* NULL: the client is gone */
-	bool home_again;             /* the loop's: it is back, with the answer below, which was the control thread's */
+	bool sent, home_again;       /* the loop's: it is at the control thread; it is back, with the answer below */
+	struct caller caller;
+	bool keep;                   /* "?keep": the change is to outlive the next configuration */
+	struct str path;             /* a copy */
+	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
+	struct buf body;
 	unsigned status;
 	struct buf json;
 };
 
-/* What the worker offers. */
-struct control {
-	struct mailbox *box;         /* the control thread's */
-	/* On the control thread, by errand; admin_answer() in the end. */
-	void (*run[ERRAND_COUNT])(struct control *c, struct admin_call *call);
+/* What the worker does itself.  On the control thread. */
+struct control_ops {
+	/* admin_answer() in the end. */
+	void (*status)(struct control *c, struct admin_call *call);
+	void (*reload)(struct control *c, struct admin_call *call);
+	/* The logs' files are opened anew, soon. */
+	void (*reopen)(struct control *c);
 };
 
-/* On the control thread: sends the call home with its answer. */
+struct control {
+	struct mailbox *box;         /* the control thread's */
+	const struct control_ops *ops;
+	struct changes changes;
+	/* NULL before the first configuration. */
+	struct keeper *keeper;
+	struct apps *apps;
+	const struct conf *conf;     /* the snapshot published last, opened */
+};
+
+/* --- On the control thread: sends the call home with its answer. --- */
+
 void admin_answer(struct admin_call *call, unsigned status, struct str json);
+/* {"ok":false,"error":"…"}: a sentence that says what was wrong, and what there is. */
+[[gnu::format(printf, 3, 4)]] void admin_refuse(struct admin_call *call, unsigned status, const char *format, ...);
+/* {"ok":true,"did":"…"}, which is put into the list of changes. */
+[[gnu::format(printf, 2, 3)]] void admin_did(struct admin_call *call, const char *format, ...);
+/* The list of changes alone, where the answer is another one. */
+void admin_note(struct admin_call *call, struct str what);

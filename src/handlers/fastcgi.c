@@ -133,18 +133,18 @@ static enum heard bad(struct call *c, const char *why)
 static const char *objection(const struct state *s, unsigned id)
 {
 	if (s->type == GET_VALUES_RESULT || s->type == UNKNOWN_TYPE)
-		return id ? "a FastCGI record about the connection has a request's number" : NULL;
+		return id ? "A FastCGI record about the connection has a request's number." : NULL;
 	if (id != OUR_ID)
-		return "a FastCGI record has the number of another request";
+		return "A FastCGI record has the number of another request.";
 	switch (s->type) {
 	case STDOUT:
-		return s->out_over && s->left_b ? "FastCGI output comes after its end" : NULL;
+		return s->out_over && s->left_b ? "FastCGI output comes after its end." : NULL;
 	case STDERR:
-		return s->err_over && s->left_b ? "FastCGI error output comes after its end" : NULL;
+		return s->err_over && s->left_b ? "FastCGI error output comes after its end." : NULL;
 	case END_REQUEST:
-		return s->left_b != 8 ? "a FastCGI end of request has the wrong length" : NULL;
+		return s->left_b != 8 ? "A FastCGI end of request has the wrong length." : NULL;
 	default:
-		return "a FastCGI record has a type that no application sends";
+		return "A FastCGI record has a type that no application sends.";
 	}
 }
 
@@ -152,7 +152,7 @@ static enum heard hear_header(struct call *c, struct state *s, struct str *in)
 {
 	const unsigned char *p = (const unsigned char *)in->p;
 	if (in->n && p[0] != VERSION)
-		return bad(c, "a FastCGI record has an unknown version");
+		return bad(c, "A FastCGI record has an unknown version.");
 	if (in->n < HEADER_B)
 		return HEARD_MORE;
 	s->type = p[1];
@@ -182,7 +182,7 @@ static enum heard hear_output(struct call *c, struct state *s, struct str *in, s
 	enum heard heard = cgi_hear(c, &s->answer, &rest, data);
 	take(s, in, piece.n - rest.n);
 	if (heard == HEARD_END)
-		return rest.n ? bad(c, "the program's answer is longer than its Content-Length") : HEARD_MORE;
+		return rest.n ? bad(c, "The program's answer is longer than its Content-Length.") : HEARD_MORE;
 	if (heard == HEARD_HEAD)
 		c->reply.keep = true;
 	return heard;
@@ -192,7 +192,7 @@ static enum heard hear_output(struct call *c, struct state *s, struct str *in, s
 static enum heard overloaded(struct call *c, struct state *s)
 {
 	if (s->answer.told)
-		return bad(c, "the FastCGI server is overloaded in the middle of an answer");
+		return bad(c, "The FastCGI server is overloaded in the middle of an answer.");
 	s->answer.told = true;
 	c->reply = (struct reply){ .status = 503, .keep = true };
 	return HEARD_HEAD;
@@ -208,7 +208,7 @@ static enum heard hear_end(struct call *c, struct state *s, struct str *in)
 	if (status == STATUS_OVERLOADED)
 		return overloaded(c, s);
 	if (status != STATUS_COMPLETE)
-		return bad(c, "the FastCGI server refuses the request (it can't multiplex, or knows no responder)");
+		return bad(c, "The FastCGI server refuses the request (it can't multiplex, or knows no responder).");
 	return cgi_fin(c, &s->answer) == HEARD_BAD ? HEARD_BAD : HEARD_MORE;
 }
 
@@ -271,8 +271,8 @@ static enum heard fastcgi_hear(struct call *c, struct str *in, struct str *data)
 static enum heard fastcgi_fin(struct call *c)
 {
 	const struct state *s = c->state;
-	return bad(c, s->answer.told ? "the FastCGI server closed the connection in the middle of the answer"
-	                             : "the FastCGI server closed the connection without an answer");
+	return bad(c, s->answer.told ? "The FastCGI server closed the connection in the middle of the answer."
+	                             : "The FastCGI server closed the connection without an answer.");
 }
 
 const struct codec FASTCGI_CODEC = {

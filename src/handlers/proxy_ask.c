@@ -128,43 +128,52 @@ static void add_fields(struct call *c, struct buf *out)
 
 /* --- What petrel says about the client. --- */
 
-/* What the client sent under this name, as a list; empty: nothing. */
-static struct str claimed(struct call *c, struct str name)
+/* "Name: ", and where the client's claims are believed what it sent under this name, each with a comma behind it. */
+static bool add_claims(struct call *c, struct buf *out, struct str name)
 {
 	const struct ask *ask = &c->req->ask;
-	struct str all = {};
-	if (proxy_of(c)->forwarded != FORWARDED_APPEND)
-		return all;
-	for (size_t i = 0; i < ask->field_count; i++) {
-		struct str value = ask->fields[i].value;
-		if (value.n && str_eq_nocase(ask->fields[i].name, name))
-			all = all.n ? arena_strf(c->arena, "%.*s, %.*s", STR_F(all), STR_F(value)) : value;
+	buf_add(out, name);
+	buf_add(out, STR(": "));
+	size_t begin = out->n;
+	for (size_t i = 0; proxy_of(c)->forwarded == FORWARDED_APPEND && i < ask->field_count; i++) {
+		const struct field *f = &ask->fields[i];
+		if (!f->value.n || !str_eq_nocase(f->name, name))
+			continue;
+		buf_add(out, f->value);
+		buf_add(out, STR(", "));
 	}
-	return all;
-}
-
-static void add_appended(struct call *c, struct buf *out, struct str name, struct str value)
-{
-	struct str before = claimed(c, name);
-	if (before.n)
-		value = arena_strf(c->arena, "%.*s, %.*s", STR_F(before), STR_F(value));
-	add_field(out, name, value);
+	return out->n > begin;
 }
 
 /* Whoever came first knows what the client asked for. */
 static void add_first(struct call *c, struct buf *out, struct str name, struct str value)
 {
-	struct str before = claimed(c, name);
-	if (before.n || value.n)
-		add_field(out, name, before.n ? before : value);
+	size_t from = out->n;
+	bool claimed = add_claims(c, out, name);
+	if (claimed)
+		out->n -= 2;
+	else
+		buf_add(out, value);
+	buf_add(out, STR("\r\n"));
+	if (!claimed && !value.n)
+		out->n = from;
 }
 
 /* RFC 7239, 4: an address of IPv6 in brackets and quotes; a host may hold a colon, and is quoted. */
-static struct str forwarded(struct call *c, struct str client, struct str host)
+static void add_element(struct call *c, struct buf *out, struct str client, struct str host)
 {
 	bool v6 = c->req->peer.family == AF_INET6;
-	return arena_strf(c->arena, "for=%s%.*s%s%s%.*s%s;proto=%.*s", v6 ? "\"[" : "", STR_F(client), v6 ? "]\"" : "",
-	                  host.n ? ";host=\"" : "", STR_F(host), host.n ? "\"" : "", STR_F(req_scheme(c->req)));
+	buf_add(out, v6 ? STR("for=\"[") : STR("for="));
+	buf_add(out, client);
+	buf_add(out, v6 ? STR("]\"") : STR(""));
+	if (host.n) {
+		buf_add(out, STR(";host=\""));
+		buf_add(out, host);
+		buf_add_char(out, '"');
+	}
+	buf_add(out, STR(";proto="));
+	buf_add(out, req_scheme(c->req));
+	buf_add(out, STR("\r\n"));
 }
 
 static void add_forwarded(struct call *c, struct buf *out)
@@ -176,10 +185,13 @@ static void add_forwarded(struct call *c, struct buf *out)
 		return;
 	/* A client of a Unix socket has no address. */
 	struct str client = ip_length(&c->req->peer) ? str_make(text, ip_print(text, &c->req->peer)) : STR("unknown");
-	add_appended(c, out, STR("X-Forwarded-For"), client);
+	add_claims(c, out, STR("X-Forwarded-For"));
+	buf_add(out, client);
+	buf_add(out, STR("\r\n"));
 	add_first(c, out, STR("X-Forwarded-Proto"), req_scheme(c->req));
 	add_first(c, out, STR("X-Forwarded-Host"), host);
-	add_appended(c, out, STR("Forwarded"), forwarded(c, client, host));
+	add_claims(c, out, STR("Forwarded"));
+	add_element(c, out, client, host);
 }
 
 static void add_via(struct call *c, struct buf *out)

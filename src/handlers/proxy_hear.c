@@ -14,19 +14,20 @@ static enum heard bad(struct call *c, const char *why)
 static enum heard hear_head(struct call *c, struct proxy_state *s, struct str *in)
 {
 	struct reply_about about = { c->req->ask.method, proxy_upgrades(&c->req->ask), LINES_FIELDS };
-	struct str fresh = str_from(*in, s->looked_b);
+	/* As much as it may be; who calls this sees that it is more. */
+	struct str head = str_head(*in, (size_t)c->outward->backend->header_b), fresh = str_from(head, s->looked_b);
 	/* Only the end of a line can be the end of the head: what has none is not looked at again. */
 	bool line = str_find(fresh, '\n') < fresh.n;
-	s->looked_b = in->n;
+	s->looked_b = head.n;
 	if (!line)
 		return HEARD_MORE;
-	enum parsed p = reply_parse(c->arena, *in, &about, &c->reply, &s->head, &c->why);
+	enum parsed p = reply_parse(c->arena, head, &about, &c->reply, &s->head, &c->why);
 	if (p != PARSE_DONE)
 		return p == PARSE_MORE ? HEARD_MORE : HEARD_BAD;
 	*in = str_from(*in, s->head.head_b);
 	s->looked_b = 0;
 	if (s->head.interim)
-		return ++s->interims > INTERIMS ? bad(c, "the server sends interim answers without end") : HEARD_INTERIM;
+		return ++s->interims > INTERIMS ? bad(c, "The server sends interim answers without end.") : HEARD_INTERIM;
 	s->told = true;
 	s->left_b = s->head.body_b;
 	return HEARD_HEAD;
@@ -56,7 +57,7 @@ static enum heard hear_chunked(struct call *c, struct proxy_state *s, struct str
 	case CHUNKED_OVER:
 		return HEARD_END;
 	case CHUNKED_BAD:
-		return bad(c, "the server's chunks are malformed");
+		return bad(c, "The server's chunks are malformed.");
 	case CHUNKED_MORE:
 		break;
 	}
@@ -89,7 +90,7 @@ enum heard proxy_fin(struct call *c)
 	             (s->head.body == REPLY_LENGTH && !s->left_b) ||
 	             (s->head.body == REPLY_CHUNKED && s->chunked.at == CHUNKED_DONE);
 	if (!s->told)
-		return bad(c, s->looked_b ? "the server closed the connection in the middle of its answer's head"
-		                          : "the server closed the connection without an answer");
-	return whole ? HEARD_END : bad(c, "the server closed the connection in the middle of its answer");
+		return bad(c, s->looked_b ? "The server closed the connection in the middle of its answer's head."
+		                          : "The server closed the connection without an answer.");
+	return whole ? HEARD_END : bad(c, "The server closed the connection in the middle of its answer.");
 }

@@ -11,6 +11,15 @@ static struct str joined(struct call *c, struct str a, struct str b)
 
 /* --- Redirects. --- */
 
+/* Of http URLs, where port 80 may be left out. */
+static bool same_authority(struct str a, struct str b)
+{
+	static const struct str PORT = { ":80", 3 };
+	a.n -= str_ends(a, PORT) ? PORT.n : 0;
+	b.n -= str_ends(b, PORT) ? PORT.n : 0;
+	return str_eq_nocase(a, b);
+}
+
 /* A server that was asked under its own name redirects to that; the client can't or shouldn't go there.  What it says under
  * the name that the client used is meant for the client. */
 static struct str to_client(struct call *c, struct str url)
@@ -23,9 +32,9 @@ static struct str to_client(struct call *c, struct str url)
 	while (end < rest.n && rest.p[end] != '/' && rest.p[end] != '?' && rest.p[end] != '#')
 		end++;
 	struct str name = str_head(rest, end);
-	if (str_eq_nocase(name, client))
+	if (same_authority(name, client))
 		return url;
-	if (!str_eq_nocase(name, proxy_host(c)) && !str_eq_nocase(name, str_of(c->peer_name)))
+	if (!same_authority(name, proxy_host(c)) && !same_authority(name, str_of(c->peer_name)))
 		return url;
 	struct str front = arena_strf(c->arena, "%.*s://%.*s", STR_F(req_scheme(c->req)), STR_F(client));
 	return joined(c, front, str_from(rest, end));

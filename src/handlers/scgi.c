@@ -46,7 +46,7 @@ static unsigned scgi_ask(struct call *c, struct buf *out)
 	char length[20];
 	size_t from = out->n;
 	if (c->body_b == LENGTH_UNKNOWN) {
-		c->why = "SCGI has to know a body's length before its first byte";
+		c->why = "SCGI has to know a body's length before its first byte.";
 		return 411;
 	}
 	add_pair(out, STR("CONTENT_LENGTH"), str_make(length, num_print(length, (uint64_t)c->body_b)));

@@ -43,7 +43,7 @@ static unsigned uwsgi_ask(struct call *c, struct buf *out)
 	struct pairs pairs = { { put_pair }, out, false };
 	size_t from = out->n;
 	if (c->body_b == LENGTH_UNKNOWN) {
-		c->why = "uwsgi has to know a body's length before its first byte";
+		c->why = "uwsgi has to know a body's length before its first byte.";
 		return 411;
 	}
 	memset(buf_room(out, HEADER_B), 0, HEADER_B);
@@ -51,7 +51,7 @@ static unsigned uwsgi_ask(struct call *c, struct buf *out)
 	cgi_vars(c->req, &gateway_of(c)->cgi, c->body_b, &pairs.sink);
 	size_t all = out->n - from - HEADER_B;
 	if (pairs.surplus || all > PACKET_MOST_B) {
-		c->why = "the request's variables are more than the 64 KB that fit into a uwsgi packet";
+		c->why = "The request's variables are more than the 64 KB that fit into a uwsgi packet.";
 		return 431;
 	}
 	put_u16(out->p + from + 1, all);

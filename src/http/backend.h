@@ -108,6 +108,10 @@ bool backends_know(const struct conf *c, struct str name);
 /* By the name of its pool; NULL. */
 struct backend *backend_find(const struct conf *c, struct str name);
 
+/* "http", "fastcgi" …; empty where nobody named it yet.  "round_robin" … */
+struct str backend_protocol(const struct backend *b);
+struct str backend_balance(const struct backend *b);
+
 /* What `proxy`, `fastcgi` … name: TYPE_TARGET's value.  Resolved by target_check() in the handler's check hook. */
 struct target {
 	struct str text;                 /* a name, or an address without http:// */

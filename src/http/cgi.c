@@ -62,15 +62,23 @@ static void split_script(struct run *run)
 	run->info = str_from(run->path, run->script.n);
 }
 
+/* Of a folder the index is run. */
+static void add_index(struct run *run)
+{
+	struct str index = run->conf->index;
+	if (index.n && run->script.n && run->script.p[run->script.n - 1] == '/')
+		run->path = run->script = join(run->r, run->script, index);
+}
+
 static void split_path(struct run *run)
 {
-	struct str path = run->r->ask.path, index = run->conf->index;
-	bool folder = path.n && path.p[path.n - 1] == '/' && !run->conf->mounted && index.n;
-	run->path = folder ? join(run->r, path, index) : path;
-	if (run->conf->mounted)
+	run->path = run->r->ask.path;
+	if (run->conf->mounted) {
 		split_mounted(run);
-	else
-		split_script(run);
+		return;
+	}
+	split_script(run);
+	add_index(run);
 }
 
 static void put_path(const struct run *run)
@@ -185,7 +193,9 @@ static void put_params(const struct run *run)
 void cgi_vars(struct req *r, const struct cgi_conf *conf, int64_t body_b, struct cgi_sink *to)
 {
 	struct run run = { .r = r, .conf = conf, .to = to, .root = req_core(r)->root };
-	if (run.root.n && run.root.p[run.root.n - 1] == '/')
+	if (!run.root.n)
+		run.root = STR("");
+	else if (run.root.p[run.root.n - 1] == '/')
 		run.root.n--;
 	split_path(&run);
 	put(&run, STR("GATEWAY_INTERFACE"), STR("CGI/1.1"));

@@ -24,7 +24,7 @@ struct said {
 static int take(struct str *out, struct str value, const char **why)
 {
 	if (out->p)
-		return wrong(why, "the program's answer has a Status or Location twice");
+		return wrong(why, "The program's answer has a Status or Location twice.");
 	*out = value;
 	return 0;
 }
@@ -40,7 +40,7 @@ static int read_said(struct reply *out, struct said *said, const char **why)
 		if (str_eq_nocase(f.name, STR("location")))
 			err = take(&said->location, f.value, why);
 		if (f.id == FIELD_CONTENT_TYPE && said->type)
-			err = wrong(why, "the program's answer has more than one Content-Type");
+			err = wrong(why, "The program's answer has more than one Content-Type.");
 		if (err)
 			return err;
 		said->type |= f.id == FIELD_CONTENT_TYPE;
@@ -57,9 +57,9 @@ static int read_status(struct str text, unsigned *out, const char **why)
 	uint64_t n;
 	struct str digits = str_head(text, 3), rest = str_from(text, 3);
 	if (num_parse(digits, 599, &n) || n < 200 || (rest.n && rest.p[0] != ' '))
-		return wrong(why, "the program's Status is not a number from 200 to 599");
+		return wrong(why, "The program's Status is not a number from 200 to 599.");
 	if (*out && *out != n)
-		return wrong(why, "the program's Status differs from its status line");
+		return wrong(why, "The program's Status differs from its status line.");
 	*out = (unsigned)n;
 	return 0;
 }
@@ -76,11 +76,11 @@ static int settle(bool lined, struct reply *out, const char **why)
 	struct reply_framing f;
 	struct said said = {};
 	if (!out->field_count && !lined)
-		return wrong(why, "the program's answer has no field");
+		return wrong(why, "The program's answer has no field.");
 	if (reply_framing(out->fields, &out->field_count, false, &f, why) || read_said(out, &said, why))
 		return -EINVAL;
 	if (f.chunked)
-		return wrong(why, "the program's answer has a Transfer-Encoding");
+		return wrong(why, "The program's answer has a Transfer-Encoding.");
 	if (said.status.p && read_status(said.status, &out->status, why))
 		return -EINVAL;
 	if (!lined && is_local(out, &said))
@@ -106,14 +106,15 @@ enum parsed cgi_head_parse(struct arena *a, struct str in, bool status_line, str
 	if (lined && in.n < HTTP.n)
 		return PARSE_MORE;
 	if (lined && !status_line)
-		p = lines_bad(&l, 400, "the program's answer begins with a status line (NPH)");
+		p = lines_bad(&l, 400, "it begins with a status line (NPH)");
 	else if (lined)
 		p = lines_status(&l, &minor, &status);
 	if (p == PARSE_DONE && lined && status < 200)
-		p = lines_bad(&l, 400, "the program's answer has a status below 200");
+		p = lines_bad(&l, 400, "its status is below 200");
 	if (p == PARSE_DONE)
 		p = lines_fields(&l, fields, &count);
-	*why = l.why;
+	if (p == PARSE_BAD)
+		*why = arena_strf(a, "The head of the program's answer is malformed: %s.", l.why).p;
 	if (p != PARSE_DONE)
 		return p;
 	lines_keep(a, &l, fields, count, &copy);
@@ -174,8 +175,9 @@ static enum heard hear_head(struct call *c, struct cgi_answer *a, struct str *in
 		*in = str_from(*in, head_b - kept);
 		return begin(c, a);
 	}
-	if (whole.n > most)
-		return bad(c, "the head of the program's answer is too large");
+	c->large = whole.n > most;
+	if (c->large)
+		return bad(c, "The head of the program's answer is too large.");
 	if (whole.p == piece.p)
 		gather(c, a, piece);
 	*in = str_from(*in, piece.n);
@@ -205,8 +207,8 @@ enum heard cgi_hear(struct call *c, struct cgi_answer *a, struct str *in, struct
 enum heard cgi_fin(struct call *c, const struct cgi_answer *a)
 {
 	if (!a->told)
-		return bad(c, a->kept_n ? "the program's answer ends in its head" : "the program did not answer");
+		return bad(c, a->kept_n ? "The program's answer ends in its head." : "The program did not answer.");
 	if (!a->bodiless && a->left_b > 0)
-		return bad(c, "the program's answer is shorter than its Content-Length");
+		return bad(c, "The program's answer is shorter than its Content-Length.");
 	return HEARD_END;
 }

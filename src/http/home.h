@@ -49,6 +49,7 @@ struct home {
 	size_t conn_count;
 	struct link spares;                       /* exchanges for reuse: see http/h1.c */
 	size_t spare_count;
+	struct link origins;                      /* connections to servers of pools: struct origin */
 	struct str input;                         /* bytes in loop.scratch that the connection being run has not used */
 	unsigned fills;                           /* reads that this turn of the connection has had */
 	bool draining;

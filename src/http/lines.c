@@ -78,7 +78,7 @@ enum parsed lines_version(struct lines *l, unsigned *minor)
 	if (!ascii_digit(v[0]) || v[1] != '.' || !ascii_digit(v[2]))
 		return lines_bad(l, 400, "the HTTP version is malformed");
 	if (v[0] != '1')
-		return lines_bad(l, 505, "this server speaks HTTP/1.1 and HTTP/1.0 here");
+		return lines_bad(l, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
 	*minor = v[2] == '0' ? 0 : 1;
 	l->at += 3;
 	return PARSE_DONE;

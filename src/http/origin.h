@@ -10,6 +10,7 @@
 struct origin {
 	struct watch watch;
 	struct link link;            /* in peer->here[loop].idle */
+	struct link all;             /* in home->origins */
 	struct timer timer;          /* while idle */
 	struct home *home;
 	struct pool *pool;           /* the server's */
@@ -30,6 +31,8 @@ struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *pe
 /* Between two requests: kept for the next one, at most `keep` of them to a server on this loop, for idle_ms; else closed. */
 void origin_idle(struct origin *o, size_t keep, uint64_t idle_ms);
 void origin_close(struct origin *o);
+/* The loop has ended: closes whatever is left. */
+void origins_end(struct home *h);
 /* Has all loops but one close their idle connections to this server: it has no more room for a new one, or it is to end.
  * Any thread. */
 void origin_trim(struct pools *pools, struct pool *pool, struct peer *peer, unsigned but);

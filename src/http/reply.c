@@ -15,9 +15,9 @@ static int read_length(struct str value, struct reply_framing *out, const char *
 {
 	uint64_t n;
 	if (out->length_b != LENGTH_UNKNOWN)
-		return wrong(why, "the answer has more than one Content-Length");
+		return wrong(why, "The answer has more than one Content-Length.");
 	if (num_parse(value, INT64_MAX, &n))
-		return wrong(why, "the answer's Content-Length is not a number");
+		return wrong(why, "The answer's Content-Length is not a number.");
 	out->length_b = (int64_t)n;
 	return 0;
 }
@@ -25,9 +25,9 @@ static int read_length(struct str value, struct reply_framing *out, const char *
 static int read_coding(struct str value, struct reply_framing *out, const char **why)
 {
 	if (out->chunked)
-		return wrong(why, "the answer has more than one Transfer-Encoding");
+		return wrong(why, "The answer has more than one Transfer-Encoding.");
 	if (!str_eq_nocase(value, STR("chunked")))
-		return wrong(why, "the answer has a transfer coding other than chunked");
+		return wrong(why, "The answer has a transfer coding other than chunked.");
 	out->chunked = true;
 	return 0;
 }
@@ -62,7 +62,7 @@ int reply_framing(struct field *fields, size_t *count, bool upgrade, struct repl
 		if (read_one(&fields[i], out, why))
 			return -EINVAL;
 	if (out->chunked && out->length_b != LENGTH_UNKNOWN)
-		return wrong(why, "the answer has both Content-Length and Transfer-Encoding");
+		return wrong(why, "The answer has both Content-Length and Transfer-Encoding.");
 	/* Connection fields are the last to be taken out, since they are asked about all others. */
 	size_t kept = 0, all = *count;
 	for (size_t i = 0; i < all; i++)
@@ -81,7 +81,7 @@ static int check_bodiless(unsigned status, const struct reply_framing *f, const 
 {
 	bool says = f->chunked || f->length_b > 0 || (f->length_b == 0 && status != 204);
 	if ((status < 200 || status == 204) && says)
-		return wrong(why, "the answer's status goes with no body, but its fields announce one");
+		return wrong(why, "The answer's status goes with no body, but its fields announce one.");
 	return 0;
 }
 
@@ -103,11 +103,11 @@ static int settle(const struct reply_about *about, unsigned minor, struct reply 
 	if (reply_framing(out->fields, &out->field_count, switched, &f, why))
 		return -EINVAL;
 	if (f.chunked && !minor)
-		return wrong(why, "an HTTP/1.0 answer has a Transfer-Encoding");
+		return wrong(why, "An HTTP/1.0 answer has a Transfer-Encoding.");
 	if (check_bodiless(out->status, &f, why))
 		return -EINVAL;
 	if (switched && (!about->upgrade || !minor))
-		return wrong(why, "the server switches to a protocol that it was not asked for");
+		return wrong(why, "The server switches to a protocol that it was not asked for.");
 	head->body = body_of(about, out->status, &f);
 	head->body_b = head->body == REPLY_LENGTH ? (uint64_t)f.length_b : 0;
 	out->length_b = f.length_b;
@@ -125,7 +125,8 @@ enum parsed reply_parse(struct arena *a, struct str in, const struct reply_about
 	enum parsed p = lines_status(&l, &minor, &out->status);
 	if (p == PARSE_DONE)
 		p = lines_fields(&l, fields, &count);
-	*why = l.why;
+	if (p == PARSE_BAD)
+		*why = arena_strf(a, "The head of the server's answer is malformed: %s.", l.why).p;
 	if (p != PARSE_DONE)
 		return p;
 	*head = (struct reply_head){ .head_b = l.at, .interim = out->status < 200 && out->status != 101 };

@@ -96,7 +96,9 @@ static enum go serve_file(struct req *r, const struct reply *reply, struct str f
 {
 	struct str root = req_core(r)->root, path;
 	const char *why;
-	if (root.n && root.p[root.n - 1] == '/')
+	if (!root.n)
+		return refused(r, file, "the route has no root");
+	if (root.p[root.n - 1] == '/')
 		root.n--;
 	if (!str_starts(file, root) || file.n == root.n || file.p[root.n] != '/')
 		return refused(r, file, "it is not below the root");

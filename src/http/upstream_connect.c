@@ -26,12 +26,19 @@ static void leave_list(struct origin *o)
 void origin_close(struct origin *o)
 {
 	leave_list(o);
+	link_del(&o->all);
 	timer_stop(&o->timer);
 	loop_forget(&o->home->loop, &o->watch);
 	close(o->watch.fd);
 	atomic_fetch_sub(&o->peer->open, 1);
 	peer_put(o->pool, o->peer);
 	mem_free(o);
+}
+
+void origins_end(struct home *h)
+{
+	while (h->origins.next && !link_alone(&h->origins))
+		origin_close(container_of(h->origins.next, struct origin, all));
 }
 
 static void origin_ready(struct watch *w, uint32_t events)
@@ -82,6 +89,9 @@ struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *pe
 	*o = (struct origin){ .watch = { fd, origin_ready }, .home = h, .pool = pool, .peer = peer, .task = task,
 		              .connected = at_once, .writable = at_once };
 	link_init(&o->link);
+	if (!h->origins.next)
+		link_init(&h->origins);
+	link_add(&h->origins, &o->all);
 	timer_init(&o->timer, origin_old);
 	peer_get(peer);
 	atomic_fetch_add(&peer->open, 1);

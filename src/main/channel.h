@@ -14,7 +14,8 @@ enum channel_kind {
 	/* supervisor → worker */
 	CHANNEL_GRANT,    /* text: what it is ("listen 127.0.0.1:80", "log /path", "hot /path"); fds: of it */
 	CHANNEL_CONF,     /* text: empty; fd: a memfd with the sources (config/source.h).  All grants came before */
-	CHANNEL_REOPEN,   /* text: empty; the logs granted before it replace those of the same name */
+	CHANNEL_REOPEN,   /* text: empty; the logs granted before it replace those of the same name.  From a worker: someone
+	                   * asked on the admin socket to have them opened anew */
 	CHANNEL_DRAIN,    /* finish what is under way, until the configured deadline, then exit 0 */
 	CHANNEL_STOP,     /* exit 0 soon */
 	CHANNEL_RELOADED, /* the answer to CHANNEL_RELOAD.  text: JSON: {"ok":bool,"messages":[…]} */

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 #include "main/commands.h"
 
-enum { USAGE = 2 };
+enum { USAGE = 2, ACTION_WIDTH = 30 };
 
 void cli_usage(void)
 {
@@ -19,12 +19,25 @@ void cli_usage(void)
 	     "petrel help DIRECTIVE explains what stands in a configuration.");
 }
 
+/* What it does stands beside the words, or below them where they are many. */
+static void print_action(const struct action *a)
+{
+	bool many = strlen(a->words) > ACTION_WIDTH;
+	if (many)
+		printf("  %s\n", a->words);
+	printf("  %-*s %s\n", ACTION_WIDTH, many ? "" : a->words, a->doc);
+}
+
 void cli_command_help(const struct command *c)
 {
 	char text[80];
 	printf("petrel %s %s\n%s.\n", c->name, c->synopsis, c->summary);
 	if (c->doc)
 		printf("\n%s\n", c->doc);
+	if (c->actions)
+		puts("");
+	for (const struct action *a = c->actions; a && a->words; a++)
+		print_action(a);
 	puts("");
 	for (const struct option *o = c->options; o && o->name; o++) {
 		option_print(o, text, sizeof text);

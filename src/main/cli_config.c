@@ -176,7 +176,7 @@ static void command_page(struct buf *out)
 	arena_init(&a, NULL, 0);
 	for (const struct command *c = COMMANDS; c->name; c++) {
 		struct str text = arena_strf(&a, "%s. %s", c->summary, c->doc ? c->doc : "");
-		docs[count++] = (struct command_doc){ c->name, c->synopsis, text.p };
+		docs[count++] = (struct command_doc){ c->name, c->synopsis, text.p, c->actions };
 	}
 	doc_man_command(docs, out);
 	arena_fini(&a);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "main/cli_config.h"
+#include "main/cli_ctl.h"
 #include "main/cli_reload.h"
 #include "main/cli_run.h"
 #include "main/cli_version.h"
@@ -21,6 +22,11 @@ const struct command COMMANDS[] = {
 	{ "reload", "-c FILE", "have the running server read its configuration again",
 	  "Asks over the admin socket that FILE names, and says every error; where there is one, nothing changes.",
 	  RELOAD_OPTIONS, 0, cli_reload },
+	{ "ctl", "[-c FILE | --socket PATH] [--json] [--keep] COMMAND ...", "ask a running server how it is, and change it",
+	  "Speaks to the admin socket of --socket, of the configuration FILE, of $PETREL_ADMIN, or of the usual\n"
+	  "configuration, /etc/petrel/petrel.conf.\n"
+	  "A change takes effect at once, and lasts until the next reload; with --keep, until it is taken back.",
+	  CTL_OPTIONS, 12, cli_ctl, CTL_ACTIONS },
 	{ "check", "-c FILE [--json]", "check a configuration, and say every error in one go",
 	  "The exit status is 1 where there are errors.", CHECK_OPTIONS, 0, cli_check },
 	{ "config", "-c FILE", "print the effective configuration, defaults included", NULL, CONFIG_OPTIONS, 0,

@@ -1,6 +1,7 @@
 /* The table of commands: the command line's parser, its help and the man page are made from it. */
 #pragma once
 
+#include "config/doc.h"
 #include "main/options.h"
 
 struct command {
@@ -11,6 +12,7 @@ struct command {
 	const struct option *options;  /* NULL: none but --help */
 	int words_most;                /* how many words it takes at most */
 	int (*run)(const struct options *o);  /* returns the exit status */
+	const struct action *actions;  /* what it can be asked for by its words; NULL: it does one thing */
 };
 
 enum { COMMANDS_MOST = 32 };

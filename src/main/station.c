@@ -9,6 +9,7 @@
 #include "control/admin.h"
 #include "http/core.h"
 #include "http/h1.h"
+#include "http/origin.h"
 #include "main/grants.h"
 #include "main/panic.h"
 #include "main/warm.h"
@@ -277,6 +278,7 @@ void station_fini(struct station *s)
 	warm_free(s->warm);
 	/* Not before: jobs that came home late look at the snapshot, too. */
 	home_conf_set(&s->home, NULL);
+	origins_end(&s->home);
 	home_fini(&s->home);
 	loop_fini(&s->home.loop);
 }

@@ -184,6 +184,13 @@ static void reopen(struct supervisor *s)
 		(void)!channel_send(s->worker.channel, CHANNEL_REOPEN, STR(""), NULL, 0);
 }
 
+static void reopen_wanted(struct supervisor *s)
+{
+	s->reopen = true;
+	if (s->phase == PHASE_RUNNING)
+		reopen(s);
+}
+
 /* --- what the worker says --- */
 
 static void say_addresses(const struct grants *g)
@@ -251,6 +258,7 @@ static void take_message(struct supervisor *s, const struct channel_message *m)
 	case CHANNEL_READY: worker_ready(s); break;
 	case CHANNEL_FAILED: worker_failed(s, buf_str(&m->text)); break;
 	case CHANNEL_RELOAD: reload_wanted(s, true); break;
+	case CHANNEL_REOPEN: reopen_wanted(s); break;
 	default: abort_worker(s, "sent what only its supervisor may send");
 	}
 }
@@ -383,11 +391,7 @@ static void take_signal(struct supervisor *s, uint32_t number)
 		grants_close_sockets(&s->current.grants);
 		break;
 	case SIGHUP: reload_wanted(s, false); break;
-	case SIGUSR1:
-		s->reopen = true;
-		if (s->phase == PHASE_RUNNING)
-			reopen(s);
-		break;
+	case SIGUSR1: reopen_wanted(s); break;
 	case SIGCHLD:
 		if (child_ended(&s->worker, &status))
 			worker_died(s, pid, status);

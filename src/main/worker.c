@@ -155,6 +155,8 @@ static int start(struct worker *w, const struct core *core)
 	w->ring = log_ring_new(w->publisher.shared.log);
 	w->keeper = keeper_new(&w->control, w->publisher.shared.pools, w->ring, (struct str){});
 	start_apps(w);
+	w->admin.apps = w->apps;
+	w->admin.keeper = w->keeper;
 	w->started = true;
 	return 0;
 }
@@ -218,6 +220,7 @@ static void on_conf(struct worker *w, int fd)
 	keeper_adopt(w->keeper, conf);
 	apps_conf(w->apps, conf);
 	publish(&w->publisher, conf, &w->listenings);
+	w->admin.conf = conf;
 }
 
 /* --- The admin socket: reloads. --- */
@@ -250,7 +253,16 @@ static void reload(struct control *c, struct admin_call *call)
 /* Reloads that were asked for at the same time are answered by the same one. */
 static void reloaded(struct worker *w, struct str json)
 {
-	answer_calls(w, str_starts(json, STR("{\"ok\":true")) ? 200 : 422, json);
+	bool ok = str_starts(json, STR("{\"ok\":true"));
+	for (struct link *l = w->calls.next; ok && l != &w->calls; l = l->next)
+		admin_note(container_of(l, struct admin_call, link), STR("the configuration was read again"));
+	answer_calls(w, ok ? 200 : 422, json);
+}
+
+/* The supervisor opens them, with its rights. */
+static void reopen(struct control *c)
+{
+	tell(container_of(c, struct worker, admin), CHANNEL_REOPEN, STR(""));
 }
 
 /* --- The end. --- */
@@ -374,6 +386,12 @@ static void count(struct control *control, struct admin_call *call)
 	}
 }
 
+static const struct control_ops OPS = {
+	.status = count,
+	.reload = reload,
+	.reopen = reopen,
+};
+
 /* --- The channel. --- */
 
 static void on_message(struct worker *w, struct channel_message *m)
@@ -476,7 +494,7 @@ int worker_main(int channel)
 		return 1;
 	w.publisher.in_effect = in_effect;
 	w.publisher.shared.control = &w.admin;
-	w.admin = (struct control){ &w.control.mailbox, { [ERRAND_RELOAD] = reload, [ERRAND_STATUS] = count } };
+	w.admin = (struct control){ .box = &w.control.mailbox, .ops = &OPS };
 	link_init(&w.calls);
 	granted_init(&w.granted);
 	timer_init(&w.drain_timer, drain_late);
@@ -484,5 +502,6 @@ int worker_main(int channel)
 	if (w.started)
 		fini(&w);
 	loop_fini(&w.control);
+	changes_fini(&w.admin.changes);
 	return w.status;
 }

@@ -48,7 +48,7 @@ static const struct heard_row ROWS[] = {
 	{ "GET", "\r\n" OK FIVE "\r\nhello", NULL, "does not begin" },
 	{ "GET", "ICY 200 OK\r\n\r\n", NULL, "does not begin" },
 	{ "GET", "http/1.1 200 OK\r\n\r\n", NULL, "does not begin" },
-	{ "GET", "HTTP/2.0 200 OK\r\n\r\n", NULL, "speaks" },
+	{ "GET", "HTTP/2.0 200 OK\r\n\r\n", NULL, "spoken" },
 	{ "GET", "HTTP/11 200 OK\r\n\r\n", NULL, "version" },
 	{ "GET", "HTTP/1.1  200 OK\r\n\r\n", NULL, "three digits" },
 	{ "GET", "HTTP/1.1\t200 OK\r\n\r\n", NULL, "blank" },

@@ -20,6 +20,8 @@ static const struct {
 	{ "", "Location", "http://10.0.0.1:9000?b", "http://Example.org:81?b" },
 	{ "", "Location", "http://10.0.0.1:90001/", "http://10.0.0.1:90001/" },
 	{ "", "Location", "http://10.0.0.1/", "http://10.0.0.1/" },
+	{ "host api.internal;", "Location", "http://api.internal:80/", "http://Example.org:81/" },
+	{ "host api.internal:80;", "Location", "http://API.internal/", "http://Example.org:81/" },
 	{ "", "Location", "https://10.0.0.1:9000/", "https://10.0.0.1:9000/" },
 	{ "", "Location", "https://example.org:81/", "https://example.org:81/" },
 	{ "", "Location", "http://example.org:81/", "http://example.org:81/" },

@@ -94,7 +94,7 @@ static void refusals(void **state)
 	struct buf out = {}, head = {};
 	const struct codec *codecs[] = { &SCGI_CODEC, &UWSGI_CODEC };
 	for (size_t i = 0; i < 2; i++) {
-		assert_true(called_init(&t, codecs[i], &g, 
+		assert_true(called_init(&t, codecs[i], &g,
 		                        STR("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")));
 		assert_int_equal(called_ask(&t, STR(""), 1, &out), 411);
 		called_fini(&t);

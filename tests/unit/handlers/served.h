@@ -22,6 +22,8 @@ struct served {
 	struct body upload;
 	struct str upload_bytes; /* the next request's body, given byte by byte with waits between */
 	bool upload_later;
+	struct field kept[4];    /* the next request has these of an answer before */
+	size_t kept_count;
 	unsigned waits;
 };
 
@@ -131,6 +133,8 @@ static inline const char *served_ask(struct served *s, const char *head, const c
 	r->upload = &s->upload;
 	r->use = home_conf_get(&s->home);
 	r->id = s->home.next_id++;
+	r->kept_fields = s->kept;
+	r->kept_field_count = s->kept_count;
 	while (!req_run(r)) {
 		assert_true(++s->waits < 1000);
 		s->home.loop.now_ns++;

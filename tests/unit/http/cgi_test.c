@@ -53,7 +53,7 @@ static const struct {
 	{ PHP, GET("/a.php/b/c"), "PATH_TRANSLATED=/srv/www/b/c", "DOCUMENT_URI=/a.php/b/c", NULL },
 	{ PHP, GET("/a.php/b.php/c"), "SCRIPT_NAME=/a.php", "PATH_INFO=/b.php/c", NULL },
 	{ PHP, GET("/a.phps/b"), "SCRIPT_NAME=/a.phps/b", NULL, "PATH_INFO" },
-	{ PHP, GET("/x/a.php/"), "SCRIPT_NAME=/x/a.php", "PATH_INFO=/index.php", NULL },
+	{ PHP, GET("/x/a.php/"), "SCRIPT_NAME=/x/a.php", "PATH_INFO=/", NULL },
 	{ PHP, GET("/%61.php/%62%3Fc"), "SCRIPT_NAME=/a.php", "PATH_INFO=/b?c", NULL },
 	{ { .split = { "", 0 } }, GET("/a.php/b/"), "SCRIPT_NAME=/a.php/b/", NULL, "PATH_INFO" },
 	{ APP(""), GET("/a/b"), "SCRIPT_NAME=", "PATH_INFO=/a/b", "SCRIPT_FILENAME" },
@@ -98,6 +98,22 @@ static void variables(void **state)
 		buf_fini(&l.text);
 		called_fini(&t);
 	}
+}
+
+static void without_a_root(void **state)
+{
+	(void)state;
+	struct called t;
+	struct listed l = { .sink = { put } };
+	const struct cgi_conf conf = PHP;
+	assert_true(called_init(&t, NULL, NULL, STR(GET("/a.php/b"))));
+	t.core.root = (struct str){};
+	cgi_vars(&t.r, &conf, 0, &l.sink);
+	buf_add_char(&l.text, '\0');
+	assert_non_null(strstr(l.text.p, "SCRIPT_FILENAME=/a.php\n"));
+	assert_non_null(strstr(l.text.p, "DOCUMENT_ROOT=\n"));
+	buf_fini(&l.text);
+	called_fini(&t);
 }
 
 static void parameters_replace(void **state)
@@ -149,7 +165,7 @@ static const struct {
 	{ "HTTP/1.1 404 x\nStatus: 200\n\n", true, 0, "differs" },
 	{ "HTTP/1.1 404 x\nLocation: /a\n\n", true, 404, "Location: /a\n" },
 	{ "HTTP/1.1 101 x\nUpgrade: y\n\n", true, 0, "below 200" },
-	{ "HTTP/2.0 200 OK\n\n", true, 0, "speaks" },
+	{ "HTTP/2.0 200 OK\n\n", true, 0, "spoken" },
 	{ "HTTP/1.1 200 OK\n\n", false, 0, "NPH" },
 	{ "HTTPS: on\n\n", false, 200, "HTTPS: on\n" },
 	{ "\n", false, 0, "no field" },
@@ -202,7 +218,8 @@ static void heads(void **state)
 int main(void)
 {
 	const struct CMUnitTest TESTS[] = {
-		cmocka_unit_test(variables), cmocka_unit_test(parameters_replace), cmocka_unit_test(heads),
+		cmocka_unit_test(variables), cmocka_unit_test(without_a_root), cmocka_unit_test(parameters_replace),
+		cmocka_unit_test(heads),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include "config/build.h"
 #include "config/doc.h"
 #include "config/dump.h"
+#include "config/values.h"
 #include "main/modules.h"
 
 /* mandoc finds neither errors nor warnings; without mandoc there is nothing to ask. */
@@ -57,6 +58,29 @@ static void tables_are_complete(void **state)
 	}
 }
 
+/* Every value lies within its struct: the values of its module, or the item of its list. */
+static void fit(const struct module *m, const struct directive *rows, size_t size)
+{
+	for (const struct directive *d = rows; d && d->name; d++) {
+		bool list = d->kind == DIR_LIST;
+		for (const struct arg *a = d->args; a && a->name && d->kind <= DIR_HANDLER; a++) {
+			size_t end = (list ? 0 : d->offset) + a->offset + value_size(a);
+			if (end > (list ? d->item_size : size))
+				fail_msg("%s: %s of %s is written past the end of its struct", m->name, a->name, d->name);
+		}
+		if (list && d->offset + sizeof(struct items) > size)
+			fail_msg("%s: the list %s is written past the end of its struct", m->name, d->name);
+		fit(m, d->inner, list ? d->item_size : size);
+	}
+}
+
+static void values_fit_their_structs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MODULE_COUNT; i++)
+		fit(MODULES[i], MODULES[i]->directives, MODULES[i]->size);
+}
+
 /* Building presets every row; printing and reading back shows that the defaults are the tables' own words. */
 static void defaults_read_back(void **state)
 {
@@ -82,7 +106,7 @@ int main(void)
 {
 	const struct CMUnitTest TESTS[] = {
 		cmocka_unit_test(the_manual_page), cmocka_unit_test(tables_are_complete),
-		cmocka_unit_test(defaults_read_back),
+		cmocka_unit_test(values_fit_their_structs), cmocka_unit_test(defaults_read_back),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }

@@ -1,0 +1,46 @@
+/* The list of changes.  Owns its texts. */
+#include "control/change.h"
+
+#include <inttypes.h>
+
+#include "base/civil.h"
+#include "base/mem.h"
+
+void changes_fini(struct changes *c)
+{
+	for (size_t i = 0; i < CHANGES_KEPT; i++)
+		mem_free((void *)(uintptr_t)c->kept[i].what.p);
+	*c = (struct changes){};
+}
+
+void changes_add(struct changes *c, uint64_t wall_ms, const struct caller *who, struct str what)
+{
+	struct change *at = &c->kept[c->count++ % CHANGES_KEPT];
+	char *copy = mem_new(what.n + 1);
+	memcpy(copy, what.p, what.n);
+	mem_free((void *)(uintptr_t)at->what.p);
+	*at = (struct change){ wall_ms, *who, { copy, what.n } };
+}
+
+static void print_one(struct buf *out, const struct change *c)
+{
+	char time[32];
+	size_t n = civil_print(time, (int64_t)(c->wall_ms / 1000));
+	buf_addf(out, "{\"time\":\"%.*sZ\",", (int)n, time);
+	if (c->who.pid)
+		buf_addf(out, "\"uid\":%u,\"pid\":%d,", (unsigned)c->who.uid, (int)c->who.pid);
+	buf_add(out, STR("\"did\":\""));
+	buf_add_json(out, c->what);
+	buf_add(out, STR("\"}"));
+}
+
+void changes_print(const struct changes *c, struct buf *out)
+{
+	uint64_t first = c->count > CHANGES_KEPT ? c->count - CHANGES_KEPT : 0;
+	buf_addf(out, "{\"count\":%" PRIu64 ",\"changes\":[", c->count);
+	for (uint64_t i = first; i < c->count; i++) {
+		buf_add(out, i > first ? STR(",\n") : STR("\n"));
+		print_one(out, &c->kept[i % CHANGES_KEPT]);
+	}
+	buf_add(out, STR("]}\n"));
+}

@@ -1,0 +1,32 @@
+/* struct changes: what was changed in a running server over its admin socket, when and by whom; the newest ones.  The
+ * control thread's. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+enum { CHANGES_KEPT = 100 };
+
+/* Who asked, as the kernel says (SO_PEERCRED); pid 0: it does not. */
+struct caller {
+	pid_t pid;
+	uid_t uid;
+};
+
+struct change {
+	uint64_t wall_ms;
+	struct caller who;
+	struct str what;        /* from mem_new() */
+};
+
+/* Zeroed means empty. */
+struct changes {
+	struct change kept[CHANGES_KEPT];   /* number n stands at n % CHANGES_KEPT */
+	uint64_t count;                     /* that there have been */
+};
+
+void changes_fini(struct changes *c);
+void changes_add(struct changes *c, uint64_t wall_ms, const struct caller *who, struct str what);
+/* {"count":N,"changes":[{"time":…,"uid":…,"pid":…,"did":…}]}, the oldest first. */
+void changes_print(const struct changes *c, struct buf *out);

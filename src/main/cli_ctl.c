@@ -1,0 +1,353 @@
+/* petrel ctl: from its words to a request on the admin socket, and from the answer to text.  One thread; waits. */
+#include "main/cli_ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/num.h"
+#include "http/target.h"
+#include "main/ask.h"
+#include "main/cli_reload.h"
+#include "main/show.h"
+#include "main/table.h"
+
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP };
+enum { FAILED = 1, USAGE = 2, WORDS_MOST = 12 };
+
+static const char USUAL_CONF[] = "/etc/petrel/petrel.conf";
+
+const struct option CTL_OPTIONS[] = {
+	[CTL_CONFIG] = { "config", 'c', "FILE", "the configuration, which names the admin socket" },
+	[CTL_SOCKET] = { "socket", 's', "PATH", "the admin socket" },
+	[CTL_JSON] = { "json", 0, NULL, "print the answer as it came" },
+	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives the next reload" },
+	{},
+};
+
+/* --- What can be asked for. --- */
+
+enum {
+	ACTION_STATUS, ACTION_CONNECTIONS, ACTION_POOLS, ACTION_POOL, ACTION_ADD, ACTION_REMOVE, ACTION_DRAIN, ACTION_READY,
+	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
+};
+
+/* Words in capitals are given by whoever asks; what stands in brackets may be left out. */
+const struct action CTL_ACTIONS[] = {
+	[ACTION_STATUS] = { "status", "the server in a few lines" },
+	[ACTION_CONNECTIONS] = { "connections", "its connections, requests and bytes" },
+	[ACTION_POOLS] = { "pools", "all pools" },
+	[ACTION_POOL] = { "pool NAME", "one pool and its servers" },
+	[ACTION_ADD] = { "pool NAME add SERVER [weight N] [connections N] [backup]", "one server more" },
+	[ACTION_REMOVE] = { "pool NAME remove SERVER", "one less; what is under way ends" },
+	[ACTION_DRAIN] = { "server POOL SERVER drain", "no new clients" },
+	[ACTION_READY] = { "server POOL SERVER ready", "as if nothing had been" },
+	[ACTION_DOWN] = { "server POOL SERVER down", "no new requests at all" },
+	[ACTION_WEIGHT] = { "server POOL SERVER weight N", "its share" },
+	[ACTION_APPS] = { "apps", "all applications" },
+	[ACTION_APP] = { "app NAME", "one application and its processes" },
+	[ACTION_RESTART] = { "app NAME restart", "a new process for each, one after the other" },
+	[ACTION_CHANGES] = { "changes", "what was changed over this socket" },
+	[ACTION_RELOAD] = { "reload", "read the configuration again" },
+	[ACTION_REOPEN] = { "log reopen", "open the log files anew" },
+	{},
+};
+
+/* What is asked of the server.  %1 and %2 in the path and the body are the first and the second word in capitals. */
+static const struct request {
+	const char *method, *path, *body;
+	void (*show)(const json_t *json, bool colour, struct buf *out);   /* NULL: as `petrel reload` does */
+} REQUESTS[] = {
+	[ACTION_STATUS] = { "GET", "/status.json", NULL, show_status },
+	[ACTION_CONNECTIONS] = { "GET", "/status.json", NULL, show_connections },
+	[ACTION_POOLS] = { "GET", "/pools", NULL, show_pools },
+	[ACTION_POOL] = { "GET", "/pools/%1", NULL, show_pool },
+	[ACTION_ADD] = { "POST", "/pools/%1/servers", "{\"server\":\"%2\"%o}", show_did },
+	[ACTION_REMOVE] = { "DELETE", "/pools/%1/servers/%2", NULL, show_did },
+	[ACTION_DRAIN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"drain\"}", show_did },
+	[ACTION_READY] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"ready\"}", show_did },
+	[ACTION_DOWN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"down\"}", show_did },
+	[ACTION_WEIGHT] = { "PATCH", "/pools/%1/servers/%2", "{\"weight\":%3}", show_did },
+	[ACTION_APPS] = { "GET", "/apps", NULL, show_apps },
+	[ACTION_APP] = { "GET", "/apps/%1", NULL, show_app },
+	[ACTION_RESTART] = { "POST", "/apps/%1/restart", NULL, show_did },
+	[ACTION_CHANGES] = { "GET", "/changes", NULL, show_changes },
+	[ACTION_RELOAD] = { "POST", "/reload", NULL, NULL },
+	[ACTION_REOPEN] = { "POST", "/log/reopen", NULL, show_did },
+};
+
+/* --- Its words. --- */
+
+/* What was said, taken apart. */
+struct said {
+	struct str given[3];     /* %1 to %3 */
+	struct buf options;      /* %o: ,"weight":2 */
+	const char *wrong;       /* the word that could not be; NULL: one is missing */
+};
+
+static bool is_number(struct str s)
+{
+	uint64_t n;
+	return num_parse(s, UINT32_MAX, &n) == 0;
+}
+
+static bool is_upper(struct str s)
+{
+	return s.n && s.p[0] >= 'A' && s.p[0] <= 'Z';
+}
+
+/* "[weight N] [connections N] [backup]" against the rest of the words, in any order: false where one fits nowhere. */
+static bool take_options(struct str rows, char **words, int count, struct said *said)
+{
+	for (int i = 0; i < count; i++) {
+		struct str rest = rows, word = str_of(words[i]);
+		bool taken = false;
+		said->wrong = words[i];
+		while (rest.n && !taken) {
+			str_cut(&rest, '[');
+			struct str row = str_cut(&rest, ']'), name = str_cut(&row, ' ');
+			if (!name.n || !str_eq(word, name))
+				continue;
+			taken = !row.n || (i + 1 < count && is_number(str_of(words[i + 1])));
+			if (taken)
+				buf_addf(&said->options, ",\"%.*s\":%s", STR_F(name), row.n ? words[++i] : "true");
+		}
+		if (!taken)
+			return false;
+	}
+	said->wrong = NULL;
+	return true;
+}
+
+/* How many words of the pattern the given ones go along with; all of it: *fits. */
+static int match(struct str pattern, char **words, int count, struct said *said, bool *fits)
+{
+	int at = 0, given = 0;
+	*said = (struct said){};
+	*fits = false;
+	while (pattern.n && pattern.p[0] != '[') {
+		struct str word = str_cut(&pattern, ' ');
+		if (at == count)
+			return at;
+		said->wrong = words[at];
+		if (is_upper(word) ? str_eq(word, STR("N")) && !is_number(str_of(words[at])) : !str_eq(word, str_of(words[at])))
+			return at;
+		if (is_upper(word))
+			said->given[given++] = str_of(words[at]);
+		at++;
+		said->wrong = NULL;
+	}
+	*fits = take_options(pattern, words + at, count - at, said);
+	return at;
+}
+
+/* The action that is meant: its index, or -1 after saying how the nearest ones are written. */
+static int action_of(char **words, int count, struct said *said)
+{
+	int most = 0;
+	const char *wrong = NULL;
+	bool fits;
+	for (int i = 0; CTL_ACTIONS[i].words; i++) {
+		int along = match(str_of(CTL_ACTIONS[i].words), words, count, said, &fits);
+		if (fits)
+			return i;
+		buf_fini(&said->options);
+		if (along >= most) {
+			most = along;
+			wrong = said->wrong;
+		}
+	}
+	if (!count)
+		fputs("petrel ctl: what is to be asked?", stderr);
+	else if (!most)
+		fprintf(stderr, "petrel ctl: there is no \"%s\"", words[0]);
+	else if (wrong)
+		fprintf(stderr, "petrel ctl: \"%s\" can't stand there", wrong);
+	else
+		fputs("petrel ctl: a word is missing", stderr);
+	return -1;
+}
+
+/* The first word of an action that is near to what was written. */
+static struct str nearest(const char *word)
+{
+	struct str best = {};
+	unsigned least = strlen(word) > 3 ? 3 : 2;
+	for (const struct action *a = CTL_ACTIONS; a->words; a++) {
+		struct str first = str_head(str_of(a->words), str_find(str_of(a->words), ' '));
+		unsigned distance = str_distance(str_of(word), first);
+		if (distance < least && distance < first.n) {
+			best = first;
+			least = distance;
+		}
+	}
+	return best;
+}
+
+/* Those that begin with the same word, or all. */
+static int say_usage(char **words, int count)
+{
+	struct str first = count ? str_of(words[0]) : STR("");
+	bool known = false;
+	for (const struct action *a = CTL_ACTIONS; a->words; a++)
+		known |= first.n && str_eq(first, str_head(str_of(a->words), str_find(str_of(a->words), ' ')));
+	struct str near = count && !known ? nearest(words[0]) : (struct str){};
+	if (near.n)
+		fprintf(stderr, "; did you mean \"%.*s\"?", STR_F(near));
+	fputc('\n', stderr);
+	for (const struct action *a = CTL_ACTIONS; a->words; a++)
+		if (!known || str_eq(first, str_head(str_of(a->words), str_find(str_of(a->words), ' '))))
+			fprintf(stderr, "  petrel ctl %s\n", a->words);
+	return USAGE;
+}
+
+/* --- Where to ask. --- */
+
+static int parse_socket(const char *text, const char *whose, struct addr *out)
+{
+	struct buf local = {};
+	struct type_in in = {};
+	struct type_range range = {};
+	buf_addf(&local, "%s%s", strncmp(text, "unix:", 5) ? "unix:" : "", text);
+	int err = TYPE_ADDRESS.parse(&in, buf_str(&local), &range, out);
+	buf_fini(&local);
+	if (err)
+		fprintf(stderr, "petrel ctl: %s \"%s\": %s\n", whose, text, in.error);
+	return err ? FAILED : 0;
+}
+
+static int find_in(const char *file, bool asked, struct addr *out)
+{
+	struct sources sources = {};
+	struct messages messages = {};
+	bool read = !sources_read(&sources, str_of(file), &messages) || sources.count;
+	bool found = read && ask_admin(&sources, out);
+	if (!found && !read && asked)
+		fprintf(stderr, "petrel ctl: %s can't be read\n", file);
+	else if (!found && !read)
+		fprintf(stderr, "petrel ctl: where is the server?  There is no %s: name its configuration (-c FILE), its admin\n"
+		                "socket (--socket PATH), or set PETREL_ADMIN\n", file);
+	else if (!found)
+		fprintf(stderr, "petrel ctl: %s names no admin socket: add \"admin unix:/run/petrel/admin.sock;\" and restart\n",
+		        file);
+	messages_fini(&messages);
+	sources_fini(&sources);
+	return found ? 0 : FAILED;
+}
+
+static int find_admin(const struct options *o, struct addr *out)
+{
+	const char *named = getenv("PETREL_ADMIN");
+	if (o->values[CTL_SOCKET])
+		return parse_socket(o->values[CTL_SOCKET], "--socket", out);
+	if (o->values[CTL_CONFIG])
+		return find_in(o->values[CTL_CONFIG], true, out);
+	if (named && *named)
+		return parse_socket(named, "PETREL_ADMIN", out);
+	return find_in(USUAL_CONF, false, out);
+}
+
+/* --- Asking. --- */
+
+/* The template with what was said in its places; in JSON, or in a path. */
+static void fill(const char *template, const struct said *said, bool json, struct buf *out)
+{
+	struct arena arena;
+	arena_init(&arena, NULL, 0);
+	for (const char *p = template; *p; p++) {
+		struct str given = *p == '%' && p[1] >= '1' && p[1] <= '3' ? said->given[p[1] - '1'] : (struct str){};
+		if (*p != '%')
+			buf_add_char(out, *p);
+		else if (*++p == 'o')
+			buf_add(out, buf_str(&said->options));
+		else if (json)
+			buf_add_json(out, given);
+		else
+			buf_add(out, target_encode(&arena, given));
+	}
+	arena_fini(&arena);
+}
+
+static int say_error(const struct answer *a, const json_t *json)
+{
+	const char *error = json_string_value(json_object_get(json, "error"));
+	if (error)
+		fprintf(stderr, "petrel ctl: %s\n", error);
+	else
+		fprintf(stderr, "petrel ctl: the server answered something else than expected: %.*s\n",
+		        (int)str_find(buf_str(&a->raw), '\r'), a->raw.n ? a->raw.p : "");
+	return FAILED;
+}
+
+static int tell(const struct request *r, const struct answer *a, bool raw)
+{
+	bool fine = a->status == 200;
+	if (raw)
+		fwrite(a->body.p, 1, a->body.n, stdout);
+	if (raw && a->body.n)
+		return fine ? 0 : FAILED;
+	if (!r->show)
+		return reload_tell(a);
+	json_t *json = json_loadb(a->body.p, a->body.n, 0, NULL);
+	if (fine && json) {
+		struct buf out = {};
+		r->show(json, colour_wanted(), &out);
+		fwrite(out.p, 1, out.n, stdout);
+		buf_fini(&out);
+	}
+	int status = fine && json ? 0 : say_error(a, json);
+	json_decref(json);
+	return status;
+}
+
+/* Only what changes a server can be kept. */
+static int check_keep(const struct options *o, int action)
+{
+	if (!o->values[CTL_KEEP] || (action >= ACTION_ADD && action <= ACTION_WEIGHT))
+		return 0;
+	fprintf(stderr, "petrel ctl: --keep goes with changes of servers; \"%s\" is none\n", CTL_ACTIONS[action].words);
+	return USAGE;
+}
+
+static int say_no_answer(const struct addr *admin, int err)
+{
+	struct buf where = {};
+	addr_print(&where, admin);
+	fprintf(stderr, "petrel ctl: no answer at %.*s: %s\n", STR_F(buf_str(&where)),
+	        err == -ENOENT || err == -ECONNREFUSED ? "no server runs there" : strerror(-err));
+	buf_fini(&where);
+	return FAILED;
+}
+
+int cli_ctl(const struct options *o)
+{
+	struct said said;
+	struct addr admin;
+	struct answer answer = {};
+	struct buf path = {}, body = {};
+	int action = action_of(o->words, o->word_count, &said);
+	if (action < 0)
+		return say_usage(o->words, o->word_count);
+	const struct request *r = &REQUESTS[action];
+	int status = check_keep(o, action), err = 0;
+	if (!status)
+		status = find_admin(o, &admin);
+	fill(r->path, &said, false, &path);
+	if (o->values[CTL_KEEP])
+		buf_add(&path, STR("?keep"));
+	if (r->body)
+		fill(r->body, &said, true, &body);
+	if (!status)
+		err = ask(&admin, r->method, buf_str(&path), buf_str(&body), &answer);
+	if (err)
+		status = say_no_answer(&admin, err);
+	else if (!status)
+		status = tell(r, &answer, o->values[CTL_JSON]);
+	answer_fini(&answer);
+	buf_fini(&said.options);
+	buf_fini(&path);
+	buf_fini(&body);
+	return status;
+}

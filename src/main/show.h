@@ -1,0 +1,18 @@
+/* What a running server says of itself, for a person: from the admin socket's JSON to lines and tables of at most 80
+ * columns.  No state; one thread. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/buf.h"
+
+/* Each appends; what the JSON lacks is left out. */
+void show_status(const json_t *json, bool colour, struct buf *out);
+void show_connections(const json_t *json, bool colour, struct buf *out);
+void show_pools(const json_t *json, bool colour, struct buf *out);
+void show_pool(const json_t *json, bool colour, struct buf *out);
+void show_apps(const json_t *json, bool colour, struct buf *out);
+void show_app(const json_t *json, bool colour, struct buf *out);
+void show_changes(const json_t *json, bool colour, struct buf *out);
+/* What a change answered. */
+void show_did(const json_t *json, bool colour, struct buf *out);

@@ -1,0 +1,14 @@
+/* What SCGI and uwsgi applications answer, in any pieces. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cuts.h"
+#include "http/gateway.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct gateway VALUES = {};
+	return cuts(&SCGI_CODEC, &VALUES, data, size) | cuts(&UWSGI_CODEC, &VALUES, data, size);
+}
