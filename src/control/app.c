@@ -366,14 +366,10 @@ static void take_numbers(struct app *a, const struct app_conf *f)
 
 void app_conf(struct app *a, const struct backend *b, struct str user)
 {
-	struct pool_rules rules = { .balance = (enum balance)b->balance, .queue = (unsigned)b->queue,
-		                        .slow_start_ms = b->slow_start_ms, .eject_after = (unsigned)b->eject_after,
-		                        .eject_ms = b->eject_ms, .retry_percent = (unsigned)b->retry_percent };
 	take_print(a, b, user);
 	take_numbers(a, &b->app);
 	a->protocol = b->protocol;
 	a->removed = false;
-	pool_set_rules(a->pool, &rules);
 	app_publish(a);
 	wish(a);
 	app_changed(a);

@@ -16,7 +16,8 @@ struct apps *apps_new(struct loop *control, struct log_ring *ring, struct pools 
 void apps_free(struct apps *a);
 /* The worker's end of a new spawner's pair, taken over; the one before, and all it started, is gone. */
 void apps_spawner(struct apps *a, int fd);
-/* The applications are those of this configuration, which the spawner knows already. */
+/* The applications are those of this configuration, which the spawner knows already.  The rules of their pools are the
+ * keeper's. */
 void apps_conf(struct apps *a, const struct conf *c);
 /* Replaces all processes of an app, a few at a time; false: there is none of this name. */
 bool apps_restart(struct apps *a, struct str name);

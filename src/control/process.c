@@ -18,9 +18,11 @@ enum {
 	PROBE_MS = 10,            /* between attempts to connect */
 	RETIRE_MS = 20,           /* between looks whether the last request has ended */
 	RESEND_MS = 1000,         /* between SIGKILLs */
-	LONG_LIFE_MS = 10000,     /* forgives earlier failures */
+	LONG_LIFE_MS = 10000,     /* forgives earlier failures; */
+	USEFUL_LIFE_MS = 1000,    /* so does one in which it has answered something */
 	BACKOFF_LEAST_MS = 100,
 	BACKOFF_MOST_MS = 30000,
+	USEFUL_FAILURES = 3,      /* as many are counted at most, where it has answered something in its life */
 };
 
 static struct loop *loop_of(const struct process *p)
@@ -116,6 +118,7 @@ static void start(struct process *p)
 	int err = open_slot(p, error, sizeof error);
 	p->generation = a->generation;
 	p->asked_ms = loop_of(p)->now_ms;
+	p->requests_before = p->requests;
 	p->late = false;
 	p->due = NULL;
 	p->pid = 0;
@@ -287,6 +290,12 @@ static void gone(struct process *p)
 	leave_place(p);
 }
 
+/* However it ended, it was no failure of starting it. */
+static bool was_worth_it(const struct process *p)
+{
+	return lived_ms(p) >= (uint64_t)(process_requests(p) ? USEFUL_LIFE_MS : LONG_LIFE_MS);
+}
+
 /* Once is no reason to wait, and its socket, with those who wait at it, stays. */
 static void start_again(struct process *p, bool served)
 {
@@ -317,8 +326,10 @@ static void on_crash(struct process *p, int status)
 		app_ended(p->app, p, "%.*s after %" PRIu64 ".%01" PRIu64 " s and %" PRIu64 " requests", STR_F(buf_str(&how)),
 		          lived_ms(p) / 1000, lived_ms(p) % 1000 / 100, process_requests(p));
 	buf_fini(&how);
-	if (lived_ms(p) >= LONG_LIFE_MS || was_done(p, status))
+	if (was_worth_it(p) || was_done(p, status))
 		p->failures = 0;
+	else if (process_requests(p) && p->failures > USEFUL_FAILURES)
+		p->failures = USEFUL_FAILURES;
 	close_probe(p);
 	start_again(p, served);
 }

@@ -278,6 +278,8 @@ static enum go try(struct req *r, const struct files *v, struct state *s)
 			return broken(r, err);
 		if (!is_there(h, text))
 			continue;
+		if (!req_reads(r))
+			return GO_ANSWER;
 		/* Served in place, the folder's own links would lead beside it. */
 		if (h->kind == HOT_FOLDER && str_eq(r->ask.path, str_head(text, text.n - 1)))
 			return add_slash(r);
@@ -300,7 +302,8 @@ static struct state *state_of(struct req *r, const struct files *v)
 static enum go files_handle(struct req *r, const void *values)
 {
 	const struct files *v = values;
-	if (!req_reads(r))
+	/* With `try`, what is no file may go to an application, whatever the method. */
+	if (!v->try.count && !req_reads(r))
 		return GO_ANSWER;
 	if (!v->hidden && is_hidden(r->ask.path))
 		return req_answer(r, 404);

@@ -14,13 +14,14 @@ static enum heard bad(struct call *c, const char *why)
 static enum heard hear_head(struct call *c, struct proxy_state *s, struct str *in)
 {
 	struct reply_about about = { c->req->ask.method, proxy_upgrades(&c->req->ask), LINES_FIELDS };
-	struct str fresh = str_from(*in, s->looked_b);
+	/* As much as it may be; who calls this sees that it is more. */
+	struct str head = str_head(*in, (size_t)c->outward->backend->header_b), fresh = str_from(head, s->looked_b);
 	/* Only the end of a line can be the end of the head: what has none is not looked at again. */
 	bool line = str_find(fresh, '\n') < fresh.n;
-	s->looked_b = in->n;
+	s->looked_b = head.n;
 	if (!line)
 		return HEARD_MORE;
-	enum parsed p = reply_parse(c->arena, *in, &about, &c->reply, &s->head, &c->why);
+	enum parsed p = reply_parse(c->arena, head, &about, &c->reply, &s->head, &c->why);
 	if (p != PARSE_DONE)
 		return p == PARSE_MORE ? HEARD_MORE : HEARD_BAD;
 	*in = str_from(*in, s->head.head_b);

@@ -88,7 +88,7 @@ unsigned retry_bits(const struct items *words)
 	  .doc = "A client that closes its sending side while a server works on its request is taken for gone, and the " \
 	         "server is told by the end of its connection. on: such a client still gets its answer." },             \
 	{ .name = "header", .offset = AT(header_b),                                                                     \
-	  .args = ARGS({ "size", &TYPE_SIZE, .range = { 1024, 1 << 20, NULL }, .preset = "32k" }),                      \
+	  .args = ARGS({ "size", &TYPE_SIZE, .range = { 1024, 1 << 16, NULL }, .preset = "32k" }),                      \
 	  .doc = "The largest head of an answer; a larger one is answered 502." }
 
 /* Of pools and apps: which server is asked. */

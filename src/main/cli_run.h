@@ -5,7 +5,7 @@
 
 /* Rows of their tables of options, which name the indices of options.values. */
 enum { RUN_CONFIG };
-enum { SERVE_LISTEN, SERVE_LISTING };
+enum { SERVE_LISTEN, SERVE_LISTING, SERVE_APP };
 
 extern const struct option RUN_OPTIONS[];
 extern const struct option SERVE_OPTIONS[];

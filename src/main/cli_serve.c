@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "main/cli_run.h"
+#include "main/serve_app.h"
 #include "main/supervisor.h"
 
 enum {
@@ -21,12 +22,14 @@ enum {
 const struct option SERVE_OPTIONS[] = {
 	[SERVE_LISTEN] = { "listen", 'l', "ADDR:PORT", "where to serve (127.0.0.1:8080, or the next free port)" },
 	[SERVE_LISTING] = { "listing", 0, NULL, "list folders that have no index page" },
+	[SERVE_APP] = { "app", 'a', "COMMAND", "a program that answers what is no file: \"php-cgi\", \"python3 app.py\"" },
 	{},
 };
 
 struct served {
 	char folder[PATH_MAX];
 	struct addr addr;
+	enum spoken spoken;            /* by the app, where there is one */
 };
 
 static int parse(const char *text, struct addr *a)
@@ -66,14 +69,27 @@ static int choose(struct addr *a)
 	return -EADDRINUSE;
 }
 
-static void write_conf(struct buf *out, const struct served *served, bool listing)
+static void write_routes(struct buf *out, const struct served *served, const struct options *o)
+{
+	bool listing = o->values[SERVE_LISTING] != NULL;
+	if (o->values[SERVE_APP])
+		serve_app_routes(out, served->folder, served->spoken, listing);
+	else
+		buf_addf(out, "\troute * { files { listing %s; } }\n", listing ? "on" : "off");
+}
+
+static void write_conf(struct buf *out, const struct served *served, const struct options *o)
 {
 	struct type_range range = {};
+	if (o->values[SERVE_APP])
+		serve_app_block(out, o->values[SERVE_APP], served->spoken);
 	buf_add(out, STR("listen "));
 	TYPE_ADDRESS.print(out, &range, &served->addr);
 	buf_add(out, STR(";\nsite * {\n\troot "));
 	type_print_word(out, str_of(served->folder));
-	buf_addf(out, ";\n\troute * { files { listing %s; } }\n}\n", listing ? "on" : "off");
+	buf_add(out, STR(";\n"));
+	write_routes(out, served, o);
+	buf_add(out, STR("}\n"));
 }
 
 /* What to type into a browser. */
@@ -122,7 +138,9 @@ int cli_serve(const struct options *o)
 	if (o->values[SERVE_LISTEN] ? parse(o->values[SERVE_LISTEN], &served.addr) : choose(&served.addr))
 		return o->values[SERVE_LISTEN] ? 2 : 1;
 	struct buf text = {};
-	write_conf(&text, &served, o->values[SERVE_LISTING] != NULL);
+	if (o->values[SERVE_APP])
+		served.spoken = serve_app_speaks(o->values[SERVE_APP]);
+	write_conf(&text, &served, o);
 	struct supervisor_spec spec = {
 		.origin = { .name = STR("petrel serve"), .folder = str_of(served.folder), .text = buf_str(&text) },
 		.stop_ms = STOP_MS,

@@ -188,6 +188,8 @@ static void set_env(struct birth *b)
 		env_set(b, PATH_PRESET);
 		env_set(b, "LANG=C.UTF-8");
 		env_setf(b, "HOME=%s", b->user ? b->user->pw_dir : "/");
+		if (getenv("TZ"))
+			env_setf(b, "TZ=%s", getenv("TZ"));
 		if (b->user)
 			env_setf(b, "USER=%s", b->user->pw_name);
 	}

@@ -103,6 +103,11 @@ void nursery_reap(struct nursery *n)
 			child_fini(&n->old[i], NULL);
 	if (!child_ended(&n->now, &status))
 		return;
+	/* It ended as it should: its worker left it, and is about to end, too. */
+	if (status == 0) {
+		child_fini(&n->now, NULL);
+		return;
+	}
 	tell_death(&n->now, pid, status);
 	n->due_ms = clock_ms() + backoff_next(&n->backoff, clock_ms() - n->now.started_ms);
 }

@@ -205,3 +205,18 @@ def command():
         assert not SANITIZER.search(done.stderr), done.stderr
         return done
     return run
+
+
+@pytest.fixture
+def origin(tmp_path):
+    """origin(script) starts a server for petrel to ask, whose connections run that script: see origins.py."""
+    from origins import Origin
+    started = []
+
+    def start(script, unix=False):
+        started.append(Origin(script, tmp_path / f"origin{len(started)}.sock" if unix else None))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

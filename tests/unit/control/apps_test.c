@@ -195,7 +195,10 @@ static void configure(const char *app)
 	char text[512];
 	snprintf(text, sizeof text, "%s site * { }", app);
 	struct conf *c = conf_of(text);
+	struct pool *pool = pool_get(pools, STR("php"));
+	pool_set_rules(pool, &(struct pool_rules){ .queue = 100 });
 	apps_conf(apps, c);
+	pool_put(pool);
 	conf_free(c);
 	turn();
 }
