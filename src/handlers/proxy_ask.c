@@ -5,19 +5,26 @@
 #include "http/req.h"
 #include "http/target.h"
 
+static char *put(char *p, struct str s)
+{
+	if (s.n)
+		memcpy(p, s.p, s.n);
+	return p + s.n;
+}
+
+/* "name: before, value": without the comma where nothing stands before. */
+static void add_behind(struct buf *out, struct str name, struct str before, struct str value)
+{
+	char *begin = buf_room(out, name.n + before.n + value.n + 6), *p = put(put(begin, name), STR(": "));
+	if (before.n)
+		p = put(put(p, before), STR(", "));
+	p = put(put(p, value), STR("\r\n"));
+	out->n += (size_t)(p - begin);
+}
+
 static void add_field(struct buf *out, struct str name, struct str value)
 {
-	char *p = buf_room(out, name.n + value.n + 4);
-	memcpy(p, name.p, name.n);
-	p += name.n;
-	*p++ = ':';
-	*p++ = ' ';
-	if (value.n)
-		memcpy(p, value.p, value.n);
-	p += value.n;
-	*p++ = '\r';
-	*p = '\n';
-	out->n += name.n + value.n + 4;
+	add_behind(out, name, (struct str){}, value);
 }
 
 /* --- The request line, and Host. --- */
@@ -145,10 +152,7 @@ static struct str claimed(struct call *c, struct str name)
 
 static void add_appended(struct call *c, struct buf *out, struct str name, struct str value)
 {
-	struct str before = claimed(c, name);
-	if (before.n)
-		value = arena_strf(c->arena, "%.*s, %.*s", STR_F(before), STR_F(value));
-	add_field(out, name, value);
+	add_behind(out, name, claimed(c, name), value);
 }
 
 /* Whoever came first knows what the client asked for. */
@@ -163,8 +167,14 @@ static void add_first(struct call *c, struct buf *out, struct str name, struct s
 static struct str forwarded(struct call *c, struct str client, struct str host)
 {
 	bool v6 = c->req->peer.family == AF_INET6;
-	return arena_strf(c->arena, "for=%s%.*s%s%s%.*s%s;proto=%.*s", v6 ? "\"[" : "", STR_F(client), v6 ? "]\"" : "",
-	                  host.n ? ";host=\"" : "", STR_F(host), host.n ? "\"" : "", STR_F(req_scheme(c->req)));
+	struct str scheme = req_scheme(c->req);
+	char *begin = arena_raw(c->arena, client.n + host.n + scheme.n + sizeof "for=\"[]\";host=\"\";proto=");
+	char *p = put(begin, v6 ? STR("for=\"[") : STR("for="));
+	p = put(put(p, client), v6 ? STR("]\"") : STR(""));
+	if (host.n)
+		p = put(put(put(p, STR(";host=\"")), host), STR("\""));
+	p = put(put(p, STR(";proto=")), scheme);
+	return str_make(begin, (size_t)(p - begin));
 }
 
 static void add_forwarded(struct call *c, struct buf *out)
