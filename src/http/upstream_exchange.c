@@ -48,6 +48,13 @@ static void sent_some(struct call *c)
 	c->since_ms = call_home(c)->loop.now_ms;
 }
 
+/* sendto() where one run is all there is, as it nearly always is: the kernel has less to copy in than for sendmsg(). */
+static ssize_t transmit(int fd, struct iovec *v, size_t count, int flags)
+{
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = count };
+	return count == 1 ? sys_send(fd, v[0].iov_base, v[0].iov_len, flags) : sys_sendmsg(fd, &m, flags);
+}
+
 /* What is left over from before, then head, then bytes, in one system call; what the socket does not take is kept.
  * False where the connection is broken. */
 static bool send_bytes(struct call *c, struct str head, struct str bytes, bool more)
@@ -57,8 +64,8 @@ static bool send_bytes(struct call *c, struct str head, struct str bytes, bool m
 	size_t count = part(v, part(v, part(v, 0, before), head), bytes);
 	if (!count)
 		return true;
-	struct msghdr m = { .msg_iov = v, .msg_iovlen = count };
-	ssize_t n = c->origin->writable ? sys_sendmsg(c->origin->watch.fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0)) : 0;
+	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+	ssize_t n = c->origin->writable ? transmit(c->origin->watch.fd, v, count, flags) : 0;
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return false;
 	if (n > 0)
