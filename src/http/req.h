@@ -55,6 +55,15 @@ struct wire {
 	void (*local)(struct req *r, struct ip *out);
 };
 
+/* What a request met on its way to an origin, for logs. */
+struct trip {
+	struct str server;           /* the last one's name; empty: none was asked */
+	unsigned attempts;
+	uint64_t queue_ns;           /* waiting for a free server, all attempts together */
+	uint64_t connect_ns;         /* of the last attempt: until there was a connection, */
+	uint64_t answer_ns;          /* and from then to the answer's head */
+};
+
 struct req {
 	struct home *home;
 	const struct wire *wire;
@@ -76,6 +85,7 @@ struct req {
 	void (*state_close)(struct req *r, void *state);  /* called when the request ends while state is set; may be NULL */
 	struct tunnel *tunnel;       /* what the connection is to be after the answer (http/tunnel.h); NULL */
 	struct call *call;           /* to an origin (http/upstream.h); NULL: none */
+	struct trip trip;
 	unsigned again;              /* how often it was routed anew */
 	unsigned kept_status;        /* the status to answer with in spite of the page's 200: see req_again_page().  0: none */
 	struct field *kept_fields;   /* of an answer that another takes the place of, to go out with that */

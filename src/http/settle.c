@@ -39,6 +39,7 @@ struct req *req_settle(struct req *r)
 	size_t head = (offsetof(struct req, first) + 15) & ~(size_t)15;
 	size_t fields = (a->field_count + w->field_count) * sizeof(struct field);
 	size_t text = a->method_name.n + a->target.n + a->path.n + a->query.n + a->host.n +
+	              r->trip.server.n +
 	              fields_b(a->fields, a->field_count) + fields_b(w->fields, w->field_count) - fields;
 	char *block = mem_grow(NULL, head + fields + text), *structs = block + head, *at = structs + fields;
 	struct req *copy = (struct req *)(void *)block;
@@ -50,6 +51,7 @@ struct req *req_settle(struct req *r)
 	copy->ask.host = put(&at, a->host);
 	copy->ask.fields = put_fields(&structs, &at, a->fields, a->field_count);
 	copy->answer.fields = put_fields(&structs, &at, w->fields, w->field_count);
+	copy->trip.server = put(&at, r->trip.server);
 	copy->captures.count = 0;
 	copy->upload = NULL;
 	copy->state = NULL;

@@ -34,6 +34,7 @@ static struct call *call_new(struct req *r, const struct outward *o)
 	c->body_b = !has_body ? 0 : r->ask.framing == FRAMING_LENGTH ? (int64_t)r->ask.length_b : LENGTH_UNKNOWN;
 	c->at = c->collect ? CALL_COLLECT : CALL_PICK;
 	r->call = c;
+	r->trip = (struct trip){};
 	return c;
 }
 
@@ -162,7 +163,7 @@ static uint64_t due_ms(const struct call *c)
 	case CALL_QUEUE:
 		return c->since_ms + b->queue_timeout_ms;
 	case CALL_PAUSE:
-		return c->since_ms + ((uint64_t)PAUSE_MS << c->attempts) / 4;
+		return c->since_ms + ((uint64_t)PAUSE_MS << c->req->trip.attempts) / 4;
 	case CALL_CONNECT:
 		return c->since_ms + b->connect_ms;
 	case CALL_HEAD:

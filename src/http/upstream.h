@@ -116,12 +116,10 @@ struct call {
 	bool late;
 	struct seat *seat;             /* in the pool's queue; NULL */
 	struct pick pick;
-	unsigned attempts;
 	bool paused;                     /* before this attempt */
 	char peer_name[64];              /* of the last server, for logs: it may be gone by then */
 	uint64_t peer_id;                /* its id, for the sticky cookie */
-	uint64_t begin_ns, connected_ns, first_ns;   /* of the last attempt; for logs and latency */
-	uint64_t queued_ns;              /* time spent in the queue */
+	uint64_t begin_ns, connected_ns; /* of the last attempt */
 };
 
 /* The handler's whole work: `return upstream_handle(r, &values->outward);` */

@@ -173,6 +173,7 @@ static void note_peer(struct call *c)
 	memcpy(c->peer_name, c->peer->name.p, n);
 	c->peer_name[n] = '\0';
 	c->peer_id = c->peer->id;
+	c->req->trip.server = str_make(c->peer_name, n);
 }
 
 static enum went begin(struct call *c)
@@ -220,6 +221,7 @@ enum went upstream_connect(struct call *c)
 	if (!o->connected)
 		return c->late ? wrong(c, FAULT_CONNECT_LATE, "The server could not be reached in time.") : WENT_WAIT;
 	c->connected_ns = h->loop.now_ns;
+	c->req->trip.connect_ns = c->connected_ns - c->begin_ns;
 	c->since_ms = h->loop.now_ms;
 	c->at = CALL_HEAD;
 	return WENT_ON;
@@ -231,7 +233,8 @@ void upstream_leave(struct call *c, enum outcome outcome, bool keep)
 	struct home *h = call_home(c);
 	struct origin *o = c->origin;
 	struct peer *peer = c->peer;
-	uint64_t us = c->first_ns > c->begin_ns ? (c->first_ns - c->begin_ns) / 1000 : 0;
+	const struct trip *trip = &c->req->trip;
+	uint64_t us = trip->answer_ns ? (trip->connect_ns + trip->answer_ns) / 1000 : 0;
 	c->origin = NULL;
 	c->peer = NULL;
 	/* The connection first: whoever gets the slot finds it idle. */

@@ -398,7 +398,7 @@ enum went upstream_hear_head(struct call *c)
 	for (;;) {
 		switch (hear(c, &data)) {
 		case HEARD_HEAD:
-			c->first_ns = call_home(c)->loop.now_ns;
+			c->req->trip.answer_ns = call_home(c)->loop.now_ns - c->connected_ns;
 			c->at = c->reply.status == 101 ? CALL_BODY : CALL_HOLD;
 			return c->at == CALL_HOLD ? hear_rest(c) : WENT_ON;
 		case HEARD_INTERIM:

@@ -163,12 +163,12 @@ enum went upstream_queue(struct call *c)
 	if (c->seat->served) {
 		struct peer *peer = c->seat->waiter.peer;
 		seat_free(c);
-		c->queued_ns += h->loop.now_ns - c->begin_ns;
+		c->req->trip.queue_ns += h->loop.now_ns - c->begin_ns;
 		return got(c, peer);
 	}
 	if (!c->late)
 		return WENT_WAIT;
-	c->queued_ns += h->loop.now_ns - c->begin_ns;
+	c->req->trip.queue_ns += h->loop.now_ns - c->begin_ns;
 	upstream_unqueue(c);
 	return wrong(c, FAULT_QUEUE, "All servers are busy, and none became free in time.");
 }
@@ -177,10 +177,9 @@ enum went upstream_pick(struct call *c)
 {
 	struct home *h = call_home(c);
 	struct peer *peer;
-	if (!c->attempts)
+	if (!c->req->trip.attempts)
 		know(c);
-	if (!c->paused)
-		c->attempts++;
+	c->req->trip.attempts += !c->paused;
 	c->pick.now_ms = c->since_ms = h->loop.now_ms;
 	c->begin_ns = h->loop.now_ns;
 	switch (pool_pick(c->pool, &c->pick, &peer)) {

@@ -49,7 +49,7 @@ bool upstream_may_repeat(const struct call *c, enum fault fault)
 {
 	const struct backend *b = c->outward->backend;
 	bool replays = !c->sent || !c->upload || c->collect;
-	if (c->attempts > b->retry_most + (fault == FAULT_STALE))
+	if (c->req->trip.attempts > b->retry_most + (fault == FAULT_STALE))
 		return false;
 	return (FAULTS[fault].retry & (b->retry_on | (fault == FAULT_STALE || fault == FAULT_STATUS ? ~0u : 0))) && replays &&
 	       (!c->sent || is_idempotent(c->req->ask.method));
@@ -70,7 +70,7 @@ static void forget(struct call *c)
 	c->range.length_b = c->taken_b = 0;
 	c->reply = (struct reply){};
 	c->asked = c->uploaded = c->cut = c->sent = c->begun = c->large = c->paused = false;
-	c->first_ns = 0;
+	c->req->trip.answer_ns = 0;
 }
 
 /* Two messages, of which each is said once a second: who was given up is not to be lost among those who were not. */

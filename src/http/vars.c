@@ -204,7 +204,38 @@ static void var_time_total(struct buf *out, struct req *r, struct str a)
 	print_seconds(out, r->begin_ns, r->done_ns);
 }
 
+static void var_attempts(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	print_number(out, r->trip.attempts);
+}
+
+static void var_server(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	buf_add(out, r->trip.server);
+}
+
+static void var_time_answer(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	print_seconds(out, 0, r->trip.answer_ns);
+}
+
+static void var_time_connect(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	print_seconds(out, 0, r->trip.connect_ns);
+}
+
+static void var_time_queue(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	print_seconds(out, 0, r->trip.queue_ns);
+}
+
 const struct var VARS[] = {
+	{ "attempts", "How many servers of a pool were asked, one after the other.", var_attempts, true },
 	{ "body_bytes", "Bytes of the answer's body that were sent.", var_body_bytes, true },
 	{ "bytes_in", "Bytes of the request's body that were read.", var_bytes_in, true },
 	{ "bytes_out", "Bytes of the answer that were sent, its head included.", var_bytes_out, true },
@@ -224,12 +255,16 @@ const struct var VARS[] = {
 	{ "route", "The pattern of the route that answered.", var_route },
 	{ "scheme", "http.", var_scheme },
 	{ "sent_", "A field of the answer: $sent_content_type.", var_sent, true },
+	{ "server", "The server of a pool, or the process of an app, that was asked last.", var_server, true },
 	{ "site", "The first name of the site that answered.", var_site },
 	{ "status", "The answer's status; 0 where none was sent.", var_status, true },
 	{ "target", "The request's target as it came: path and query.", var_target },
 	{ "time", "The time now: 2026-11-20T10:00:00.123Z.", var_time },
+	{ "time_answer", "Seconds from the connection to a server to the head of its answer.", var_time_answer, true },
 	{ "time_common", "The time now, as logs in the common format have it: 20/Nov/2026:10:00:00 +0000.", var_time_common },
+	{ "time_connect", "Seconds until there was a connection to a server.", var_time_connect, true },
 	{ "time_first", "Seconds from the request's last head byte to the answer's first byte.", var_time_first, true },
+	{ "time_queue", "Seconds in the queue of a pool.", var_time_queue, true },
 	{ "time_total", "Seconds from the request's last head byte to the answer's last byte.", var_time_total, true },
 	{},
 };
