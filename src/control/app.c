@@ -391,16 +391,16 @@ void app_restart(struct app *a)
 
 /* --- What went wrong. --- */
 
-static void keep_lines(struct lines *to, const struct lines *from)
+static void keep_lines(struct tail *to, const struct tail *from)
 {
-	lines_fini(to);
+	tail_fini(to);
 	for (unsigned i = 0; i < from->count; i++)
-		lines_add(to, lines_get(from, i));
+		tail_add(to, tail_get(from, i));
 }
 
 void app_ended(struct app *a, const struct process *p, const char *format, ...)
 {
-	struct lines *said = &a->last.lines;
+	struct tail *said = &a->last.lines;
 	va_list args;
 	buf_clear(&a->last.text);
 	if (p->pid)
@@ -412,7 +412,7 @@ void app_ended(struct app *a, const struct process *p, const char *format, ...)
 	va_end(args);
 	a->last.wall_ms = clock_wall_ms();
 	keep_lines(said, &p->said.last);
-	struct str line = said->count ? lines_get(said, said->count - 1) : STR("");
+	struct str line = said->count ? tail_get(said, said->count - 1) : STR("");
 	log_line(a->ways->ring, LOG_LEVEL_ERROR, "app %.*s: %.*s%s%.*s", STR_F(buf_str(&a->name)),
 	         STR_F(buf_str(&a->last.text)), line.n ? "; it said last: " : "", STR_F(line));
 }
@@ -444,6 +444,6 @@ void app_free(struct app *a)
 	buf_fini(&a->name);
 	buf_fini(&a->print);
 	buf_fini(&a->last.text);
-	lines_fini(&a->last.lines);
+	tail_fini(&a->last.lines);
 	mem_free(a);
 }

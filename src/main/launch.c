@@ -184,15 +184,13 @@ static void set_env(struct birth *b)
 {
 	const struct launch *l = b->launch;
 	const struct str *lines = l->env.p;
-	if (!l->only_env) {
-		env_set(b, PATH_PRESET);
-		env_set(b, "LANG=C.UTF-8");
-		env_setf(b, "HOME=%s", b->user ? b->user->pw_dir : "/");
-		if (getenv("TZ"))
-			env_setf(b, "TZ=%s", getenv("TZ"));
-		if (b->user)
-			env_setf(b, "USER=%s", b->user->pw_name);
-	}
+	env_set(b, PATH_PRESET);
+	env_set(b, "LANG=C.UTF-8");
+	env_setf(b, "HOME=%s", b->user ? b->user->pw_dir : "/");
+	if (getenv("TZ"))
+		env_setf(b, "TZ=%s", getenv("TZ"));
+	if (b->user)
+		env_setf(b, "USER=%s", b->user->pw_name);
 	for (size_t i = 0; l->presets && l->presets[i]; i++)
 		env_set(b, l->presets[i]);
 	for (size_t i = 0; i < l->env.count; i++)
