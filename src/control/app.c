@@ -65,17 +65,13 @@ static struct census count(struct app *a)
 	struct census c = {};
 	for (struct link *l = a->processes.next; l != &a->processes; l = l->next) {
 		const struct process *p = process_of(l);
-		switch (p->state) {
-		case PROCESS_BACKOFF:
-			c.backing_off++;
-			[[fallthrough]];
-		case PROCESS_STARTING:
-		case PROCESS_WAKING: c.coming++; break;
-		case PROCESS_READY: count_ready(a, p, &c); break;
-		case PROCESS_RETIRING:
-		case PROCESS_ENDING:
-		case PROCESS_KILLED: c.leaving++; break;
-		case PROCESS_GONE: break;
+		if (p->state == PROCESS_READY) {
+			count_ready(a, p, &c);
+		} else if (process_comes(p)) {
+			c.coming++;
+			c.backing_off += p->state > PROCESS_READY;
+		} else if (p->state != PROCESS_GONE) {
+			c.leaving++;
 		}
 	}
 	a->proven |= c.settled > 0;
@@ -167,8 +163,7 @@ static void cancel_outdated(struct app *a)
 {
 	for (struct link *l = a->processes.next; l != &a->processes; l = l->next) {
 		struct process *p = process_of(l);
-		bool coming = p->state < PROCESS_READY || p->state == PROCESS_BACKOFF;
-		if (coming && p->generation != a->generation)
+		if (process_comes(p) && p->generation != a->generation)
 			process_cancel(p);
 	}
 }
@@ -213,7 +208,7 @@ static struct process *spare(struct app *a)
 	struct process *coming = NULL, *idle = NULL;
 	for (struct link *l = a->processes.next; l != &a->processes; l = l->next) {
 		struct process *p = process_of(l);
-		if (p->state == PROCESS_BACKOFF)
+		if (p->state > PROCESS_READY && process_comes(p))
 			return p;
 		if (p->state < PROCESS_READY)
 			coming = p;
