@@ -27,7 +27,8 @@ OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o)
 LIBRARY  := $(OUT)/libpetrel.a
 TESTS    := $(UNIT:tests/unit/%.c=$(OUT)/unit/%)
 FUZZERS  := $(FUZZ:tests/fuzz/%.c=$(OUT)/%)
-BENCHES  := $(patsubst bench/%.c,build/bench/%,$(filter-out bench/client.c,$(wildcard bench/*.c)))
+BENCHLIB := bench/client.c bench/responder.c bench/times.c
+BENCHES  := $(patsubst bench/%.c,build/bench/%,$(filter-out $(BENCHLIB),$(wildcard bench/*.c)))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-qual \
             -Wwrite-strings -Wvla -Wformat=2 -Wimplicit-fallthrough -Wno-missing-field-initializers \
@@ -169,11 +170,11 @@ build/example/made: $(wildcard examples/site/*) $(wildcard *.md docs/*.md docs/*
 
 # --- Measuring. ---
 
-# The floor server and the load programs; always the release's flags.
-build/bench/%: bench/%.c bench/client.c bench/client.h Makefile
+# The floor server, the origins and the load programs; always the release's flags.
+build/bench/%: bench/%.c $(BENCHLIB) $(BENCHLIB:.c=.h) Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $@'
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_release) $(LDFLAGS) $(LINK_release) -o $@ $< bench/client.c
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_release) $(LDFLAGS) $(LINK_release) -o $@ $< $(BENCHLIB)
 
 # ONLY=hot,idle picks scenarios, QUICK=1 shortens them.  A peer that can't be installed is left out.
 bench:

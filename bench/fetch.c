@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "times.h"
+
 enum {
-	STEPS = 64,          /* of the histogram, to each doubling: 1.6 % */
-	DOUBLINGS = 40,
 	REQUEST_B = 512,
 	FOLDER_FILES = 100,  /* content.py makes them so */
 	STRIDE = 7919,       /* a prime far from any folder's size: the next file is never near the last */
@@ -21,47 +21,8 @@ struct fetch {
 	unsigned long cold;          /* how many cold files there are; 0: ask for `path` */
 	unsigned long next;          /* cold file */
 	unsigned long good, shed, bad, lost, reopened;
-	uint64_t longest_ns;
-	unsigned long times[STEPS * DOUBLINGS];
+	struct times times;
 };
-
-/* A logarithmic histogram in nanoseconds: the highest set bit gives the doubling, the bits below it the step. */
-static unsigned time_slot(uint64_t ns)
-{
-	if (ns < STEPS)
-		return (unsigned)ns;
-	unsigned up = 63 - (unsigned)__builtin_clzll(ns) - 5;
-	unsigned slot = up * (STEPS / 2) + (unsigned)(ns >> up);
-	return slot < STEPS * DOUBLINGS ? slot : STEPS * DOUBLINGS - 1;
-}
-
-static uint64_t slot_time(unsigned slot)
-{
-	if (slot < STEPS)
-		return slot;
-	unsigned up = slot / (STEPS / 2) - 1;
-	return (uint64_t)(slot - up * (STEPS / 2)) << up;
-}
-
-static void time_note(struct fetch *f, uint64_t ns)
-{
-	f->times[time_slot(ns)]++;
-	if (ns > f->longest_ns)
-		f->longest_ns = ns;
-}
-
-static double time_quantile_us(const struct fetch *f, double share)
-{
-	unsigned long total = 0, seen = 0;
-	for (unsigned i = 0; i < STEPS * DOUBLINGS; i++)
-		total += f->times[i];
-	for (unsigned i = 0; total && i < STEPS * DOUBLINGS; i++) {
-		seen += f->times[i];
-		if ((double)seen >= share * (double)total)
-			return (double)slot_time(i) / 1e3;
-	}
-	return 0;
-}
 
 static void fetch_ready(struct client *c, struct link *l)
 {
@@ -81,7 +42,7 @@ static void fetch_ready(struct client *c, struct link *l)
 static void fetch_answered(struct client *c, struct link *l)
 {
 	struct fetch *f = c->owner;
-	time_note(f, now_ns() - l->asked_ns);
+	times_note(&f->times, now_ns() - l->asked_ns);
 	if (l->status == 200)
 		f->good++;
 	else if (l->status == 503)
@@ -104,7 +65,7 @@ static void owed_note(const struct client *c, struct fetch *f)
 	for (unsigned i = 0; i < c->count; i++) {
 		const struct link *l = &c->links[i];
 		if (l->state == LINK_HEAD || l->state == LINK_BODY)
-			time_note(f, now_ns() - l->asked_ns);
+			times_note(&f->times, now_ns() - l->asked_ns);
 	}
 }
 
@@ -130,8 +91,8 @@ int main(int argc, char **argv)
 	double took_s = (double)(now_ns() - begin) / 1e9;
 	owed_note(&c, &f);
 	printf("good %lu shed %lu bad %lu lost %lu reopened %lu seconds %.3f p50_us %.1f p99_us %.1f longest_us %.1f\n",
-		f.good, f.shed, f.bad, f.lost, f.reopened, took_s, time_quantile_us(&f, 0.5),
-		time_quantile_us(&f, 0.99), (double)f.longest_ns / 1e3);
+		f.good, f.shed, f.bad, f.lost, f.reopened, took_s, times_us(&f.times, 0.5),
+		times_us(&f.times, 0.99), (double)f.times.longest_ns / 1e3);
 	client_fini(&c);
 	return 0;
 }

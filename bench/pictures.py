@@ -63,6 +63,21 @@ def draw_idle(result):
                 "set logscale y\nset yrange [50:100000]\nset format y '%.0f'")
 
 
+def draw_proxy(result):
+    return bars("CPU time of one proxied request: 4.5 KB, connections kept on both sides", "µs",
+                {n: median(r["cpu_us"]) for n, r in result["servers"].items()}, 1)
+
+
+def draw_fastcgi(result):
+    return bars("CPU time of one request to FastCGI: a canned application, 4.5 KB", "µs",
+                {n: median(r["canned"]["cpu_us"]) for n, r in result["servers"].items()}, 1)
+
+
+def draw_websockets(result):
+    return bars("User memory of one idle proxied WebSocket", "bytes",
+                {n: max(1, median(r["each_b"])) for n, r in result["servers"].items()}, 0)
+
+
 def draw_disk(result):
     """The headline: two bars per server, hot rate with the disk idle and with the disk busy."""
     rows = []
@@ -81,7 +96,8 @@ plot $data using ($0-0.2):2:xtic(1) with boxes linecolor rgb '{PALE}' title "dis
 """
 
 
-FOR = {"hot": draw_hot, "idle": draw_idle, "disk": draw_disk}
+FOR = {"hot": draw_hot, "idle": draw_idle, "disk": draw_disk, "proxy": draw_proxy, "fastcgi": draw_fastcgi,
+       "websockets": draw_websockets}
 
 
 def draw(found, folder):

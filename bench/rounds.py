@@ -23,12 +23,12 @@ def one(stage, server, path, connections, seconds):
     }
 
 
-def alternate(stage, classes, path, connections):
-    """Raw figures per server: a list of each, a value per round."""
+def alternate(stage, classes, path, connections, **how):
+    """Raw figures per server: a list of each, a value per round.  `how`: what the servers are made with."""
     running = []
     try:
         for c in stage.pick(classes):
-            running.append(c(stage))
+            running.append(c(stage, **how))
             running[-1].start()
         raw = {s.name: {"errors": 0, **{f: [] for f in FIGURES}} for s in running}
         for s in running:

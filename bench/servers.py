@@ -2,6 +2,7 @@
 
 Each is set up as its manual advises for static files: one worker or event loop, no access log, open files cached
 where it can, and limits that no scenario reaches."""
+import contextlib
 import http.client
 import os
 import re
@@ -19,14 +20,32 @@ CONNECTIONS = 19900  # what 20,000 descriptors allow
 START_S = 15
 
 
+def end_tree(process):
+    """By SIGTERM, then by SIGKILL to what is left of its tree."""
+    if not process or process.poll() is not None:
+        return
+    pids = measure.tree(process.pid)
+    process.terminate()
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait()
+
+
 class Server:
     name = ""
     program = ""
     version_args = ("--version",)
     version_pattern = r"(\d+\.\d+[.\d]*)"
 
-    def __init__(self, stage, port=None, reuseport=False):
+    def __init__(self, stage, port=None, reuseport=False, origins=(), ready="/hot.html"):
+        """`origins`: for those of gateways.py; `ready`: what it answers with 200 once it serves."""
         self.stage = stage
+        self.origins = origins
+        self.ready = ready
         self.port = port or port_free()
         self.reuseport = reuseport
         self.folder = stage.work / f"{self.name.replace(' ', '-')}-{id(self):x}"
@@ -75,7 +94,7 @@ class Server:
     def wait_ready(self):
         end = time.monotonic() + START_S
         while self.process.poll() is None and time.monotonic() < end:
-            if self.status("/hot.html") == 200:
+            if self.status(self.ready) == 200:
                 return
             time.sleep(0.02)
         log = (self.folder / "log").read_text(errors="replace")[-2000:]
@@ -94,24 +113,8 @@ class Server:
             return None
 
     def stop(self):
-        """By SIGTERM, then by SIGKILL to what is left of its tree."""
-        if self.process and self.process.poll() is None:
-            pids = measure.tree(self.process.pid)
-            self.process.terminate()
-            try:
-                self.process.wait(5)
-            except subprocess.TimeoutExpired:
-                for pid in pids:
-                    self.kill(pid)
-                self.process.wait()
+        end_tree(self.process)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    @staticmethod
-    def kill(pid):
-        try:
-            os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def reload(self):
         self.process.send_signal(signal.SIGHUP)

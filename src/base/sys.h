@@ -14,6 +14,11 @@ static inline ssize_t sys_recv(int fd, void *to, size_t n)
 	return syscall(SYS_recvfrom, fd, to, n, 0, NULL, NULL);
 }
 
+static inline ssize_t sys_send(int fd, const void *from, size_t n, int flags)
+{
+	return syscall(SYS_sendto, fd, from, n, flags, NULL, 0);
+}
+
 static inline ssize_t sys_sendmsg(int fd, const struct msghdr *m, int flags)
 {
 	return syscall(SYS_sendmsg, fd, m, flags);

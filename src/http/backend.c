@@ -215,7 +215,7 @@ static const struct directive APP[] = {
 	{ .name = "env", .kind = DIR_LIST, .offset = APP_AT(env_lines), .item_size = sizeof(struct env_line),
 	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct env_line, name) },
 	               { "value", &TYPE_WORD, offsetof(struct env_line, value) }),
-	  .doc = "A variable of its environment, which has little else: PATH, HOME, USER, LANG, TZ.",
+	  .doc = "A variable of its environment, which has little else: PATH, HOME, USER, LANG.",
 	  .example = "env APP_MODE production;" },
 	{ .name = "start_timeout", .offset = APP_AT(start_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = SOME_TIME, .preset = "30s" }),

@@ -149,8 +149,8 @@ static const struct directive DIRECTIVES[] = {
 	  .example = "index index.html index.php;" },
 	{ .name = "temporary", .scopes = SCOPE_MAIN, .offset = AT(temporary),
 	  .args = ARGS({ "folder", &TYPE_PATH, .preset = "/tmp" }),
-	  .doc = "Where request bodies are kept that are too large for memory while an application waits for them; the files have "
-	         "no names.",
+	  .doc = "Where request bodies are kept that are too large for memory while an application waits for them; the files "
+	         "have no names.",
 	  .example = "temporary /var/tmp;" },
 	{ .name = "include", .kind = DIR_INCLUDE, .scopes = SCOPE_ALL,
 	  .args = ARGS({ "pattern", &TYPE_PATH }),

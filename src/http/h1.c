@@ -196,7 +196,8 @@ static struct str address_of(const struct ip *peer)
 static bool begin_stream(struct conn *c)
 {
 	struct req *r = &c->exchange->req;
-	r->ask = (struct ask){ .method_name = STR("STREAM"), .target = r->listen->stream, .path = r->listen->stream, .minor = 1 };
+	r->ask = (struct ask){ .method_name = STR("STREAM"), .target = r->listen->stream, .path = r->listen->stream,
+		               .minor = 1 };
 	r->id = c->home->next_id++;
 	r->begin_ns = c->home->loop.now_ns;
 	r->answer.bare = true;

@@ -1,7 +1,7 @@
 /* struct origin: a connection to a server of a pool, on one loop.
  *
- * It works for a call or a tunnel while that lasts, then it is idle in the loop's list of its server (peer->here), watched: bytes that come
- * unasked for, or its end, close it. */
+ * It works for a call or a tunnel while that lasts; then it is idle, in the loop's list of its server (peer->here), and
+ * watched: bytes that come unasked for, or its end, close it. */
 #pragma once
 
 #include "http/home.h"
@@ -28,7 +28,8 @@ struct origin {
 struct origin *origin_reuse(struct home *h, struct peer *peer, struct task *task);
 /* A new one, connecting; *err is -errno where it could not even begin. */
 struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *peer, struct task *task, int *err);
-/* Between two requests: kept for the next one, at most `keep` of them to a server on this loop, for idle_ms; else closed. */
+/* Between two requests: kept for the next one, at most `keep` of them to a server on this loop, for idle_ms; else
+ * closed. */
 void origin_idle(struct origin *o, size_t keep, uint64_t idle_ms);
 void origin_close(struct origin *o);
 /* The loop has ended: closes whatever is left. */

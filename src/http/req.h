@@ -105,7 +105,8 @@ void req_id_print(const struct req *r, char *p);
 
 /* The request is over: its log is written. */
 void req_log(struct req *r);
-/* A copy for the log of a request that has turned into a tunnel, in a block of its own, with r's reference to the snapshot. */
+/* A copy for the log of a request that has turned into a tunnel, in a block of its own, with r's reference to the
+ * snapshot. */
 struct req *req_settle(struct req *r);
 
 /* Runs the steps until one waits: true when the request is over, false when r->task has to be queued to go on. */

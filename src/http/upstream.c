@@ -166,8 +166,9 @@ static uint64_t due_ms(const struct call *c)
 	case CALL_CONNECT:
 		return c->since_ms + b->connect_ms;
 	case CALL_HEAD:
-	case CALL_HOLD:
 		return sending ? c->since_ms + b->send_ms : c->uploaded ? c->since_ms + b->answer_ms : 0;
+	case CALL_HOLD:
+		return c->since_ms + b->read_ms;
 	case CALL_BODY:
 		return c->hungry ? c->since_ms + b->read_ms : 0;
 	case CALL_COLLECT:
@@ -187,6 +188,7 @@ void upstream_meanwhile(struct call *c)
 		c->uploaded = c->cut = true;
 	upstream_save(c);
 	c->late = false;
+	c->fills = 0;
 	/* A silence that the client caused is none of the origin's. */
 	if (c->at == CALL_BODY && !c->hungry)
 		c->since_ms = h->loop.now_ms;

@@ -109,6 +109,7 @@ struct call {
 	bool upload_broken;              /* the client broke off the request's body */
 	bool sent;                       /* a byte of it was sent: it may have reached the application */
 	bool hungry;                     /* the reader of the answer waits for more of it */
+	unsigned fills;                  /* reads in this turn */
 	uint64_t taken_b;                /* of the answer's body, as the codec gave it */
 	struct timer timer;              /* the deadline of what `at` waits for */
 	uint64_t since_ms;               /* when what it waits for last showed life */

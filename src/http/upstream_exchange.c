@@ -17,6 +17,7 @@
 enum {
 	PIECE_B = 64 * 1024,     /* of a request's body at a time */
 	HOLD_MOST_B = 32 * 1024, /* an answer of so small a known length is waited for as a whole */
+	FILLS_MOST = 16,         /* reads for one call before others get their turn */
 };
 
 /* --- The request. --- */
@@ -47,6 +48,13 @@ static void sent_some(struct call *c)
 	c->since_ms = call_home(c)->loop.now_ms;
 }
 
+/* sendto() where one run is all there is, as it nearly always is: the kernel has less to copy in than for sendmsg(). */
+static ssize_t transmit(int fd, struct iovec *v, size_t count, int flags)
+{
+	struct msghdr m = { .msg_iov = v, .msg_iovlen = count };
+	return count == 1 ? sys_send(fd, v[0].iov_base, v[0].iov_len, flags) : sys_sendmsg(fd, &m, flags);
+}
+
 /* What is left over from before, then head, then bytes, in one system call; what the socket does not take is kept.
  * False where the connection is broken. */
 static bool send_bytes(struct call *c, struct str head, struct str bytes, bool more)
@@ -56,8 +64,8 @@ static bool send_bytes(struct call *c, struct str head, struct str bytes, bool m
 	size_t count = part(v, part(v, part(v, 0, before), head), bytes);
 	if (!count)
 		return true;
-	struct msghdr m = { .msg_iov = v, .msg_iovlen = count };
-	ssize_t n = c->origin->writable ? sys_sendmsg(c->origin->watch.fd, &m, MSG_NOSIGNAL | (more ? MSG_MORE : 0)) : 0;
+	int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+	ssize_t n = c->origin->writable ? transmit(c->origin->watch.fd, v, count, flags) : 0;
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		return false;
 	if (n > 0)
@@ -247,13 +255,16 @@ static bool fill(struct call *c)
 	size_t room = LOOP_SCRATCH_B - c->input.n;
 	if (!room)
 		return false;
+	if (c->fills++ >= FILLS_MOST) {
+		loop_queue(&h->loop, c->req->task);
+		return false;
+	}
 	ssize_t n = sys_recv(o->watch.fd, h->inbox + c->input.n, room);
 	if (n > 0) {
 		if ((size_t)n < room && !o->fin)
 			o->readable = false;
 		c->input.n += (size_t)n;
 		c->begun = true;
-		c->since_ms = h->loop.now_ms;
 		return true;
 	}
 	if (n < 0 && errno == EINTR)
@@ -282,6 +293,14 @@ static enum heard too_large(struct call *c)
 	return HEARD_BAD;
 }
 
+/* Not every byte is a sign that there will be an answer: an application may complain for ever. */
+static enum heard heard_sign(struct call *c, enum heard heard)
+{
+	if (heard == HEARD_DATA || heard == HEARD_HEAD || heard == HEARD_INTERIM)
+		c->since_ms = call_home(c)->loop.now_ms;
+	return heard;
+}
+
 /* The next thing that the codec makes of what comes. */
 static enum heard hear(struct call *c, struct str *data)
 {
@@ -290,7 +309,7 @@ static enum heard hear(struct call *c, struct str *data)
 		/* Without input, too: an answer without a body is over with its head. */
 		enum heard heard = c->outward->codec->hear(c, &c->input, data);
 		if (heard != HEARD_MORE)
-			return heard;
+			return heard_sign(c, heard);
 		if (c->at == CALL_HEAD && c->input.n >= c->outward->backend->header_b)
 			return too_large(c);
 		if (fill(c))
@@ -327,12 +346,11 @@ static enum went broke(struct call *c)
 	return wrong(c, c->origin->requests ? FAULT_STALE : FAULT_BROKEN, c->why);
 }
 
-/* With a small answer on its way, its end is worth waiting for: an origin that dies in between costs a retry then, and
- * not a broken answer. */
+/* With a small answer on its way, its end is worth waiting for: an origin that dies in between costs a retry then, or is
+ * answered for with the right status, and there is no broken answer. */
 static bool is_small(const struct call *c)
 {
-	return c->reply.length_b >= 0 && c->reply.length_b <= HOLD_MOST_B &&
-	       upstream_may_repeat(c, FAULT_BROKEN);
+	return c->reply.length_b >= 0 && c->reply.length_b <= HOLD_MOST_B;
 }
 
 /* What came together with the head is looked at at once: with a small answer that is all of it. */

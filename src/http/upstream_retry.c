@@ -73,19 +73,26 @@ static void forget(struct call *c)
 	c->first_ns = 0;
 }
 
-static void say(const struct call *c, const char *then)
+/* Two messages, of which each is said once a second: who was given up is not to be lost among those who were not. */
+static void say(const struct call *c, bool again)
 {
 	const struct req *r = c->req;
-	log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; %s (%s, request %016llx)",
-	         STR_F(c->outward->backend->name), c->peer_name[0] ? c->peer_name : "no server:", c->why ? c->why : "failed",
-	         then, r->ask.path.n < 200 ? arena_str(c->arena, r->ask.path).p : "a long path", (unsigned long long)r->id);
+	struct str name = c->outward->backend->name, path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
+	const char *peer = c->peer_name[0] ? c->peer_name : "no server:", *why = c->why ? c->why : "failed";
+	unsigned long long id = r->id;
+	if (again)
+		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; tried again elsewhere (%.*s, request %016llx)", STR_F(name),
+		         peer, why, STR_F(path), id);
+	else
+		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; given up (%.*s, request %016llx)", STR_F(name), peer, why,
+		         STR_F(path), id);
 }
 
 bool upstream_again(struct call *c)
 {
 	bool again = upstream_may_repeat(c, c->fault) && pool_may_retry(c->pool);
 	if (c->fault != FAULT_UPLOAD && c->fault != FAULT_STALE)
-		say(c, again ? "tried again elsewhere" : "given up");
+		say(c, again);
 	if (c->peer && again)
 		atomic_fetch_add(&c->peer->retried, 1);
 	forget(c);

@@ -12,9 +12,10 @@
 const struct command COMMANDS[] = {
 	{ "serve", "[DIR] [--listen ADDR:PORT] [--listing] [--app COMMAND]", "serve a folder, without a configuration",
 	  "DIR is the current folder where it is left out.  petrel DIR is the same.\n\n"
-	  "With --app, files that exist are served as files, and the program answers the rest.  petrel starts it, shows what\n"
-	  "it says and starts it again when it ends.  php-cgi answers what ends in .php.  Another program speaks FastCGI at its\n"
-	  "descriptor 0, or HTTP on the port in $PORT: it is started once before, to see which it does.", SERVE_OPTIONS, 1, cli_serve },
+	  "With --app, files that exist are served as files, and the program answers the rest.  petrel starts it, shows\n"
+	  "what it says and starts it again when it ends.  php-cgi answers what ends in .php.  Another program speaks\n"
+	  "FastCGI at its descriptor 0, or HTTP on the port in $PORT: it is started once before, to see which it does.",
+	  SERVE_OPTIONS, 1, cli_serve },
 	{ "run", "-c FILE", "run in the foreground, supervised",
 	  "SIGHUP reads the configuration again, SIGQUIT finishes what is under way and ends, SIGTERM ends now,\n"
 	  "SIGUSR1 reopens the logs.",

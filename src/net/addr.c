@@ -188,9 +188,23 @@ struct ip ip_of(const struct sockaddr_storage *from)
 	return ip;
 }
 
+/* Written for nearly every request to an origin: inet_ntop() would go by way of printf. */
+static size_t v4_print(char *p, const uint8_t *bytes)
+{
+	char *to = p;
+	for (unsigned i = 0; i < 4; i++) {
+		if (i)
+			*to++ = '.';
+		to += num_print(to, bytes[i]);
+	}
+	return (size_t)(to - p);
+}
+
 size_t ip_print(char *p, const struct ip *ip)
 {
-	if (ip->family == AF_INET || ip->family == AF_INET6) {
+	if (ip->family == AF_INET)
+		return v4_print(p, ip->bytes);
+	if (ip->family == AF_INET6) {
 		inet_ntop(ip->family, ip->bytes, p, INET6_ADDRSTRLEN);
 		return strlen(p);
 	}

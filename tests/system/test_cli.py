@@ -31,7 +31,7 @@ def test_every_command_has_help(command, name):
     (["frobnicate"], "there is no command"),
     (["run", "--confg", "x"], "did you mean --config?"),
     (["serve", "--port", "80"], "--listen"),
-    (["serve", "--app", "php-cgi"], "there is no option --app"),
+    (["serve", "--ap", "php-cgi"], "did you mean --app?"),
     (["serve", "--listing=yes"], "takes no value"),
     (["serve", "--listen"], "needs a value"),
     (["serve", "--listen", "localhost:80"], "names are not looked up"),

@@ -238,3 +238,25 @@ def test_clients_that_leave_before_their_answer(petrel, ctl, backends):
         connection.close()
     assert names(server) == {"one"}
     assert len(json.loads(ctl(server, "--json", "pool", "api"))["servers"]) == 1
+
+
+def test_applications_are_shown_and_restarted(petrel, ctl):
+    server = petrel("""
+listen 127.0.0.1:{port};
+admin unix:{dir}/admin.sock;
+site * { route * { proxy web; } }
+app web { command "exec python3 -m http.server --bind 127.0.0.1 $PORT"; protocol http; processes 1..2; folder {dir}; }
+""")
+    wait_for(lambda: server.request("/").status == 200, "the application")
+    assert re.search(r"^web +1 of 1 +1\.\.2 ", ctl(server, "apps"), re.M)
+    before = json.loads(ctl(server, "--json", "app", "web"))["processes"][0]["pid"]
+    assert re.search(rf"^web/\d+ +{before} +ready ", ctl(server, "app", "web"), re.M)
+    assert ctl(server, "app", "web", "restart") == "app web: restarts, one process after the other\n"
+
+    def restarted():
+        assert server.request("/").status == 200
+        processes = json.loads(ctl(server, "--json", "app", "web"))["processes"]
+        return [p for p in processes if p["state"] == "ready" and p["pid"] != before] and len(processes) == 1
+    wait_for(restarted, "another process alone")
+    assert "is an app" in ctl(server, "pool", "web", "remove", "web/1", status=1)
+    assert re.search(r"^web +app +http +1 of 1 ", ctl(server, "pools"), re.M)
