@@ -65,17 +65,13 @@ static struct census count(struct app *a)
 	struct census c = {};
 	for (struct link *l = a->processes.next; l != &a->processes; l = l->next) {
 		const struct process *p = process_of(l);
-		switch (p->state) {
-		case PROCESS_BACKOFF:
-			c.backing_off++;
-			[[fallthrough]];
-		case PROCESS_STARTING:
-		case PROCESS_WAKING: c.coming++; break;
-		case PROCESS_READY: count_ready(a, p, &c); break;
-		case PROCESS_RETIRING:
-		case PROCESS_ENDING:
-		case PROCESS_KILLED: c.leaving++; break;
-		case PROCESS_GONE: break;
+		if (p->state == PROCESS_READY) {
+			count_ready(a, p, &c);
+		} else if (process_comes(p)) {
+			c.coming++;
+			c.backing_off += p->state > PROCESS_READY;
+		} else if (p->state != PROCESS_GONE) {
+			c.leaving++;
 		}
 	}
 	a->proven |= c.settled > 0;
@@ -167,8 +163,7 @@ static void cancel_outdated(struct app *a)
 {
 	for (struct link *l = a->processes.next; l != &a->processes; l = l->next) {
 		struct process *p = process_of(l);
-		bool coming = p->state < PROCESS_READY || p->state == PROCESS_BACKOFF;
-		if (coming && p->generation != a->generation)
+		if (process_comes(p) && p->generation != a->generation)
 			process_cancel(p);
 	}
 }
@@ -213,7 +208,7 @@ static struct process *spare(struct app *a)
 	struct process *coming = NULL, *idle = NULL;
 	for (struct link *l = a->processes.next; l != &a->processes; l = l->next) {
 		struct process *p = process_of(l);
-		if (p->state == PROCESS_BACKOFF)
+		if (p->state > PROCESS_READY && process_comes(p))
 			return p;
 		if (p->state < PROCESS_READY)
 			coming = p;
@@ -391,16 +386,16 @@ void app_restart(struct app *a)
 
 /* --- What went wrong. --- */
 
-static void keep_lines(struct lines *to, const struct lines *from)
+static void keep_lines(struct tail *to, const struct tail *from)
 {
-	lines_fini(to);
+	tail_fini(to);
 	for (unsigned i = 0; i < from->count; i++)
-		lines_add(to, lines_get(from, i));
+		tail_add(to, tail_get(from, i));
 }
 
 void app_ended(struct app *a, const struct process *p, const char *format, ...)
 {
-	struct lines *said = &a->last.lines;
+	struct tail *said = &a->last.lines;
 	va_list args;
 	buf_clear(&a->last.text);
 	if (p->pid)
@@ -412,7 +407,7 @@ void app_ended(struct app *a, const struct process *p, const char *format, ...)
 	va_end(args);
 	a->last.wall_ms = clock_wall_ms();
 	keep_lines(said, &p->said.last);
-	struct str line = said->count ? lines_get(said, said->count - 1) : STR("");
+	struct str line = said->count ? tail_get(said, said->count - 1) : STR("");
 	log_line(a->ways->ring, LOG_LEVEL_ERROR, "app %.*s: %.*s%s%.*s", STR_F(buf_str(&a->name)),
 	         STR_F(buf_str(&a->last.text)), line.n ? "; it said last: " : "", STR_F(line));
 }
@@ -444,6 +439,6 @@ void app_free(struct app *a)
 	buf_fini(&a->name);
 	buf_fini(&a->print);
 	buf_fini(&a->last.text);
-	lines_fini(&a->last.lines);
+	tail_fini(&a->last.lines);
 	mem_free(a);
 }

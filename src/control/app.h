@@ -17,7 +17,7 @@ struct apps;
 struct last_end {
 	struct buf text;             /* a sentence; empty: there was none */
 	uint64_t wall_ms;
-	struct lines lines;          /* what it said last */
+	struct tail lines;          /* what it said last */
 };
 
 /* What an app may use. */

@@ -18,12 +18,12 @@ static void print_text(struct buf *out, const char *key, struct str text)
 	buf_add_char(out, '"');
 }
 
-static void print_lines(struct buf *out, const struct lines *l)
+static void print_lines(struct buf *out, const struct tail *l)
 {
 	buf_add(out, STR("\"lines\":["));
 	for (unsigned i = 0; i < l->count; i++) {
 		buf_add(out, i ? STR(",\"") : STR("\""));
-		buf_add_json(out, lines_get(l, i));
+		buf_add_json(out, tail_get(l, i));
 		buf_add_char(out, '"');
 	}
 	buf_add_char(out, ']');

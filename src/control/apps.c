@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "control/app.h"
+#include "control/programs.h"
 #include "event/spawn.h"
 #include "http/core.h"
 
@@ -18,6 +19,7 @@ struct apps {
 	struct app_ways ways;
 	struct epoch *epoch;
 	struct link all;             /* struct app; stays for those that were removed: they may come back */
+	struct programs *programs;
 	struct watch spawner;        /* fd -1: there is none */
 	struct spawn_received received;
 	uint64_t last_id;
@@ -65,11 +67,20 @@ static struct process *find_process(struct apps *a, uint64_t id)
 	return NULL;
 }
 
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static void on_message(struct apps *a, struct spawn_received *r)
 {
 	struct process *p = r->m.id ? find_process(a, r->m.id) : NULL;
+	int fd = spawn_take_fd(r, 0);
 	if (p)
-		process_heard(p, &r->m, spawn_take_fd(r, 0));
+		process_heard(p, &r->m, fd);
+	else if (!r->m.id || !programs_heard(a->programs, &r->m, fd))
+		close_fd(fd);
 	spawn_drop_fds(r);
 }
 
@@ -86,6 +97,7 @@ static void lose_spawner(struct apps *a)
 {
 	close_spawner(a);
 	each_process(a, process_lost);
+	programs_lost(a->programs);
 }
 
 static void spawner_ready(struct watch *w, uint32_t events)
@@ -154,6 +166,7 @@ void apps_conf(struct apps *a, const struct conf *c)
 		}
 		app_conf(app, &p[i], conf_core(c)->user);
 	}
+	programs_conf(a->programs, c);
 	if (!link_alone(&a->all))
 		hurry(a);
 }
@@ -190,6 +203,7 @@ struct apps *apps_new(struct loop *control, struct log_ring *ring, struct pools 
 	a->ways = (struct app_ways){ .loop = control, .ring = ring, .pools = pools, .next_id = next_id, .hurry = hurry,
 		                         .send = send_message, .apps = a };
 	a->epoch = epoch;
+	a->programs = programs_new(&a->ways);
 	a->spawner = (struct watch){ -1, spawner_ready };
 	link_init(&a->all);
 	timer_init(&a->tick, tick);
@@ -204,6 +218,7 @@ void apps_free(struct apps *a)
 	timer_stop(&a->tick);
 	while (!link_alone(&a->all))
 		app_free(app_of(a->all.next));
+	programs_free(a->programs);
 	spawn_received_fini(&a->received);
 	mem_free(a);
 }

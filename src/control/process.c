@@ -65,6 +65,11 @@ bool process_serves(const struct process *p)
 	return p->state == PROCESS_READY || p->kept;
 }
 
+bool process_comes(const struct process *p)
+{
+	return p->state < PROCESS_READY || p->state == PROCESS_BACKOFF || p->late;
+}
+
 /* --- Starting. --- */
 
 static bool has_port(const struct process *p)
@@ -251,6 +256,11 @@ void process_retire(struct process *p)
 void process_cancel(struct process *p)
 {
 	p->kept = false;
+	if (p->late) {
+		p->late = false;
+		if (p->state != PROCESS_BACKOFF)
+			return;
+	}
 	if (p->id) {
 		end(p);
 		return;
@@ -341,6 +351,7 @@ static void on_ended(struct process *p, int status)
 	if (p->state < PROCESS_RETIRING) {
 		on_crash(p, status);
 	} else if (p->late) {
+		p->late = false;
 		back_off(p);
 	} else {
 		if (p->state == PROCESS_RETIRING)

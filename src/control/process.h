@@ -61,6 +61,8 @@ void process_retry(struct process *p);
 void process_retire(struct process *p);
 /* It has never been ready, and is not wanted any more. */
 void process_cancel(struct process *p);
+/* It is to be ready one day: it is on its way, or is started again after an end that was its own fault. */
+bool process_comes(const struct process *p);
 /* Its server belongs in the pool. */
 bool process_serves(const struct process *p);
 /* Looks at its server's counts. */

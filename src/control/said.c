@@ -17,7 +17,7 @@ enum {
 	TOKENS_A_SECOND = 50,
 };
 
-void lines_add(struct lines *l, struct str line)
+void tail_add(struct tail *l, struct str line)
 {
 	struct buf *b = &l->line[(l->at + l->count) % SAID_LINES];
 	if (l->count < SAID_LINES)
@@ -28,16 +28,16 @@ void lines_add(struct lines *l, struct str line)
 	buf_add(b, str_head(line, SAID_LINE_B));
 }
 
-struct str lines_get(const struct lines *l, unsigned i)
+struct str tail_get(const struct tail *l, unsigned i)
 {
 	return buf_str(&l->line[(l->at + i) % SAID_LINES]);
 }
 
-void lines_fini(struct lines *l)
+void tail_fini(struct tail *l)
 {
 	for (size_t i = 0; i < SAID_LINES; i++)
 		buf_fini(&l->line[i]);
-	*l = (struct lines){};
+	*l = (struct tail){};
 }
 
 static bool take_token(struct said *s)
@@ -65,7 +65,7 @@ static void add_line(struct said *s, struct str line)
 {
 	if (str_ends(line, STR("\r")))
 		line.n--;
-	lines_add(&s->last, line);
+	tail_add(&s->last, line);
 	if (!take_token(s)) {
 		s->left_out++;
 		return;
@@ -176,5 +176,5 @@ void said_fini(struct said *s)
 {
 	close_fd(s);
 	buf_fini(&s->part);
-	lines_fini(&s->last);
+	tail_fini(&s->last);
 }

@@ -9,15 +9,15 @@
 enum { SAID_LINES = 20, SAID_LINE_B = 800 };
 
 /* The last lines, oldest first from at on. */
-struct lines {
+struct tail {
 	struct buf line[SAID_LINES];
 	unsigned at, count;
 };
 
-void lines_add(struct lines *l, struct str line);
+void tail_add(struct tail *l, struct str line);
 /* Line i of count, oldest first. */
-struct str lines_get(const struct lines *l, unsigned i);
-void lines_fini(struct lines *l);
+struct str tail_get(const struct tail *l, unsigned i);
+void tail_fini(struct tail *l);
 
 struct said {
 	struct watch watch;          /* fd -1: closed */
@@ -26,7 +26,7 @@ struct said {
 	struct timer pause;          /* it says too much at a time: reading goes on later */
 	char who[112];               /* before each line: "app php[4711]" */
 	struct buf part;             /* of a line whose end has not come yet */
-	struct lines last;
+	struct tail last;
 	unsigned tokens;             /* lines that may be logged now */
 	uint64_t tokens_ms;          /* when they were counted */
 	uint64_t left_out;

@@ -11,8 +11,9 @@
 enum spawn_kind {
 	/* worker → spawner */
 	SPAWN_START = 1,  /* name: an app's; number: the port for $PORT, or 0; fd: its listening socket, where it has one */
-	SPAWN_RUN,        /* name: a program, relative to the root of the CGI route that `number` says; text: its environment,
-	                   * "NAME=value" with a NUL behind each; fd: its standard input and output */
+	SPAWN_RUN,        /* name: the path of a CGI program, as it was asked for; text: its variables, "NAME=value" with a NUL
+	                   * behind each, of which DOCUMENT_ROOT says below which root of the configuration it is; fd: its
+	                   * standard input and output */
 	SPAWN_SIGNAL,     /* number: to the whole group of the process; one that has ended: nothing */
 	SPAWN_LOOK,       /* answered by SPAWN_SEEN; one that has ended: nothing */
 	/* spawner → worker */

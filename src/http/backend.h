@@ -10,7 +10,7 @@
 
 extern const struct module BACKENDS;
 
-enum protocol { PROTOCOL_FASTCGI, PROTOCOL_SCGI, PROTOCOL_UWSGI, PROTOCOL_HTTP, PROTOCOL_RAW };
+enum protocol { PROTOCOL_FASTCGI, PROTOCOL_SCGI, PROTOCOL_UWSGI, PROTOCOL_HTTP, PROTOCOL_RAW, PROTOCOL_CGI };
 
 /* A `server` line. */
 struct server_conf {
@@ -128,3 +128,6 @@ extern const struct type TYPE_SERVER;      /* struct str */
 /* In a handler's check: finds the pool or app of that name, or makes a backend of the address.  Says what is wrong, with
  * "did you mean".  protocol: what the handler speaks; an app that speaks something else is an error. */
 void target_check(struct checker *c, struct target *t, enum protocol protocol);
+/* In a handler's check: a backend of petrel's own, whose servers are somebody else's business, with the rules of `direct`
+ * but for retries; the same one for each who asks by this name. */
+const struct backend *backend_own(struct checker *c, struct str name, enum protocol protocol);

@@ -293,7 +293,8 @@ void backends_check(struct checker *c, void *values)
 static const char *protocol_name(int protocol)
 {
 	static const char *const NAMES[] = { [PROTOCOL_FASTCGI] = "FastCGI", [PROTOCOL_SCGI] = "SCGI",
-		                             [PROTOCOL_UWSGI] = "uwsgi", [PROTOCOL_HTTP] = "HTTP", [PROTOCOL_RAW] = "TCP" };
+		                             [PROTOCOL_UWSGI] = "uwsgi", [PROTOCOL_HTTP] = "HTTP", [PROTOCOL_RAW] = "TCP",
+		                             [PROTOCOL_CGI] = "CGI" };
 	return NAMES[protocol];
 }
 
@@ -301,7 +302,8 @@ static const char *protocol_name(int protocol)
 static const char *handler_name(int protocol)
 {
 	static const char *const NAMES[] = { [PROTOCOL_FASTCGI] = "fastcgi", [PROTOCOL_SCGI] = "scgi",
-		                             [PROTOCOL_UWSGI] = "uwsgi", [PROTOCOL_HTTP] = "proxy", [PROTOCOL_RAW] = "stream" };
+		                             [PROTOCOL_UWSGI] = "uwsgi", [PROTOCOL_HTTP] = "proxy", [PROTOCOL_RAW] = "stream",
+		                             [PROTOCOL_CGI] = "cgi" };
 	return NAMES[protocol];
 }
 
@@ -408,4 +410,19 @@ void target_check(struct checker *c, struct target *t, enum protocol protocol)
 		b = address_new(c, v, t->text);
 	speak(c, t, b, protocol);
 	t->backend = b;
+}
+
+const struct backend *backend_own(struct checker *c, struct str name, enum protocol protocol)
+{
+	struct backends *v = (struct backends *)(uintptr_t)conf_backends(check_conf(c));
+	backends_index(v);
+	struct backend *b = backends_find(v, name);
+	if (b)
+		return b;
+	b = address_new(c, v, name);
+	b->servers = (struct items){};
+	b->is_app = b->spoken = true;
+	b->protocol = protocol;
+	b->retry_most = b->keepalive = 0;
+	return b;
 }

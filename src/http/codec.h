@@ -22,6 +22,7 @@ struct codec {
 	size_t state_b;          /* of its struct, zeroed before each attempt */
 	bool is_raw;             /* there is no answer to be waited for: a tunnel begins at once */
 	bool needs_length;       /* it says a body's length before the body */
+	bool shuts;              /* nothing follows a request on its connection, and programs read up to the end of it */
 	/* The longest run of a request's body that one frame() can stand before; 0: any. */
 	uint64_t frame_most_b;
 	/* Appends everything that goes before the request's body.  0, or the status to answer with (call->why is set). */

@@ -193,6 +193,8 @@ static enum went send_on(struct call *c)
 		went = send_next(c);
 	if (went == WENT_ON && (unsent(c).n || c->range.length_b))
 		return WENT_WAIT;
+	if (went == WENT_ON && c->uploaded && c->outward->codec->shuts)
+		shutdown(c->origin->watch.fd, SHUT_WR);
 	return went;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/mem.h"
 #include "config/build.h"
+#include "handlers/cgi.h"
 #include "http/backend.h"
 #include "main/channel.h"
 #include "main/modules.h"
@@ -58,6 +59,7 @@ static int open_all(struct draft *d, const struct conf *conf, struct draft *old,
 static void look_at_apps(struct draft *d, const struct conf *conf)
 {
 	const struct backends *all = conf_backends(conf);
+	d->has_apps = cgi_is_used(conf);
 	for (size_t i = 0; i < all->apps.count; i++) {
 		const struct app_conf *app = &((const struct backend *)all->apps.p)[i].app;
 		d->has_apps = true;
@@ -84,7 +86,7 @@ static int check(struct draft *d, const struct sources *sources, struct draft *o
 	return err;
 }
 
-int draft_read(struct draft *d, const struct origin *from, struct draft *old, const struct passed *passed,
+int draft_read(struct draft *d, const struct conf_origin *from, struct draft *old, const struct passed *passed,
                struct messages *m)
 {
 	struct sources sources = {};

@@ -7,7 +7,7 @@
 #include "main/grants.h"
 
 /* Where a configuration comes from: a file, or a text from memory. */
-struct origin {
+struct conf_origin {
 	const char *path;             /* NULL: the text */
 	struct str name, folder, text;
 };
@@ -23,7 +23,7 @@ struct draft {
 
 /* Reads, checks, opens; what `old` has open is taken over, and stays old's, too.  Says in m all that is wrong.  0 or
  * -EINVAL, and then d is empty. */
-[[nodiscard]] int draft_read(struct draft *d, const struct origin *from, struct draft *old, const struct passed *passed,
+[[nodiscard]] int draft_read(struct draft *d, const struct conf_origin *from, struct draft *old, const struct passed *passed,
                              struct messages *m);
 /* Sends grants and sources to a worker: 0 or -errno. */
 [[nodiscard]] int draft_send(const struct draft *d, int channel);

@@ -65,12 +65,14 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void set_limits(struct birth *b)
+/* Of address space at the very end: we ourselves need more of it than the program may be allowed.  The others while we
+ * still may raise them. */
+static void set_limits(struct birth *b, bool space)
 {
 	for (size_t i = 0; i < LAUNCH_LIMITS; i++) {
 		uint64_t value = b->launch->limits[i].value;
 		struct rlimit limit = { value, value };
-		if (value && setrlimit(b->launch->limits[i].resource, &limit) < 0)
+		if (value && (b->launch->limits[i].resource == RLIMIT_AS) == space && setrlimit(b->launch->limits[i].resource, &limit) < 0)
 			give_up(b, "can't set its limits");
 	}
 }
@@ -184,15 +186,13 @@ static void set_env(struct birth *b)
 {
 	const struct launch *l = b->launch;
 	const struct str *lines = l->env.p;
-	if (!l->only_env) {
-		env_set(b, PATH_PRESET);
-		env_set(b, "LANG=C.UTF-8");
-		env_setf(b, "HOME=%s", b->user ? b->user->pw_dir : "/");
-		if (getenv("TZ"))
-			env_setf(b, "TZ=%s", getenv("TZ"));
-		if (b->user)
-			env_setf(b, "USER=%s", b->user->pw_name);
-	}
+	env_set(b, PATH_PRESET);
+	env_set(b, "LANG=C.UTF-8");
+	env_setf(b, "HOME=%s", b->user ? b->user->pw_dir : "/");
+	if (getenv("TZ"))
+		env_setf(b, "TZ=%s", getenv("TZ"));
+	if (b->user)
+		env_setf(b, "USER=%s", b->user->pw_name);
 	for (size_t i = 0; l->presets && l->presets[i]; i++)
 		env_set(b, l->presets[i]);
 	for (size_t i = 0; i < l->env.count; i++)
@@ -234,7 +234,7 @@ static void run(struct birth *b)
 	umask(022);
 	enter_cgroup(&b);
 	set_descriptors(&b);
-	set_limits(&b);
+	set_limits(&b, false);
 	become(&b);
 	/* After the change of user, which forgets the first. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -243,6 +243,7 @@ static void run(struct birth *b)
 		_exit(127);
 	enter_folder(&b);
 	set_env(&b);
+	set_limits(&b, true);
 	run(&b);
 	_exit(127);
 }

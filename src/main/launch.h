@@ -17,7 +17,6 @@ struct launch {
 	const char *folder;             /* NULL: the user's home, or / */
 	const char *const *presets;     /* "NAME=value", ended by NULL: what env may override */
 	struct items env;               /* struct str, "NAME=value", NUL behind it */
-	bool only_env;                  /* nothing but env: no presets, no minimum */
 	int input;                      /* becomes 0; -1: /dev/null */
 	bool listens;                   /* input is a listening socket: descriptor 3, too, as sd_listen_fds(3) has it */
 	int output;                     /* becomes 1, where input does not, and 2 */

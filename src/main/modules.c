@@ -16,6 +16,7 @@ const struct module *const MODULES[] = {
 	&ACCESS,
 	&THROTTLE,
 	/* Handlers. */
+	&CGI,
 	&ECHO,
 	&FASTCGI,
 	&FILES,

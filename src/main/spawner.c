@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "event/spawn.h"
+#include "handlers/cgi.h"
 #include "http/backend.h"
 #include "http/core.h"
 #include "main/cgroup.h"
@@ -27,9 +28,13 @@
 #include "main/launch.h"
 #include "main/received.h"
 #include "main/say.h"
+#include "main/script.h"
 #include "main/tally.h"
 
-enum { STRAY_MS = 50 };   /* between looks for what lost its parent, at the end */
+enum {
+	STRAY_MS = 50,        /* between looks for what lost its parent, at the end */
+	CGI_STOP_MS = 2000,   /* how long CGI programs may take to end */
+};
 
 /* A process that runs. */
 struct running {
@@ -91,11 +96,11 @@ static const char *text_or_null(struct str s)
 	return s.n ? s.p : NULL;
 }
 
-/* Who an app runs as: its own user, or that of the worker; only root can choose. */
-static const char *user_of(const struct spawner *s, const struct app_conf *app)
+/* Who a program runs as: its own user, or that of the worker; only root can choose. */
+static const char *user_of(const struct spawner *s, struct str user)
 {
-	if (app->user.n)
-		return app->user.p;
+	if (user.n)
+		return user.p;
 	return geteuid() == 0 ? text_or_null(conf_core(s->conf)->user) : NULL;
 }
 
@@ -133,32 +138,12 @@ static int open_cgroup(struct spawner *s, const struct backend *b)
 	return fd;
 }
 
-static pid_t start(struct spawner *s, const struct backend *b, const struct spawn_message *m, int input, int output,
-                   char *error, size_t error_n)
-{
-	const struct app_conf *app = &b->app;
-	struct launch l = {
-		.command = command_of(app), .user = user_of(s, app), .group = text_or_null(app->group),
-		.folder = app->folder.n ? app->folder.p : "/",
-		.presets = b->protocol == PROTOCOL_FASTCGI ? FASTCGI_PRESETS : NULL, .env = app->env,
-		.input = input, .listens = input >= 0, .output = output, .port = (unsigned)m->number,
-		.cgroup = open_cgroup(s, b),
-		.limits = { { RLIMIT_AS, app->max_memory_b }, { RLIMIT_CPU, app->max_cpu_s },
-		            { RLIMIT_NOFILE, app->max_descriptors }, { RLIMIT_NPROC, app->max_processes } },
-	};
-	pid_t pid = launch(&l, error, error_n);
-	mem_free((void *)(uintptr_t)l.command);
-	if (l.cgroup >= 0)
-		close(l.cgroup);
-	return pid;
-}
-
-static void add(struct spawner *s, const struct backend *b, uint64_t id, pid_t pid, int said)
+static void add(struct spawner *s, struct str app, uint64_t stop_ms, uint64_t id, pid_t pid, int said)
 {
 	struct running *r = MEM_NEW(struct running);
-	*r = (struct running){ .id = id, .pid = pid, .said = said, .stop_ms = b->app.stop_timeout_ms };
-	r->app = mem_new(b->name.n + 1);
-	memcpy(r->app, b->name.p, b->name.n);
+	*r = (struct running){ .id = id, .pid = pid, .said = said, .stop_ms = stop_ms };
+	r->app = mem_new(app.n + 1);
+	memcpy(r->app, app.p, app.n);
 	link_add(&s->running, &r->link);
 	tell(s, &(struct spawn_message){ .kind = SPAWN_STARTED, .id = id, .number = pid }, said);
 }
@@ -172,32 +157,51 @@ static int open_pipe(int ends[2])
 	return 0;
 }
 
-static void start_app(struct spawner *s, const struct backend *b, const struct spawn_message *m, int input)
+/* Starts it with a pipe for what it says, and tells how that went. */
+static void start(struct spawner *s, struct launch *l, struct str app, uint64_t stop_ms, uint64_t id)
 {
 	int said[2];
 	char error[256] = "no descriptor left";
 	int err = open_pipe(said);
 	if (err) {
-		tell_failed(s, m->id, err, error);
+		tell_failed(s, id, err, error);
 		return;
 	}
-	pid_t pid = start(s, b, m, input, said[1], error, sizeof error);
+	l->output = said[1];
+	pid_t pid = launch(l, error, sizeof error);
 	close(said[1]);
 	if (pid > 0) {
-		add(s, b, m->id, pid, said[0]);
+		add(s, app, stop_ms, id, pid, said[0]);
 		return;
 	}
 	close(said[0]);
-	tell_failed(s, m->id, pid, error);
+	tell_failed(s, id, pid, error);
 }
 
 /* As many again may be on their way out; more than that is a worker gone wrong. */
-static bool has_room(struct spawner *s, const struct backend *b)
+static bool has_room(struct spawner *s, struct str app, uint64_t most)
 {
 	uint64_t count = 0;
 	for (struct link *l = s->running.next; l != &s->running; l = l->next)
-		count += str_eq(str_of(running_of(l)->app), b->name);
-	return count < 2 * b->app.processes_max + 4;
+		count += str_eq(str_of(running_of(l)->app), app);
+	return count < 2 * most + 4;
+}
+
+static void start_app(struct spawner *s, const struct backend *b, const struct spawn_message *m, int input)
+{
+	const struct app_conf *app = &b->app;
+	struct launch l = {
+		.command = command_of(app), .user = user_of(s, app->user), .group = text_or_null(app->group),
+		.folder = app->folder.n ? app->folder.p : "/",
+		.presets = b->protocol == PROTOCOL_FASTCGI ? FASTCGI_PRESETS : NULL, .env = app->env,
+		.input = input, .listens = input >= 0, .port = (unsigned)m->number, .cgroup = open_cgroup(s, b),
+		.limits = { { RLIMIT_AS, app->max_memory_b }, { RLIMIT_CPU, app->max_cpu_s },
+		            { RLIMIT_NOFILE, app->max_descriptors }, { RLIMIT_NPROC, app->max_processes } },
+	};
+	start(s, &l, b->name, app->stop_timeout_ms, m->id);
+	mem_free((void *)(uintptr_t)l.command);
+	if (l.cgroup >= 0)
+		close(l.cgroup);
 }
 
 static void on_start(struct spawner *s, struct spawn_received *r)
@@ -209,12 +213,49 @@ static void on_start(struct spawner *s, struct spawn_received *r)
 		tell_failed(s, m->id, -ENOENT, "the configuration has no such app");
 	else if (m->number < 0 || m->number > UINT16_MAX || (input < 0 && !m->number))
 		tell_failed(s, m->id, -EINVAL, "it has no socket");
-	else if (!has_room(s, b))
+	else if (!has_room(s, b->name, b->app.processes_max))
 		tell_failed(s, m->id, -EAGAIN, "too many of its processes have not ended yet");
 	else
 		start_app(s, b, m, input);
 	if (input >= 0)
 		close(input);
+}
+
+/* --- CGI programs. --- */
+
+static void start_program(struct spawner *s, const struct cgi *v, const struct spawn_message *m, int connection)
+{
+	struct str root = script_var(m->text, STR("DOCUMENT_ROOT"));
+	struct script script;
+	int err = script_find(root, m->name, &script);
+	if (err) {
+		tell_failed(s, m->id, err, "it is no program");
+		return;
+	}
+	struct items env = script_env(m->text, &v->gateway.cgi.params, root, m->name, &script);
+	struct launch l = {
+		.program = script.path, .user = user_of(s, v->user), .folder = script.folder, .env = env, .input = connection,
+		.talks = true, .cgroup = -1,
+		.limits = { { RLIMIT_AS, v->memory_b }, { RLIMIT_CPU, v->cpu_s }, { RLIMIT_NOFILE, v->descriptors },
+		            { RLIMIT_NPROC, v->processes } },
+	};
+	start(s, &l, CGI_POOL, CGI_STOP_MS, m->id);
+	script_env_free(&env);
+}
+
+static void on_run(struct spawner *s, struct spawn_received *r)
+{
+	const struct spawn_message *m = &r->m;
+	const struct cgi *v = s->conf ? cgi_below(s->conf, script_var(m->text, STR("DOCUMENT_ROOT"))) : NULL;
+	int connection = spawn_take_fd(r, 0);
+	if (!v || connection < 0)
+		tell_failed(s, m->id, -ENOENT, "no route runs programs there");
+	else if (!has_room(s, CGI_POOL, cgi_at_once(s->conf)))
+		tell_failed(s, m->id, -EAGAIN, "too many programs have not ended yet");
+	else
+		start_program(s, v, m, connection);
+	if (connection >= 0)
+		close(connection);
 }
 
 /* --- What else the worker asks. --- */
@@ -242,6 +283,10 @@ static void on_message(struct spawner *s, struct spawn_received *r)
 	case SPAWN_START:
 		if (!find(s, r->m.id))
 			on_start(s, r);
+		break;
+	case SPAWN_RUN:
+		if (!find(s, r->m.id))
+			on_run(s, r);
 		break;
 	case SPAWN_SIGNAL: on_signal(s, &r->m); break;
 	case SPAWN_LOOK: on_look(s, &r->m); break;

@@ -6,7 +6,7 @@
 #include "main/draft.h"
 
 struct supervisor_spec {
-	struct origin origin;
+	struct conf_origin origin;
 	uint64_t stop_ms;              /* how long a worker that was told to stop may take */
 	/* Once, when the first worker serves, with where its first listener is.  NULL: a line on standard error. */
 	void (*serving)(void *arg, const struct addr *at);

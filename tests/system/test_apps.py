@@ -124,8 +124,9 @@ def site(tmp_path):
         for file in (tmp_path, *tmp_path.parents):
             if file.stat().st_uid == os.geteuid() and file != file.parent and str(file).startswith("/tmp/"):
                 file.chmod(file.stat().st_mode | 0o055)
-        apps += "" if "app php " in apps else "pool php { server 127.0.0.1:9; }\n"
-        apps += "" if "app web " in apps else "pool web { server 127.0.0.1:9; }\n"
+        for name in ("php", "web"):
+            if conf is SITE and f"app {name} " not in apps:
+                apps += f"pool {name} {{ server 127.0.0.1:9; }}\n"
         one = Site(folder, conf.replace("APPS", apps), **kwargs)
         running.append(one)
         return one.wait_ready() if wait else one

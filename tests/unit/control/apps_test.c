@@ -574,8 +574,11 @@ static void a_port_is_tried_until_somebody_listens(void **state)
 	started(id);
 	walk(3050);
 	wants_signal(id, SIGTERM);
+	nothing();
 	ended(id, SIGTERM);
-	walk(150);
+	walk(50);
+	nothing();
+	walk(100);
 	wants_start(NULL);
 }
 
