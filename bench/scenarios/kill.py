@@ -13,22 +13,23 @@ from stage import say
 
 NAME = "kill"
 TITLE = "Backends that die, come and go under load"
-ABOUT = ("64 keep-alive connections ask by GET while one of two backends is killed with SIGKILL and started again, twenty "
-         "times, half a second apart. Each server may repeat what is safe to repeat, and checks its backends as it can: "
-         "petrel and HAProxy ask each five times a second, nginx leaves one out for a second after a failure. For petrel "
-         "also: a server is added, drained and removed over its admin socket, and an application of four processes is "
-         "restarted.")
+ABOUT = ("64 keep-alive connections ask by GET while one of two backends is killed with SIGKILL, started again after half a "
+         "second, and left to itself for one and a half, twenty times. Each server may repeat what is safe to repeat, and "
+         "watches its backends as it can: petrel and HAProxy ask each five times a second, petrel and nginx leave one out "
+         "for a second after failures. For petrel also: a server is added, drained and removed over its admin socket, and "
+         "an application of four processes is restarted.")
 CONNECTIONS = 64
 TIMES = 20
-PAUSE_S = 0.5
-STEP_S = 0.1      # between an operator's commands
+DOWN_S, UP_S = 0.5, 1.5  # up long enough to be under load again when it is killed
+STEP_S = 0.1             # between an operator's commands
+RESTART_EVERY_S = 0.5
 CHECK_EVERY_MS = 200
 PROCESSES = 4
 
 
 class Petrel(gateways.Petrel):
     pool_options = (f"keepalive {gateways.KEPT};"
-                    f" health tcp every {CHECK_EVERY_MS}ms timeout 1s rise 1 fall 2;")
+                    f" health tcp every {CHECK_EVERY_MS}ms timeout 100ms rise 1 fall 2; eject 5 for 1s;")
 
 
 class PetrelApp(gateways.PetrelFastcgi):
@@ -51,22 +52,24 @@ class Haproxy(gateways.Haproxy):
 
 
 def under_load(stage, server, path, seconds, steps):
-    """What came of the requests while the steps were taken; a step is said when it is due, from a second on."""
+    """What came of the requests while the steps were taken: each comes with the time when it is due, from a second on."""
     with load.fetch(stage, server.port, CONNECTIONS, math.ceil(seconds) + 2, path) as client:
         begin = time.monotonic() + 1
         for at_s, step in steps:
             time.sleep(max(0, begin + at_s - time.monotonic()))
             step()
         got = client.hear()
-    return {"answered": got["good"], "failed": got["lost"] + got["bad"] + got["shed"], "longest_us": got["longest_us"]}
+    return {**got, "answered": got["good"], "failed": got["lost"] + got["bad"] + got["shed"]}
 
 
 def killed(stage, cls, times):
     with ExitStack() as stack:
         backends = [stack.enter_context(origins.Http(stage)) for _ in range(2)]
         server = stack.enter_context(cls(stage, origins=[b.where for b in backends]))
-        steps = [(i * PAUSE_S, backends[0].start if i % 2 else backends[0].kill) for i in range(2 * times)]
-        return under_load(stage, server, "/hot.html", 2 * times * PAUSE_S, steps)
+        kills = [(i * (DOWN_S + UP_S), backends[0].kill) for i in range(times)]
+        starts = [(at_s + DOWN_S, backends[0].start) for at_s, _ in kills]
+        steps = sorted(kills + starts, key=lambda step: step[0])
+        return under_load(stage, server, "/hot.html", times * (DOWN_S + UP_S), steps)
 
 
 def ctl(server, words):
@@ -87,8 +90,8 @@ def managed(stage, times):
 
 def restarted(stage, times):
     with PetrelApp(stage, ready="/hot.php") as server:
-        steps = [(i * PAUSE_S, lambda: ctl(server, "app bench restart")) for i in range(times)]
-        return under_load(stage, server, "/hot.php", times * PAUSE_S, steps)
+        steps = [(i * RESTART_EVERY_S, lambda: ctl(server, "app bench restart")) for i in range(times)]
+        return under_load(stage, server, "/hot.php", times * RESTART_EVERY_S, steps)
 
 
 def run(stage):

@@ -116,6 +116,7 @@ struct call {
 	bool late;
 	struct seat *seat;             /* in the pool's queue; NULL */
 	struct pick pick;
+	bool fresh;                      /* no idle connections any more: one turned out stale, and so may be all of them */
 	bool paused;                     /* before this attempt */
 	char peer_name[64];              /* of the last server, for logs: it may be gone by then */
 	uint64_t peer_id;                /* its id, for the sticky cookie */

@@ -193,7 +193,8 @@ static enum went begin(struct call *c)
 	struct home *h = call_home(c);
 	int err = 0;
 	note_peer(c);
-	c->origin = origin_reuse(h, c->peer, c->req->task);
+	if (!c->fresh)
+		c->origin = origin_reuse(h, c->peer, c->req->task);
 	if (c->origin)
 		return WENT_ON;
 	/* Its idle connections to other loops may take up all the room that it has. */

@@ -49,7 +49,8 @@ bool upstream_may_repeat(const struct call *c, enum fault fault)
 {
 	const struct backend *b = c->outward->backend;
 	bool replays = !c->sent || !c->upload || c->collect;
-	if (c->req->trip.attempts > b->retry_most + (fault == FAULT_STALE))
+	/* A stale connection is no attempt at a server.  It happens once: after it they are new. */
+	if (c->req->trip.attempts > b->retry_most + (fault == FAULT_STALE || c->fresh))
 		return false;
 	return (FAULTS[fault].retry & (b->retry_on | (fault == FAULT_STALE || fault == FAULT_STATUS ? ~0u : 0))) && replays &&
 	       (!c->sent || is_idempotent(c->req->ask.method));
@@ -60,6 +61,7 @@ static void forget(struct call *c)
 	/* A connection that was idle too long says nothing about its server. */
 	if (c->peer && c->fault != FAULT_STALE && c->pick.tried_count < POOL_TRIED)
 		c->pick.tried[c->pick.tried_count++] = c->peer;
+	c->fresh |= c->fault == FAULT_STALE;
 	upstream_leave(c, FAULTS[c->fault].outcome, false);
 	spool_fini(&c->spool);
 	buf_fini(&c->kept);
