@@ -298,7 +298,10 @@ struct backend *backend_find(const struct conf *c, struct str name)
 
 struct str backend_protocol(const struct backend *b)
 {
-	return !b->spoken ? STR("") : b->protocol == PROTOCOL_RAW ? STR("raw") : b->protocol == PROTOCOL_CGI ? STR("cgi") : str_of(PROTOCOLS[b->protocol]);
+	if (!b->spoken)
+		return STR("");
+	return b->protocol == PROTOCOL_RAW ? STR("raw") : b->protocol == PROTOCOL_CGI ? STR("cgi")
+	                                                                            : str_of(PROTOCOLS[b->protocol]);
 }
 
 struct str backend_balance(const struct backend *b)

@@ -70,9 +70,10 @@ static void reset_signals(void)
 static void set_limits(struct birth *b, bool space)
 {
 	for (size_t i = 0; i < LAUNCH_LIMITS; i++) {
+		int resource = b->launch->limits[i].resource;
 		uint64_t value = b->launch->limits[i].value;
 		struct rlimit limit = { value, value };
-		if (value && (b->launch->limits[i].resource == RLIMIT_AS) == space && setrlimit(b->launch->limits[i].resource, &limit) < 0)
+		if (value && (resource == RLIMIT_AS) == space && setrlimit(resource, &limit) < 0)
 			give_up(b, "can't set its limits");
 	}
 }
