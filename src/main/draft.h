@@ -23,8 +23,8 @@ struct draft {
 
 /* Reads, checks, opens; what `old` has open is taken over, and stays old's, too.  Says in m all that is wrong.  0 or
  * -EINVAL, and then d is empty. */
-[[nodiscard]] int draft_read(struct draft *d, const struct conf_origin *from, struct draft *old, const struct passed *passed,
-                             struct messages *m);
+[[nodiscard]] int draft_read(struct draft *d, const struct conf_origin *from, struct draft *old,
+                             const struct passed *passed, struct messages *m);
 /* Sends grants and sources to a worker: 0 or -errno. */
 [[nodiscard]] int draft_send(const struct draft *d, int channel);
 /* Closes all of it, and removes the files of Unix sockets that `kept` (may be NULL) does not want.  Harmless where d is
