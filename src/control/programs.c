@@ -204,7 +204,8 @@ static void on_time(struct timer *t)
 		program_free(p);
 		break;
 	case PROGRAM_RUNNING:
-		log_note(ways_of(p)->ring, LOG_LEVEL_ERROR, "cgi: %.*s (process %d) ran for %" PRIu32 " ms, longer than its timeout",
+		log_note(ways_of(p)->ring, LOG_LEVEL_ERROR,
+		         "cgi: %.*s (process %d) ran for %" PRIu32 " ms, longer than its timeout",
 		         STR_F(var_of(p, STR("SCRIPT_NAME"))), (int)p->pid, timeout_ms(p));
 		[[fallthrough]];
 	case PROGRAM_STARTING:

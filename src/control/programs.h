@@ -1,6 +1,6 @@
-/* struct programs: CGI programs: the one server of the pool of the cgi handler.  A loop connects to its socket and says what
- * is to be run; the spawner starts that with the connection as its standard input and output; here it is watched until
- * its end: its time, what it says, and whether its client is still there.  The worker's control thread. */
+/* struct programs: CGI programs: the one server of the pool of the cgi handler.  A loop connects to its socket and says
+ * what is to be run; the spawner starts that with the connection as its standard input and output; here it is watched
+ * until its end: its time, what it says, and whether its client is still there.  The worker's control thread. */
 #pragma once
 
 #include "control/app.h"

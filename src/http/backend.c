@@ -201,7 +201,7 @@ static const struct directive APP[] = {
 	               { "age", &TYPE_DURATION, APP_AT(recycle_age_ms), ARG_KEYWORD },
 	               { "memory", &TYPE_SIZE, APP_AT(recycle_memory_b), ARG_KEYWORD },
 	               { "descriptors", &TYPE_NUMBER, APP_AT(recycle_descriptors), ARG_KEYWORD },
-	               { "idle", &TYPE_DURATION, APP_AT(recycle_idle_ms), ARG_KEYWORD }),
+	               { "idle", &TYPE_DURATION, APP_AT(recycle_idle_ms), ARG_KEYWORD, .preset = "1m" }),
 	  .doc = "When a process is replaced: after so many requests, at this age, when it holds so much memory or so many "
 	         "descriptors; and one past the least number ends after so much idleness. It finishes what it has, and its "
 	         "replacement is ready before. 0: never.",
@@ -300,8 +300,9 @@ struct str backend_protocol(const struct backend *b)
 {
 	if (!b->spoken)
 		return STR("");
-	return b->protocol == PROTOCOL_RAW ? STR("raw") : b->protocol == PROTOCOL_CGI ? STR("cgi")
-	                                                                            : str_of(PROTOCOLS[b->protocol]);
+	if (b->protocol == PROTOCOL_CGI)
+		return STR("cgi");
+	return b->protocol == PROTOCOL_RAW ? STR("raw") : str_of(PROTOCOLS[b->protocol]);
 }
 
 struct str backend_balance(const struct backend *b)

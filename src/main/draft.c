@@ -86,8 +86,8 @@ static int check(struct draft *d, const struct sources *sources, struct draft *o
 	return err;
 }
 
-int draft_read(struct draft *d, const struct conf_origin *from, struct draft *old, const struct passed *passed,
-               struct messages *m)
+int draft_read(struct draft *d, const struct conf_origin *from, struct draft *old,
+               const struct passed *passed, struct messages *m)
 {
 	struct sources sources = {};
 	int err = 0;
