@@ -34,6 +34,7 @@ struct collect {
 	struct errand *errand;       /* under way; NULL */
 	struct body body;
 	uint64_t at_b;               /* of the body: what was given */
+	uint64_t ready_b;            /* of the body: read ahead up to here */
 };
 
 struct collect *collect_new(struct req *r, uint64_t memory_b, struct str folder)
@@ -109,6 +110,8 @@ static void errand_done(struct mail *m)
 		c->errand = NULL;
 		c->fd = e->fd;
 		c->err = e->job.err;
+		if (e->job.op == DISK_AHEAD && !c->err)
+			c->ready_b = e->job.offset_b + e->job.length_b;
 		loop_queue(&e->home->loop, c->req->task);
 	}
 	buf_fini(&e->bytes);
@@ -207,10 +210,12 @@ static enum body_got file_read(struct collect *c, struct chunk *out, uint64_t wa
 		return BODY_LATER;
 	if (c->err)
 		return BODY_BROKEN;
-	uint64_t ready_b = disk_cached_b(c->fd, c->at_b, want_b < WINDOW_B ? want_b : WINDOW_B);
+	uint64_t window_b = want_b < WINDOW_B ? want_b : WINDOW_B;
+	/* What was just read ahead is not asked about again: tmpfs, for one, can't tell. */
+	uint64_t ready_b = c->ready_b > c->at_b ? c->ready_b - c->at_b : disk_cached_b(c->fd, c->at_b, window_b);
 	if (!ready_b)
-		return read_ahead(c, want_b < WINDOW_B ? want_b : WINDOW_B);
-	*out = (struct chunk){ .file_fd = c->fd, .offset_b = c->at_b, .length_b = ready_b };
+		return read_ahead(c, window_b);
+	*out = (struct chunk){ .file_fd = c->fd, .offset_b = c->at_b, .length_b = ready_b < window_b ? ready_b : window_b };
 	return BODY_SOME;
 }
 
@@ -244,7 +249,7 @@ static const struct body_ops COLLECT_OPS = { .read = collect_read, .close = coll
 struct body *collect_body(struct collect *c)
 {
 	c->body.ops = &COLLECT_OPS;
-	c->at_b = 0;
+	c->at_b = c->ready_b = 0;
 	return &c->body;
 }
 
