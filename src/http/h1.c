@@ -512,6 +512,15 @@ static bool run_state(struct conn *c)
 	return false;
 }
 
+/* Whether a client that sends no more while an origin works for it is taken for gone. */
+static bool left(const struct conn *c)
+{
+	return c->fin && c->state == CONN_REQ && c->exchange->req.call && !upload_left_b(c->exchange) &&
+	       upstream_minds_fin(c->exchange->req.call);
+}
+
+static void cut(struct conn *c, enum end end);
+
 /* Runs the connection until it has to wait.  It may be freed when this returns. */
 static void conn_turn(struct conn *c)
 {
@@ -527,6 +536,12 @@ static void conn_turn(struct conn *c)
 			continue;
 		loop_queue(&h->loop, &c->task);
 		break;
+	}
+	/* The end of what it sends may have come together with the request. */
+	if (left(c)) {
+		h->input.n = 0;
+		cut(c, END_CLIENT);
+		return;
 	}
 	if (c->state == CONN_CLOSE) {
 		h->input.n = 0;
@@ -637,13 +652,6 @@ static void conn_task(struct task *t)
 	conn_turn(container_of(t, struct conn, task));
 }
 
-/* Whether a client that sends no more while an origin works for it is taken for gone. */
-static bool left(const struct conn *c)
-{
-	return c->state == CONN_REQ && c->exchange->req.call && !upload_left_b(c->exchange) &&
-	       upstream_minds_fin(c->exchange->req.call);
-}
-
 static void conn_ready(struct watch *w, uint32_t events)
 {
 	struct conn *c = container_of(w, struct conn, watch);
@@ -651,7 +659,7 @@ static void conn_ready(struct watch *w, uint32_t events)
 		c->readable = true;
 	if (events & EPOLLRDHUP)
 		c->fin = true;
-	if (events & (EPOLLHUP | EPOLLERR) || (c->fin && left(c))) {
+	if (events & (EPOLLHUP | EPOLLERR) || left(c)) {
 		if (c->state == CONN_REQ)
 			cut(c, END_CLIENT);
 		else {

@@ -214,5 +214,5 @@ void upstream_close(struct call *c)
 
 bool upstream_minds_fin(const struct call *c)
 {
-	return !c->outward->backend->half_close && !c->outward->codec->is_raw;
+	return c->at < CALL_OVER && !c->outward->backend->half_close && !c->outward->codec->is_raw;
 }
