@@ -36,10 +36,15 @@ class Peer:
         self.left += got
 
     def take(self, n):
-        while len(self.left) < n:
+        parts, have = [self.left], len(self.left)
+        while have < n:
+            self.left = b""
             self.more()
-        out, self.left = self.left[:n], self.left[n:]
-        return out
+            parts.append(self.left)
+            have += len(self.left)
+        all_ = b"".join(parts)
+        self.left = all_[n:]
+        return all_[:n]
 
     def until(self, mark):
         while mark not in self.left:
@@ -79,12 +84,12 @@ class Peer:
         return Asked(method, target, fields, head, b"")
 
     def chunks(self):
-        body = b""
+        body = []
         while size := int(self.until(b"\r\n"), 16):
-            body += self.take(size)
+            body.append(self.take(size))
             assert self.take(2) == b"\r\n"
         assert self.take(2) == b"\r\n"
-        return body
+        return b"".join(body)
 
     def body(self, asked):
         if field(asked, "transfer-encoding"):

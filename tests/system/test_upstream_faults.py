@@ -23,7 +23,7 @@ loops 1;
 listen 127.0.0.1:{port};
 error_log {dir}/error.log;
 temporary {dir};
-limits { connections 0; min_rate 0; }
+limits { connections 0; min_rate 0; body 4m; }
 pool bad  { server BAD; eject 0; header 4k; timeout connect TIME send TIME answer TIME read TIME; RULES }
 pool good { server GOOD; retry 0; }
 site * {
@@ -399,3 +399,251 @@ def test_gateways_that_are_fine(served, handler, script):
     with Wire(server) as w:
         assert w.ask(get("/bad")).body == b"hello"
         w.assert_open()
+
+
+# --- Answers at the wrong time, of the wrong length. ---
+
+def test_longer_than_it_said(served):
+    """The rest is nobody's answer: it is thrown away with its connection."""
+    reply = answer("hello") + b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+    server = served(http(lambda asked: reply))
+    with Wire(server) as w:
+        for count in 1, 2, 3:
+            assert w.ask(get("/bad")).body == b"hello"
+            server.bad.wait_asked(count)
+    assert len(server.bad.peers) == 3
+
+
+def test_an_answer_that_nobody_asked_for(served):
+    """Comes on an idle connection: it is never taken for that of the next request."""
+    def script(peer):
+        peer.ask()
+        peer.send(answer("one"))
+        if not peer.number:
+            sent.wait(10)
+            peer.send(answer("evil"))
+        hang(peer)
+    sent = threading.Event()
+    server = served(script)
+    assert ask(server, get("/bad")).body == b"one"
+    sent.set()
+    server.bad.wait_gone(0)
+    assert ask(server, get("/bad")).body == b"one"
+
+
+def test_an_answer_that_never_ends(served):
+    """Its client gets it for as long as it wants it; then the origin's connection ends."""
+    def script(peer):
+        peer.ask()
+        peer.send(CHUNKED.encode())
+        while True:
+            peer.send(b"400\r\n" + b"x" * 1024 + b"\r\n")
+    server = served(script)
+    with Wire(server) as w:
+        w.send(get("/bad"))
+        w.head()
+        while len(w.left) < 1 << 20:
+            w.more()
+    server.bad.wait_gone()
+
+
+BODY = b"x" * 300000
+POST = b"POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n"
+
+
+def early(status, after=None):
+    def script(peer):
+        peer.head()
+        peer.send(answer("too much", status, "Connection: close\r\n"))
+        if after:
+            after(peer)
+    return script
+
+
+@pytest.mark.parametrize("rules", ["request_body collect;", "request_body stream;"])
+@pytest.mark.parametrize("after", [None, reset, hang], ids=["closes", "resets", "hangs"])
+def test_an_answer_before_the_request_ended(served, rules, after):
+    """It is the answer, whatever became of the rest of the request; closing may take it away from petrel, too."""
+    server = served(early("413 Too Large", after), rules=rules + " retry 0;", time="2s")
+    with Wire(server) as w:
+        w.send(POST + BODY)
+        a = w.answer()
+        assert a.status in ((413,) if after == hang else (413, 502)), log_of(server)
+    assert ask(server, get("/good")).status == 200
+
+
+def test_an_early_answer_while_the_client_still_sends(served):
+    """The client hears of it before its upload ended; the connection goes on once it has."""
+    server = served(early("200 OK", hang), rules="request_body stream;", time="2s")
+    with Wire(server) as w:
+        w.send(POST + BODY[:100000])
+        a = w.answer()
+        assert a.status == 200 and a.body == b"too much"
+        server.bad.wait_gone()
+        w.send(BODY[100000:])
+        w.assert_open()
+
+
+def test_takes_no_request(served):
+    """Neither reads nor answers: more of a request than sockets hold does not get through."""
+    def script(peer):
+        over.wait(10)
+    over = threading.Event()
+    server = served(script, rules="request_body stream; retry 0;")
+    with Wire(server) as w:
+        w.send(b"POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 4194304\r\n\r\n")
+        sender = threading.Thread(target=lambda: try_send(w, bytes(4 << 20)), daemon=True)
+        sender.start()
+        assert w.answer().status == 504
+    over.set()
+    sender.join()
+    said(server, "did not")
+
+
+def try_send(w, data):
+    try:
+        w.sock.sendall(data)
+    except OSError:
+        pass
+
+
+# --- Clients. ---
+
+@pytest.mark.parametrize("rules", ["request_body collect;", "request_body stream;"])
+def test_an_upload_that_breaks_off(served, rules):
+    server = served(once(answer("x")), rules=rules)
+    worker = server.wait_worker()
+    before = descriptors(worker)
+    for size in 0, 10, 299000:
+        with Wire(server) as w:
+            w.send(POST + BODY[:size])
+            if "stream" in rules:
+                server.bad.wait_peers(1)
+    wait_for(lambda: descriptors(worker) <= before, f"{before} descriptors")
+    assert not server.bad.asked
+
+
+@pytest.mark.parametrize("rules", ["request_body collect;", "request_body stream;"])
+def test_an_upload_that_is_malformed(served, rules):
+    server = served(once(answer("x")), rules=rules)
+    with Wire(server) as w:
+        w.send(b"POST /bad HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nnonsense\r\n")
+        assert w.answer().status == 400
+        w.assert_closed()
+    assert not server.bad.asked
+
+
+@pytest.mark.parametrize("rules", ["request_body collect;", "request_body stream;"])
+@pytest.mark.parametrize("framing", ["Content-Length: 20000000", "Transfer-Encoding: chunked"])
+def test_an_upload_that_is_too_large(served, rules, framing):
+    server = served(http(), rules=rules, time="5s")
+    with Wire(server) as w:
+        w.send(f"POST /bad HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n".encode())
+        sender = threading.Thread(target=lambda: try_send(w, (b"100000\r\n" + bytes(1 << 20) + b"\r\n") * 5), daemon=True)
+        if "chunked" in framing:
+            sender.start()
+        assert w.answer().status == 413
+    if "chunked" in framing:
+        sender.join()
+    assert not server.bad.asked
+    assert ask(server, get("/good")).status == 200
+
+
+def test_a_thousand_clients_vanish_at_once(served):
+    """All of them wait for an origin, which is told."""
+    count = 200 if SLOW else 1000
+    server = served(hangs_after_head, time="30s")
+    worker = server.wait_worker()
+    before = descriptors(worker)
+    wires = [Wire(server) for _ in range(count)]
+    for w in wires:
+        w.send(get("/bad"))
+    server.bad.wait_peers(count)
+    for w in wires:
+        w.sock.close()
+    wait_for(lambda: descriptors(worker) <= before, f"{before} descriptors")
+    wait_for(lambda: all(peer.closed.is_set() for peer in server.bad.peers), "every origin's connection to end")
+    assert ask(server, get("/good")).status == 200
+    assert server.wait_worker() == worker
+
+
+def test_a_thousand_clients_vanish_from_the_queue(served):
+    count = 200 if SLOW else 1000
+    server = served(hangs_after_head, time="30s", rules="queue 5000 timeout 30s;", address=None)
+    one = server.bad.address
+    server.reload(server.conf_file.read_text().replace(f"server {one};", f"server {one} connections 1;"))
+    worker = server.wait_worker()
+    before = descriptors(worker)
+    wires = [Wire(server) for _ in range(count)]
+    for w in wires:
+        w.send(get("/bad"))
+    server.bad.wait_peers(1)
+    for w in wires:
+        w.sock.close()
+    wait_for(lambda: descriptors(worker) <= before, f"{before} descriptors")
+    server.bad.script = http()
+    assert ask(server, get("/bad")).body == b"hello"
+
+
+# --- The machine. ---
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A file system with room for next to nothing."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    if os.geteuid() or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=1777", "tiny", folder], check=False,
+                                      capture_output=True).returncode:
+        pytest.skip("can't mount a file system here")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_temporary_disk(served, tiny):
+    server = served(http())
+    server.reload(server.conf_file.read_text().replace(f"temporary {server.dir};", f"temporary {tiny};"))
+    worker = server.wait_worker()
+    before = descriptors(worker)
+    with Wire(server) as w:
+        w.send(b"POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n")
+        try_send(w, bytes(3000000))
+        assert w.answer().status == 503
+    said(server, "can't be kept in")
+    assert not server.bad.asked
+    wait_for(lambda: descriptors(worker) <= before + 1, f"{before} descriptors")
+    with Wire(server) as w:
+        assert w.ask(POST + BODY).status == 200
+    assert server.bad.asked[-1].body == BODY
+
+
+def test_no_temporary_disk(served):
+    server = served(http())
+    server.reload(server.conf_file.read_text().replace(f"temporary {server.dir};", f"temporary {server.dir}/none;"))
+    with Wire(server) as w:
+        w.send(POST)
+        try_send(w, BODY)
+        assert w.answer().status == 503
+    said(server, "No such file")
+    with Wire(server) as w:
+        assert w.ask(POST.replace(b"300000", b"3") + b"abc").status == 200
+
+
+def test_descriptors_run_out(petrel, origin):
+    """None is left for connections to the origin: 502 or 503, and later all is well again."""
+    import resource
+    one = origin(http(lambda asked: answer("hello", fields="Connection: close\r\n")))
+    server = petrel("loops 1; listen 127.0.0.1:{port}; error_log {dir}/error.log; limits { connections 0; }\n"
+                    f"pool bad {{ server {one.address}; eject 0; }} site * {{ route * {{ proxy bad; }} }}")
+    worker = server.wait_worker()
+    used = descriptors(worker)
+    resource.prlimit(worker, resource.RLIMIT_NOFILE, (used + 10, used + 10))
+    wires = [Wire(server) for _ in range(9)]
+    wires[0].assert_open()
+    with Wire(server) as w:
+        a = w.ask(get("/bad"))
+        assert a.status in (502, 503), a
+    said(server, "Too many open files")
+    for w in wires[1:]:
+        w.sock.close()
+    wait_for(lambda: wires[0].ask(get("/bad")).status == 200, "answers again")
+    wires[0].sock.close()
