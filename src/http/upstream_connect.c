@@ -41,6 +41,17 @@ void origins_end(struct home *h)
 		origin_close(container_of(h->origins.next, struct origin, all));
 }
 
+/* Nothing has come.  An event may tell of bytes that were read since; and bytes may be there of which no event will tell
+ * any more: nobody is to take them for the answer to his request. */
+static bool is_quiet(struct origin *o)
+{
+	char byte;
+	if (o->fin || recv(o->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN)
+		return false;
+	o->readable = false;
+	return true;
+}
+
 static void origin_ready(struct watch *w, uint32_t events)
 {
 	struct origin *o = container_of(w, struct origin, watch);
@@ -52,7 +63,7 @@ static void origin_ready(struct watch *w, uint32_t events)
 		o->fin = true;
 	if (o->task)
 		loop_queue(&o->home->loop, o->task);
-	else if (o->readable)
+	else if (o->readable && !is_quiet(o))
 		origin_close(o);
 }
 
@@ -119,7 +130,8 @@ void origin_idle(struct origin *o, size_t keep, uint64_t idle_ms)
 {
 	struct peer_here *here = here_of(o);
 	uint32_t state = atomic_load(&o->peer->state);
-	if (!keep || o->fin || o->home->draining || (state & (PEER_DOWN | PEER_RETIRED))) {
+	bool fit = !o->fin && !(state & (PEER_DOWN | PEER_RETIRED)) && (!o->readable || is_quiet(o));
+	if (!keep || !fit || o->home->draining) {
 		origin_close(o);
 		return;
 	}

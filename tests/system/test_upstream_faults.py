@@ -431,6 +431,18 @@ def test_an_answer_that_nobody_asked_for(served):
     assert ask(server, get("/bad")).body == b"one"
 
 
+@pytest.mark.parametrize("size", [64 * 1024 - 64, 128 * 1024 - 64, 64 * 1024, 300000])
+def test_junk_behind_a_large_answer(served, size):
+    """However the answer's end and the junk are cut into reads: no other request gets it."""
+    evil = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+    head = "HTTP/1.1 200 OK\r\nX-Pad: %s\r\nContent-Length: %d\r\n\r\n"
+    empty = len(head % ("", size))
+    server = served(http(lambda asked: (head % ("x" * (64 - empty), size)).encode() + bytes(size) + evil))
+    with Wire(server) as w:
+        for _ in range(20):
+            assert len(w.ask(get("/bad")).body) == size
+
+
 def test_an_answer_that_never_ends(served):
     """Its client gets it for as long as it wants it; then the origin's connection ends."""
     def script(peer):
