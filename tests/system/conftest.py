@@ -8,9 +8,11 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -205,6 +207,15 @@ def command():
         assert not SANITIZER.search(done.stderr), done.stderr
         return done
     return run
+
+
+@pytest.fixture
+def public():
+    """A folder that others than its owner can get into, unlike pytest's: for applications that run as somebody else."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="petrel-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
