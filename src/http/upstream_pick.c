@@ -164,6 +164,8 @@ enum went upstream_queue(struct call *c)
 		struct peer *peer = c->seat->waiter.peer;
 		seat_free(c);
 		c->queued_ns += h->loop.now_ns - c->begin_ns;
+		c->begin_ns = h->loop.now_ns;
+		c->since_ms = h->loop.now_ms;
 		return got(c, peer);
 	}
 	if (!c->late)
