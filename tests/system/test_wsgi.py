@@ -134,7 +134,7 @@ def node(run):
 
 
 def uwsgi_app(run):
-    command = "uwsgi " + " ".join(UWSGI) + " --protocol uwsgi --socket fd://0 --wsgi-file wsgi.py --processes 1"
+    command = "uwsgi " + " ".join(UWSGI) + " --protocol uwsgi --socket fd://0 --wsgi-file wsgi.py --processes 1 --die-on-term"
     return run(APP.replace("COMMAND", command).replace("PROTOCOL", "uwsgi"), "uwsgi it { mount /; }")
 
 
