@@ -88,7 +88,8 @@ static enum went exchange(struct call *c)
 	went = upstream_hear_head(c);
 	if (went == WENT_WAIT && c->late)
 		return wrong(c, FAULT_LATE, "The server did not answer in time.");
-	if (went == WENT_ON && upstream_status_fails(c) && upstream_may_repeat(c, FAULT_STATUS))
+	/* Whether it may be tried again is known before the answer is thrown away. */
+	if (went == WENT_ON && upstream_status_fails(c) && upstream_may_repeat(c, FAULT_STATUS) && pool_may_retry(c->pool))
 		return wrong(c, FAULT_STATUS, "The server answered that it failed.");
 	return went;
 }
@@ -145,6 +146,8 @@ enum go upstream_handle(struct req *r, const struct outward *o)
 		enum went went = PARTS[c->at](c);
 		if (went == WENT_WAIT)
 			return GO_WAIT;
+		/* What comes next has a deadline of its own. */
+		c->late = false;
 		if (went == WENT_WRONG && !upstream_again(c))
 			return upstream_sorry(c);
 		if (c->at >= CALL_BODY)

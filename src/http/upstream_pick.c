@@ -164,6 +164,7 @@ enum went upstream_queue(struct call *c)
 		struct peer *peer = c->seat->waiter.peer;
 		seat_free(c);
 		c->req->trip.queue_ns += h->loop.now_ns - c->begin_ns;
+		c->begin_ns = h->loop.now_ns;
 		return got(c, peer);
 	}
 	if (!c->late)

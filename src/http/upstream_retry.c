@@ -92,7 +92,7 @@ static void say(const struct call *c, bool again)
 
 bool upstream_again(struct call *c)
 {
-	bool again = upstream_may_repeat(c, c->fault) && pool_may_retry(c->pool);
+	bool again = upstream_may_repeat(c, c->fault) && (c->fault == FAULT_STATUS || pool_may_retry(c->pool));
 	if (c->fault != FAULT_UPLOAD && c->fault != FAULT_STALE)
 		say(c, again);
 	if (c->peer && again)
