@@ -72,7 +72,6 @@ static void set_limits(struct birth *b, bool space)
 	for (size_t i = 0; i < LAUNCH_LIMITS; i++) {
 		int resource = b->launch->limits[i].resource;
 		uint64_t value = b->launch->limits[i].value;
-		int resource = b->launch->limits[i].resource;
 		struct rlimit limit = { value, value };
 		if (value && (resource == RLIMIT_AS) == space && setrlimit(resource, &limit) < 0)
 			give_up(b, "can't set its limits");
