@@ -118,6 +118,8 @@ struct call {
 	struct pick pick;
 	bool fresh;                      /* no idle connections any more: one turned out stale, and so may be all of them */
 	bool paused;                     /* before this attempt */
+	bool reset;                      /* the last one's connection was, and nothing had come */
+	unsigned unreached;              /* attempts that no process of an app had read */
 	char peer_name[64];              /* of the last server, for logs: it may be gone by then */
 	uint64_t peer_id;                /* its id, for the sticky cookie */
 	uint64_t begin_ns, connected_ns; /* of the last attempt */

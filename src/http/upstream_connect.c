@@ -154,12 +154,18 @@ struct trim {
 	unsigned loop;           /* whose mail it is */
 };
 
+/* The loop's idle connections to this server. */
+static void close_idle(struct peer *peer, unsigned loop)
+{
+	struct link *idle = &peer->here[loop].idle;
+	while (!link_alone(idle))
+		origin_close(container_of(idle->next, struct origin, link));
+}
+
 static void trim(struct mail *m)
 {
 	struct trim *t = container_of(m, struct trim, mail);
-	struct link *idle = &t->peer->here[t->loop].idle;
-	while (!link_alone(idle))
-		origin_close(container_of(idle->next, struct origin, link));
+	close_idle(t->peer, t->loop);
 	peer_put(t->pool, t->peer);
 	mem_free(t);
 }
@@ -193,8 +199,10 @@ static enum went begin(struct call *c)
 	struct home *h = call_home(c);
 	int err = 0;
 	note_peer(c);
-	if (!c->fresh)
-		c->origin = origin_reuse(h, c->peer, c->req->task);
+	/* What may be stale must not take up the server's room, either. */
+	if (c->fresh)
+		close_idle(c->peer, h->loop.index);
+	c->origin = origin_reuse(h, c->peer, c->req->task);
 	if (c->origin)
 		return WENT_ON;
 	/* Its idle connections to other loops may take up all the room that it has. */

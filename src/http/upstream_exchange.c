@@ -343,6 +343,7 @@ static enum went broke(struct call *c)
 		return wrong(c, FAULT_TOO_LARGE, c->why);
 	if (c->begun)
 		return wrong(c, FAULT_BAD, c->why);
+	c->reset = c->origin->reset;
 	return wrong(c, c->origin->requests ? FAULT_STALE : FAULT_BROKEN, c->why);
 }
 

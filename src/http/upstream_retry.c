@@ -5,6 +5,8 @@
  * retries can't bring down what is ill already. */
 #include "http/upstream_parts.h"
 
+enum { UNREACHED_MOST = 6 };
+
 static const struct {
 	unsigned status;         /* that the client gets */
 	unsigned retry;          /* RETRY_…: any of them allows another attempt; 0: never */
@@ -50,7 +52,7 @@ bool upstream_may_repeat(const struct call *c, enum fault fault)
 	const struct backend *b = c->outward->backend;
 	bool replays = !c->sent || !c->upload || c->collect;
 	/* A stale connection is no attempt at a server.  It happens once: after it they are new. */
-	if (c->req->trip.attempts > b->retry_most + (fault == FAULT_STALE || c->fresh))
+	if (c->req->trip.attempts > b->retry_most + c->unreached + (fault == FAULT_STALE || c->fresh))
 		return false;
 	return (FAULTS[fault].retry & (b->retry_on | (fault == FAULT_STALE || fault == FAULT_STATUS ? ~0u : 0))) && replays &&
 	       (!c->sent || is_idempotent(c->req->ask.method));
@@ -90,8 +92,17 @@ static void say(const struct call *c, bool again)
 		         STR_F(path), id);
 }
 
+/* An application's process ended before it took the connection, or with the request unread: a Unix socket is reset then,
+ * and only closed where all was read.  That is no attempt at it. */
+static bool was_unreached(const struct call *c)
+{
+	return c->outward->backend->is_app && c->unreached < UNREACHED_MOST &&
+	       (c->fault == FAULT_CONNECT || (c->fault == FAULT_BROKEN && c->reset));
+}
+
 bool upstream_again(struct call *c)
 {
+	c->unreached += was_unreached(c);
 	bool again = upstream_may_repeat(c, c->fault) && (c->fault == FAULT_STATUS || pool_may_retry(c->pool));
 	if (c->fault != FAULT_UPLOAD && c->fault != FAULT_STALE)
 		say(c, again);
