@@ -32,8 +32,10 @@ static void put_number(const struct run *run, struct str name, uint64_t n)
 static struct str join(struct req *r, struct str a, struct str b)
 {
 	char *p = arena_raw(&r->arena, a.n + b.n + 1);
-	memcpy(p, a.p, a.n);
-	memcpy(p + a.n, b.p, b.n);
+	if (a.n)
+		memcpy(p, a.p, a.n);
+	if (b.n)
+		memcpy(p + a.n, b.p, b.n);
 	return str_make(p, a.n + b.n);
 }
 

@@ -539,7 +539,8 @@ static void take_in(struct call *c)
 
 void upstream_save(struct call *c)
 {
-	if (c->req->step == STEP_SEND && !c->hungry)
+	/* What follows 101 is the tunnel's. */
+	if (c->req->step == STEP_SEND && !c->hungry && !c->req->answer.tunnel)
 		take_in(c);
 	spool_ahead(c);
 	if (!c->input.n)

@@ -26,7 +26,7 @@ PHP = {
     "accel.php": "<?php header('X-Accel-Redirect: /files/one?x'); header('Content-Type: text/x-one'); setcookie('a', 'b');",
     "sendfile.php": "<?php header('X-Sendfile: ' . $_SERVER['DOCUMENT_ROOT'] . '/files/one');",
     "flush.php": "<?php for ($i = 0; $i < 3; $i++) { echo str_repeat('x', 20000); flush(); }",
-    "large.php": "<?php for ($i = 0; $i < 1000; $i++) echo str_repeat(chr(65 + $i % 26), 10000);",
+    "large.php": "<?php for ($i = 0; $i < 200; $i++) echo str_repeat(chr(65 + $i % 26), 10000);",
     "sleep.php": "<?php usleep(1000 * (int)$_GET['ms']); echo getmypid();",
     "pid.php": "<?php echo getmypid();",
     "die.php": "<?php if (!file_exists(__DIR__ . '/died')) { touch(__DIR__ . '/died'); exec('kill -9 ' . getmypid()); } echo 'alive';",

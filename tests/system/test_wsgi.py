@@ -94,7 +94,7 @@ needs_gunicorn = pytest.mark.skipif(not have("gunicorn"), reason="gunicorn is no
 needs_uwsgi = pytest.mark.skipif(UWSGI is None, reason="uwsgi is not installed")
 needs_node = pytest.mark.skipif(not have("node"), reason="nodejs is not installed")
 
-APP = 'app it { command "COMMAND"; protocol PROTOCOL; processes 1..2; folder FOLDER; start_timeout 20s; }'
+APP = 'app it { command "COMMAND"; protocol PROTOCOL; processes 1..2; folder FOLDER; start_timeout 20s; stop_timeout 1s; }'
 HTTP_APP = APP.replace("PROTOCOL", "http")
 GUNICORN = "gunicorn -b 127.0.0.1:$PORT --threads 4 --no-sendfile wsgi:application"
 
