@@ -163,7 +163,7 @@ run:
 example: build/example/made
 	@:
 
-build/example/made: $(wildcard examples/site/*) $(wildcard *.md docs/*.md docs/*/*.md docs/*/*.svg)
+build/example/made: $(wildcard examples/site/* examples/site/apps/*/*) $(wildcard *.md docs/*.md docs/*/*.md docs/*/*.svg)
 	@echo '  SITE  $(@D)'
 	@$(PYTHON) examples/site/make $(@D)
 	@touch $@

@@ -2,7 +2,9 @@
 #include "http/core.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -237,10 +239,20 @@ static void check_streams(struct checker *c, struct core *v)
 	}
 }
 
+/* Programs are told of the root, and some take no path with ".." in it, such as PHP.  Where that leads only the kernel
+ * knows. */
+static void resolve_root(struct checker *c, struct core *v)
+{
+	char real[PATH_MAX];
+	if (v->root.n && memmem(v->root.p, v->root.n, "/..", 3) && realpath(v->root.p, real))
+		v->root = arena_str(check_arena(c), str_of(real));
+}
+
 static void core_check(struct checker *c, void *values)
 {
 	struct core *v = values;
 	check_root(c, v);
+	resolve_root(c, v);
 	if (check_scope(c) != SCOPE_MAIN)
 		return;
 	check_connections(c, v);
