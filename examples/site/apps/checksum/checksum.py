@@ -76,6 +76,7 @@ def app(environ, start):
     result = table(name, sums([content])) if name else ""
     if method == "POST" and not name:
         result = '<p class="wrong" role="alert">Which file?</p>'
-    return answer(start, "200 OK" if name or method != "POST" else "422 Unprocessable Content", "text/html", PAGE.format(
+    status = "200 OK" if name or method != "POST" else "422 Unprocessable Content"
+    return answer(start, status, "text/html", PAGE.format(
         result=result, pid=os.getpid(), server=html.escape(environ.get("SERVER_SOFTWARE", "a WSGI server")),
         url=f"{environ['wsgi.url_scheme']}://{html.escape(environ.get('HTTP_HOST', ''))}/checksum/"))

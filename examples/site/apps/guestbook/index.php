@@ -38,16 +38,19 @@ function is_ours(): bool
 
 function entry(int $number, array $e): string
 {
-	return '<article class="entry"><h3>' . h($e['name']) . '</h3><p class="soft"><a href="/guestbook/index.php/' . $number
-		. '">No. ' . $number . '</a>, ' . gmdate('j F Y, H:i', $e['time']) . ' UTC</p><p>' . nl2br(h($e['text'])) . '</p></article>';
+	return '<article class="entry"><h3>' . h($e['name']) . '</h3>'
+		. '<p class="soft"><a href="/guestbook/index.php/' . $number . '">No. ' . $number . '</a>, '
+		. gmdate('j F Y, H:i', $e['time']) . ' UTC</p><p>' . nl2br(h($e['text'])) . '</p></article>';
 }
 
 function form(string $name, string $text, string $wrong): string
 {
 	return '<form method="post" action="/guestbook/">'
 		. ($wrong === '' ? '' : '<p class="wrong" role="alert">' . h($wrong) . '</p>')
-		. '<label>Name <input name="name" required maxlength="' . NAME_MOST . '" autocomplete="name" value="' . h($name) . '"></label>'
-		. '<label>Message <textarea name="text" required rows="3" maxlength="' . TEXT_MOST . '">' . h($text) . '</textarea></label>'
+		. '<label>Name <input name="name" required maxlength="' . NAME_MOST . '" autocomplete="name" value="'
+		. h($name) . '"></label>'
+		. '<label>Message <textarea name="text" required rows="3" maxlength="' . TEXT_MOST . '">' . h($text)
+		. '</textarea></label>'
 		. '<button>Write</button></form>';
 }
 

@@ -23,10 +23,6 @@ def moved(year, month, by):
     return index // 12, index % 12 + 1
 
 
-def name_of(year, month):
-    return f"{calendar.month_name[month]} {year}"
-
-
 def cell(day, month, today):
     kind = "today" if day == today else "other" if day.month != month else ""
     return f'<td class="{kind}"><time datetime="{day}">{day.day}</time></td>'
@@ -40,8 +36,9 @@ def week(days, month, today):
 def page(root, year, month, today):
     before, after = moved(year, month, -1), moved(year, month, 1)
     return PAGE.format(
-        title=name_of(year, month), here=f"{root}/", before=f"{root}/{before[0]}/{before[1]}", before_name=name_of(*before),
-        after=f"{root}/{after[0]}/{after[1]}", after_name=name_of(*after), pid=os.getpid(), version=version(),
+        title=f"{calendar.month_name[month]} {year}", here=f"{root}/", pid=os.getpid(), version=version(),
+        before=f"{root}/{before[0]}/{before[1]}", before_name=calendar.month_name[before[1]],
+        after=f"{root}/{after[0]}/{after[1]}", after_name=calendar.month_name[after[1]],
         days="".join(f'<th scope="col">{name}</th>' for name in calendar.day_abbr),
         weeks="".join(week(days, month, today) for days in calendar.Calendar().monthdatescalendar(year, month)))
 

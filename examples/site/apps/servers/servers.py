@@ -17,13 +17,14 @@ NAMES = {"a": "#2f7fb0", "b": "#3f9a5b", "c": "#b8732c"}
 POOLS = [
     ("turns", "round_robin", "Each in turn."),
     ("weighted", "round_robin, weight 3", "a has weight 3: it gets three of five."),
-    ("keyed", "hash $path", "Each path has its server, and keeps it when another one goes."),
-    ("sticky", "sticky cookie EXAMPLE", "All of your requests meet the same one."),
+    ("keyed", "hash $path", "Each path has its server, unless that has more than its share to do just then."),
+    ("sticky", "sticky cookie EXAMPLE", "With the first answer's cookie, all requests meet the same one: ask again."),
 ]
 TILES = 12
 
-TILE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" font-family="system-ui, sans-serif" text-anchor="middle"
-fill="#fff"><rect width="64" height="64" rx="9" fill="{colour}"/><text x="32" y="37" font-size="26" font-weight="600">{name}</text>
+TILE = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64" font-family="system-ui, sans-serif"
+text-anchor="middle" fill="#fff"><rect width="64" height="64" rx="9" fill="{colour}"/>
+<text x="32" y="37" font-size="26" font-weight="600">{name}</text>
 <text x="32" y="54" font-size="11">{pid}</text></svg>"""
 
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -35,8 +36,8 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <a href="/servers/">Ask again.</a></p>
 {pools}
 <h2>The servers</h2>
-<p>Stop one: every tile is still answered. Requests that find it gone go to another server, and the health check takes it
-out within a second.</p>
+<p>Stop one: every tile is still answered. Requests that find it gone go to another server, and the health check
+takes it out within a second.</p>
 <form method="post" action="/servers/" class="row">{buttons}</form>
 </main><footer>Python, http.server, process {pid}</footer></body></html>"""
 
