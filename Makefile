@@ -64,6 +64,9 @@ endif
 # ThreadSanitizer wants its addresses where it expects them.
 UNDER_tsan := setarch -R
 
+# System tests mostly wait: two of them share a core.
+SYSTEM_RUNS ?= $(shell expr 2 \* $$(nproc))
+
 # All cores, unless somebody said how many.
 JOBS       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
 MAN       := docs/man/petrel.1 docs/man/petrel.conf.5
@@ -125,7 +128,7 @@ unit: $(TESTS)
 	@tests/unit/run $(UNDER_$(FLAVOUR)) -- $(TESTS)
 
 system: $(OUT)/petrel
-	@PETREL=$(OUT)/petrel $(UNDER_$(FLAVOUR)) $(PYTHON) -m pytest -q -p no:cacheprovider tests/system $(PYTEST)
+	@PETREL=$(OUT)/petrel $(UNDER_$(FLAVOUR)) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(SYSTEM_RUNS) tests/system $(PYTEST)
 
 fuzz:
 	@$(MAKE) FLAVOUR=fuzz fuzzers

@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
@@ -35,10 +36,27 @@ def wait_for(condition, what, seconds=10.0):
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
+def ports():
+    """Free ports, none twice in a row: below those that the kernel gives to who connects and those that petrel gives to
+    applications, and a range for each of the runs that go on side by side."""
+    run = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    first, count = 10000 + run % 5 * 2000, 2000
+    at = random.randrange(count)
+    while True:
+        at += 1
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", first + at % count))
+            except OSError:
+                continue
+        yield first + at % count
+
+
+PORTS = ports()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return next(PORTS)
 
 
 def alive(pid):
