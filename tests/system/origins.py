@@ -273,7 +273,8 @@ def fastcgi(reply=lambda variables: b"Content-Type: text/plain\r\n\r\nhello"):
     def script(peer):
         while True:
             out = reply(peer.ask_fastcgi())
-            peer.send(b"".join(record(STDOUT, out[i:i + 65535]) for i in range(0, len(out), 65535)), record(STDOUT), end())
+            records = [record(STDOUT, out[i:i + 65535]) for i in range(0, len(out), 65535)]
+            peer.send(*records, record(STDOUT), end())
     return script
 
 
@@ -288,7 +289,8 @@ def once_fastcgi(*pieces, after=None):
 
 # --- WebSockets, as far as a proxy minds. ---
 
-UPGRADE = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: x\r\n\r\n"
+UPGRADE = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+           b"Sec-WebSocket-Accept: x\r\n\r\n")
 
 
 def echo_tunnel(peer):

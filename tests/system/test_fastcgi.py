@@ -29,7 +29,8 @@ PHP = {
     "large.php": "<?php for ($i = 0; $i < 200; $i++) echo str_repeat(chr(65 + $i % 26), 10000);",
     "sleep.php": "<?php usleep(1000 * (int)$_GET['ms']); echo getmypid();",
     "pid.php": "<?php echo getmypid();",
-    "die.php": "<?php if (!file_exists(__DIR__ . '/died')) { touch(__DIR__ . '/died'); exec('kill -9 ' . getmypid()); } echo 'alive';",
+    "die.php": "<?php $died = __DIR__ . '/died';\n"
+               "if (!file_exists($died)) { touch($died); exec('kill -9 ' . getmypid()); } echo 'alive';",
     "exit.php": "<?php echo str_repeat('x', 100000); flush(); exec('kill -9 ' . getmypid()); sleep(5);",
     "fatal.php": "<?php header('X-Before: 1'); nothing();",
 }
@@ -121,7 +122,8 @@ def log_of(server):
 
 
 def said(server, words):
-    return wait_for(lambda: [line for line in log_of(server).splitlines() if words in line], f"{words!r} in\n{log_of(server)}")
+    return wait_for(lambda: [line for line in log_of(server).splitlines() if words in line],
+                    f"{words!r} in\n{log_of(server)}")
 
 
 def variables(server, request):
@@ -129,8 +131,8 @@ def variables(server, request):
 
 
 def test_variables(php):
-    v = variables(php, get("/vars.php/a%20b/c?x=1&y=%32", "Host2: b\r\nCookie: a=b\r\nCookie: c=d\r\nX-Two: 1\r\nX-Two: 2\r\n"
-                           "Proxy: evil\r\nX_Under: evil\r\nAuthorization: Basic eDp5\r\n"))
+    v = variables(php, get("/vars.php/a%20b/c?x=1&y=%32",
+                           "Host2: b\r\nCookie: a=b\r\nCookie: c=d\r\nX-Two: 1\r\nX-Two: 2\r\nProxy: evil\r\nX_Under: evil\r\nAuthorization: Basic eDp5\r\n"))
     root = str(php.www)
     expected = {
         "SCRIPT_NAME": "/vars.php", "SCRIPT_FILENAME": root + "/vars.php", "PATH_INFO": "/a b/c",
@@ -171,7 +173,8 @@ def test_post(php, size, coding):
     if coding == "length":
         data = head + b"Content-Length: %d\r\n\r\n" % size + body
     else:
-        data = head + b"Transfer-Encoding: chunked\r\n\r\n" + (b"%x\r\n%s\r\n" % (size, body) if size else b"") + b"0\r\n\r\n"
+        chunk = b"%x\r\n%s\r\n" % (size, body) if size else b""
+        data = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk + b"0\r\n\r\n"
     a = ask(php, data)
     # RFC 3875, 4.1.2: set if and only if there is a body.
     assert a.json[0] == hashlib.md5(body).hexdigest() and a["x-length"] == (str(size) if size or coding == "length" else "")

@@ -198,7 +198,8 @@ def test_connections_and_the_queue(pooled):
 
 def test_time_in_the_queue_is_not_the_servers(pooled):
     """Its own deadlines begin when it is its turn."""
-    server = pooled(1, "queue 100 timeout 10s; keepalive off; retry 0; timeout connect 20ms answer 5s;", {0: "connections 1"})
+    rules = "queue 100 timeout 10s; keepalive off; retry 0; timeout connect 20ms answer 5s;"
+    server = pooled(1, rules, {0: "connections 1"})
     server.members[0].hold = True
     burst = Burst(server, 10)
     wait_for(lambda: server.members[0].waiting == 1, "the first")
@@ -272,7 +273,8 @@ def test_classes(pooled):
 @pytest.mark.parametrize("loops", [1, 2])
 def test_never_more_than_its_connections(pooled, loops):
     """Whatever loops ask: a server never has more than its share."""
-    server = pooled(2, "queue 1000 timeout 20s; balance least_connections;", {0: "connections 3", 1: "connections 2"}, loops)
+    extras = {0: "connections 3", 1: "connections 2"}
+    server = pooled(2, "queue 1000 timeout 20s; balance least_connections;", extras, loops)
     most, now, lock = [0, 0], [0, 0], threading.Lock()
 
     def slow(n):

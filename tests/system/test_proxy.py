@@ -143,8 +143,8 @@ def test_the_request_line(proxied):
 
 def test_fields_of_the_hop_stay_here(proxied):
     server = proxied(http())
-    asked = asked_for(server, get("/", "Connection: X-Mine, keep-alive\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nProxy-Connection: x\r\n"
-                                       "TE: trailers\r\nTrailer: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n"
+    asked = asked_for(server, get("/", "Connection: X-Mine, keep-alive\r\nX-Mine: 1\r\nKeep-Alive: 5\r\n"
+                                       "Proxy-Connection: x\r\nTE: trailers\r\nTrailer: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n"
                                        "Proxy-Authorization: x\r\nX-Yours: 2\r\nX-Yours: 3\r\nAccept: */*\r\n"))
     names = {name.lower() for name, _ in asked.fields}
     assert not names & {"connection", "x-mine", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"}
@@ -153,8 +153,9 @@ def test_fields_of_the_hop_stay_here(proxied):
 
 
 def test_fields_of_the_other_hop_stay_there(proxied):
-    server = proxied(http(lambda asked: answer("x", fields="Connection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nServer: s\r\n"
-                                               "Proxy-Connection: x\r\nUpgrade: h2c\r\nX-Yours: 2\r\nX-Yours: 3\r\nX-Empty:\r\n")))
+    fields = ("Connection: X-Mine\r\nX-Mine: 1\r\nKeep-Alive: 5\r\nServer: s\r\nProxy-Connection: x\r\nUpgrade: h2c\r\n"
+              "X-Yours: 2\r\nX-Yours: 3\r\nX-Empty:\r\n")
+    server = proxied(http(lambda asked: answer("x", fields=fields)))
     a = ask(server, get())
     names = {name for name, _ in a.fields}
     assert not names & {"x-mine", "keep-alive", "proxy-connection", "upgrade", "connection"}
@@ -164,7 +165,8 @@ def test_fields_of_the_other_hop_stay_there(proxied):
 
 def test_what_is_said_about_the_client(proxied):
     server = proxied(http())
-    claims = "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nForwarded: for=1.2.3.4\r\nx_forwarded_for: 5.6.7.8\r\n"
+    claims = ("X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\nForwarded: for=1.2.3.4\r\n"
+              "x_forwarded_for: 5.6.7.8\r\n")
     asked = asked_for(server, get("/", claims))
     assert [(name.lower(), value) for name, value in asked.fields if "forwarded" in name.lower()] == [
         ("x-forwarded-for", "127.0.0.1"), ("x-forwarded-proto", "http"), ("x-forwarded-host", "a"),
@@ -254,12 +256,14 @@ def test_a_streamed_upload_goes_out_as_it_comes(proxied):
 
 @pytest.mark.parametrize("status, fields, body", [
     ("200 OK", "", b"hello"), ("200 OK", "Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
-    ("204 No Content", "", b""), ("304 Not Modified", 'ETag: "x"\r\nContent-Length: 5\r\n', b""), ("404 Not Found", "", b"hello"),
+    ("204 No Content", "", b""), ("304 Not Modified", 'ETag: "x"\r\nContent-Length: 5\r\n', b""),
+    ("404 Not Found", "", b"hello"),
     ("299 Odd", "", b"hello"), ("500 Oh", "", b"hello"), ("200 OK", "Content-Length: 0\r\n", b"")])
 def test_answers(proxied, status, fields, body):
     """With GET and with HEAD, and the connections go on on both sides."""
     def reply(asked):
-        length = "" if "Length" in fields or "chunked" in fields or status[0:3] == "204" else f"Content-Length: {len(body)}\r\n"
+        framed = "Length" in fields or "chunked" in fields or status.startswith("204")
+        length = "" if framed else f"Content-Length: {len(body)}\r\n"
         return f"HTTP/1.1 {status}\r\n{fields}{length}\r\n".encode() + body
     server = proxied(http(reply))
     with Wire(server) as w:
@@ -405,7 +409,8 @@ def test_half_a_connection(proxied):
 # --- What must not be smuggled. ---
 
 SMUGGLED = [
-    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil HTTP/1.1\r\nHost: a\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    b"GET /evil HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
     b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
@@ -546,7 +551,7 @@ def test_a_slow_reader_of_a_tunnel(proxied):
     """Nothing is read for who does not take it."""
     def script(peer):
         peer.ask()
-        peer.send(UPGRADE, bytes(8 * MB))
+        peer.send(UPGRADE, bytes(24 * MB))
         sent.set()
         hang(peer)
     sent = threading.Event()
@@ -555,5 +560,4 @@ def test_a_slow_reader_of_a_tunnel(proxied):
         w.send(SWITCH)
         assert w.answer().status == 101
         assert not sent.wait(0.3)
-        w.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, MB)
-        assert w.take(8 * MB) == bytes(8 * MB)
+        assert w.take(MB) == bytes(MB)

@@ -1,19 +1,21 @@
-"""Servers behind petrel that fail in every way: the client gets the right status, the log a reason, and nobody else notices.
+"""Servers behind petrel that fail in every way: the client gets the right status, the log a reason, and nobody else
+notices.
 
-Each row of a table is one fault. The status is what the client gets; CUT means that the answer's begin was out already, and
-that the client can see that its end is missing.
+Each row of a table is one fault. The status is what the client gets; CUT means that the answer's begin was out already,
+and that the client can see that its end is missing.
 """
 
 import os
 import pathlib
+import resource
 import socket
 import subprocess
 import threading
 import time
 
 import pytest
-from conftest import SLOW, alive, free_port, wait_for
-from origins import (STDERR, STDOUT, Origin, answer, end, fastcgi, hang, http, once, once_fastcgi, record, reset)
+from conftest import SLOW, free_port, wait_for
+from origins import STDERR, STDOUT, answer, end, hang, http, once, once_fastcgi, record, reset
 from wire import Wire, ask, get
 
 CUT = 0
@@ -34,6 +36,11 @@ site * {
 SMALL = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 LARGE = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
 CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def table(names, rows):
+    """Each row begins with what it is about."""
+    return pytest.mark.parametrize(names, [row[1:] for row in rows], ids=[row[0] for row in rows])
 
 
 @pytest.fixture
@@ -137,6 +144,12 @@ def endless_interims(peer):
         peer.send(b"HTTP/1.1 102 Processing\r\n\r\n")
 
 
+def bad_chunk_later(peer):
+    once(CHUNKED.encode() + b"5\r\nhello\r\n")(peer)
+    time.sleep(0.1)
+    peer.send(b"x\r\n")
+
+
 HTTP_FAULTS = [
     ("hangs at once", hang, 504, "did not answer in time"),
     ("hangs after the request", hangs_after_head, 504, "did not answer in time"),
@@ -184,8 +197,8 @@ HTTP_FAULTS = [
      "other than chunked"),
     ("chunks in HTTP/1.0", head_of("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), 502, "HTTP/1.0"),
     ("a body with 204", head_of("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\nhello"), 502, "no body"),
-    ("101 that nobody asked for", head_of("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"), 502,
-     "was not asked for"),
+    ("101 that nobody asked for", head_of("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n"),
+     502, "was not asked for"),
     ("too large a head", head_of("HTTP/1.1 200 OK\r\nX-A: " + "a" * 5000 + "\r\n\r\n"), 502, "too large"),
     ("too large a head without a line", head_of("HTTP/1.1 200 " + "a" * 5000), 502, "too large"),
     ("too many fields", head_of("HTTP/1.1 200 OK\r\n" + "X:\r\n" * 300 + "\r\n"), 502, "fields"),
@@ -195,12 +208,11 @@ HTTP_FAULTS = [
     ("too large a chunk", once(CHUNKED.encode() + b"fffffffffffffffff\r\n"), 502, "chunks are malformed"),
     ("a chunk without its end", once(CHUNKED.encode() + b"5\r\nhelloX\r\n"), 502, "chunks are malformed"),
     ("a chunk that ends in LF", once(CHUNKED.encode() + b"5\nhello\n"), 502, "chunks are malformed"),
-    ("a bad chunk after good ones", once(CHUNKED.encode() + b"5\r\nhello\r\n", after=lambda p: (time.sleep(.1), p.send(b"x\r\n"))),
-     CUT, "chunks are malformed"),
+    ("a bad chunk after good ones", bad_chunk_later, CUT, "chunks are malformed"),
 ]
 
 
-@pytest.mark.parametrize("script, status, words", [row[1:] for row in HTTP_FAULTS], ids=[row[0] for row in HTTP_FAULTS])
+@table("script, status, words", HTTP_FAULTS)
 def test_http(served, script, status, words):
     fault(served(script), status, words)
 
@@ -316,7 +328,7 @@ FASTCGI_FAULTS = [
 ]
 
 
-@pytest.mark.parametrize("script, status, words", [row[1:] for row in FASTCGI_FAULTS], ids=[row[0] for row in FASTCGI_FAULTS])
+@table("script, status, words", FASTCGI_FAULTS)
 def test_fastcgi(served, script, status, words):
     fault(served(script, unix=True, handler="fastcgi"), status, words)
 
@@ -388,7 +400,7 @@ GATEWAY_FAULTS = [
 
 
 @pytest.mark.parametrize("handler, script", [("scgi", scgi), ("uwsgi", uwsgi)])
-@pytest.mark.parametrize("pieces, status, words", [row[1:] for row in GATEWAY_FAULTS], ids=[row[0] for row in GATEWAY_FAULTS])
+@table("pieces, status, words", GATEWAY_FAULTS)
 def test_gateways(served, handler, script, pieces, status, words):
     fault(served(script(b"".join(pieces)), handler=handler, rules="retry 1;"), status, words)
 
@@ -597,6 +609,27 @@ def test_a_thousand_clients_vanish_from_the_queue(served):
     assert ask(server, get("/bad")).body == b"hello"
 
 
+@pytest.mark.parametrize("way", ["on", "off"])
+def test_a_request_and_its_clients_end_together(served, way):
+    """Who says at once that he sends no more is taken for gone, or not, just as one who says so later."""
+    def script(peer):
+        peer.ask()
+        go_on.wait(10)
+        peer.send(answer("late"))
+        hang(peer)
+    go_on = threading.Event()
+    server = served(script, rules=f"half_close {way};", time="5s")
+    with Wire(server) as w:
+        w.send(get("/bad"))
+        w.sock.shutdown(socket.SHUT_WR)
+        if way == "off":
+            w.assert_closed()
+        else:
+            go_on.set()
+            assert w.answer().body == b"late"
+    go_on.set()
+
+
 # --- The machine. ---
 
 @pytest.fixture
@@ -642,7 +675,6 @@ def test_no_temporary_disk(served):
 
 def test_descriptors_run_out(petrel, origin):
     """None is left for connections to the origin: 502 or 503, and later all is well again."""
-    import resource
     one = origin(http(lambda asked: answer("hello", fields="Connection: close\r\n")))
     server = petrel("loops 1; listen 127.0.0.1:{port}; error_log {dir}/error.log; limits { connections 0; }\n"
                     f"pool bad {{ server {one.address}; eject 0; }} site * {{ route * {{ proxy bad; }} }}")
@@ -659,3 +691,35 @@ def test_descriptors_run_out(petrel, origin):
         w.sock.close()
     wait_for(lambda: wires[0].ask(get("/bad")).status == 200, "answers again")
     wires[0].sock.close()
+
+
+def memory_kb(pid):
+    for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Private_Dirty"):
+            return int(line.split()[1])
+    return 0
+
+
+def test_nothing_is_left_of_faults(served):
+    """All that ends by itself, again and again: no descriptor, no memory, no process more than before."""
+    scripts = [row[1] for row in HTTP_FAULTS if "hang" not in row[0] and row[1] is not endless_interims and
+               row[2] in (502, CUT_OR_502)]
+
+    def script(peer):
+        scripts[peer.number % len(scripts)](peer)
+    server = served(script, time="100ms")
+    worker = server.wait_worker()
+
+    def rounds(count):
+        for _ in range(count * len(scripts)):
+            with Wire(server) as w:
+                w.send(get("/bad"))
+                assert w.head().status in (200, 502, 504)
+        wait_for(lambda: descriptors(worker) <= before, f"{before} descriptors")
+        return memory_kb(worker)
+    before = descriptors(worker)
+    start = rounds(2)
+    grown = rounds(3) - start
+    assert SLOW or grown < 400, f"{grown} KB"
+    children = pathlib.Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
+    assert not children and server.wait_worker() == worker

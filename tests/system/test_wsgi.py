@@ -134,7 +134,8 @@ def node(run):
 
 
 def uwsgi_app(run):
-    command = "uwsgi " + " ".join(UWSGI) + " --protocol uwsgi --socket fd://0 --wsgi-file wsgi.py --processes 1 --die-on-term"
+    options = "--protocol uwsgi --socket fd://0 --wsgi-file wsgi.py --processes 1 --die-on-term"
+    command = " ".join(["uwsgi", *UWSGI, options])
     return run(APP.replace("COMMAND", command).replace("PROTOCOL", "uwsgi"), "uwsgi it { mount /; }")
 
 
@@ -183,7 +184,8 @@ def test_an_application(run, way):
             a = w.answer()
             assert (a.body.decode(), a["x-size"]) == (hashlib.md5(body).hexdigest(), str(size))
         body = os.urandom(300000)
-        w.send(b"POST /post HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
+        w.send(b"POST /post HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" +
+               b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body))
         assert w.answer().body.decode() == hashlib.md5(body).hexdigest()
         assert w.ask(get("/large")).body == b"".join(bytes([65 + n % 26]) * 10000 for n in range(200))
         a = w.ask(get("/status"))
