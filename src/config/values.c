@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "config/guess.h"
 #include "config/usage.h"
+#include "http/vars.h"
 
 void spots_fini(struct spots *s)
 {
@@ -146,6 +147,15 @@ static int say_missing(const struct writer *w, const char *what)
 	return -EINVAL;
 }
 
+/* What may have blanks in it, such as a command, is the last of its arguments. */
+static bool ends_with_text(const struct directive *row)
+{
+	const struct type *type = NULL;
+	for (const struct arg *a = row->args; a && a->name; a++)
+		type = a->type;
+	return type == &TYPE_WORD || type == &TYPE_TEMPLATE;
+}
+
 static int say_surplus(const struct writer *w)
 {
 	const struct word *word = &w->s->words[w->word];
@@ -163,6 +173,9 @@ static int say_surplus(const struct writer *w)
 	                                later ? "on a later line " : "", w->row->name);
 	if (guess.best.p)
 		message_hint(w->in->messages, m, "did you mean \"%.*s\"?", STR_F(guess.best));
+	else if (!later && ends_with_text(w->row))
+		message_hint(w->in->messages, m, "a text with blanks stands in quotes: \"%.*s %.*s\"", STR_F(word[-1].text),
+		             STR_F(word->text));
 	hint_usage(w, m);
 	return -EINVAL;
 }

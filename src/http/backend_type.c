@@ -119,7 +119,7 @@ static int authority(struct type_in *in, struct str *text)
 		return 0;
 	size_t slash = str_find(*text, '/');
 	if (slash + 1 < text->n)
-		return type_wrong(in, "a path can't stand here: requests go on with the path that they came with");
+		return type_wrong(in, "no path can stand here: { path /base$path; } in its block says what a server is asked for");
 	*text = str_head(*text, slash);
 	bool v6 = str_starts(*text, STR("["));
 	if (v6 ? str_ends(*text, STR("]")) : str_find(*text, ':') == text->n)

@@ -16,6 +16,7 @@
 
 enum {
 	TRIAL_MS = 15000,
+	PATIENCE_MS = 2000,   /* then it is said what is waited for */
 	LOOK_MS = 20,
 	END_MS = 2000,     /* from SIGTERM to SIGKILL */
 };
@@ -121,18 +122,28 @@ static void trial_end(struct trial *t)
 	waitpid(t->pid, NULL, 0);
 }
 
+/* Until it listens, answers, has ended, or has had its time. */
+static enum spoken watch_trial(struct trial *t)
+{
+	uint64_t begin_ms = clock_ms(), took_ms = 0;
+	bool told = false;
+	while (!listens(t) && !has_ended(t) && took_ms < TRIAL_MS) {
+		if (speaks_fastcgi(t))
+			return SPOKEN_FASTCGI;
+		if (took_ms >= PATIENCE_MS && !told)
+			fprintf(stderr, "petrel serve: waiting for the app to listen on port %u (in $PORT), or to speak FastCGI\n",
+			        t->port.port);
+		told |= took_ms >= PATIENCE_MS;
+		poll(NULL, 0, LOOK_MS);
+		took_ms = clock_ms() - begin_ms;
+	}
+	return SPOKEN_HTTP;
+}
+
 static enum spoken find_out(const char *command)
 {
 	struct trial t;
-	enum spoken spoken = SPOKEN_HTTP;
-	if (trial_begin(&t, command)) {
-		uint64_t until_ms = clock_ms() + TRIAL_MS;
-		bool fastcgi = false;
-		while (!listens(&t) && !(fastcgi = speaks_fastcgi(&t)) && !has_ended(&t) && clock_ms() < until_ms)
-			poll(NULL, 0, LOOK_MS);
-		if (fastcgi)
-			spoken = SPOKEN_FASTCGI;
-	}
+	enum spoken spoken = trial_begin(&t, command) ? watch_trial(&t) : SPOKEN_HTTP;
 	trial_end(&t);
 	return spoken;
 }
