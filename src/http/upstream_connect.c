@@ -130,7 +130,11 @@ void origin_idle(struct origin *o, size_t keep, uint64_t idle_ms)
 {
 	struct peer_here *here = here_of(o);
 	uint32_t state = atomic_load(&o->peer->state);
-	bool fit = !o->fin && !(state & (PEER_DOWN | PEER_RETIRED)) && (!o->readable || is_quiet(o));
+	uint32_t most = atomic_load(&o->peer->connections);
+	/* With more connections than it serves at a time, one that is idle here keeps another from being served: a loop that
+	 * asked the others for room may have come too early for this one. */
+	bool crowded = most && atomic_load(&o->peer->open) > most;
+	bool fit = !crowded && !o->fin && !(state & (PEER_DOWN | PEER_RETIRED)) && (!o->readable || is_quiet(o));
 	if (!keep || !fit || o->home->draining) {
 		origin_close(o);
 		return;
@@ -205,11 +209,12 @@ static enum went begin(struct call *c)
 	c->origin = origin_reuse(h, c->peer, c->req->task);
 	if (c->origin)
 		return WENT_ON;
-	/* Its idle connections to other loops may take up all the room that it has. */
-	uint32_t most = atomic_load(&c->peer->connections);
-	if (most && atomic_load(&c->peer->open) >= most)
-		origin_trim(h->pools, c->pool, c->peer, h->loop.index);
 	c->origin = origin_connect(h, c->pool, c->peer, c->req->task, &err);
+	/* Its idle connections to other loops may take up all the room that it has.  After it was counted: of two loops that
+	 * connect at once, one sees the other. */
+	uint32_t most = atomic_load(&c->peer->connections);
+	if (c->origin && most && atomic_load(&c->peer->open) > most)
+		origin_trim(h->pools, c->pool, c->peer, h->loop.index);
 	if (c->origin)
 		return WENT_ON;
 	log_note(h->ring, LOG_LEVEL_ERROR, "pool %.*s: no connection to %s: %s", STR_F(pool_name(c->pool)), c->peer_name,

@@ -269,13 +269,14 @@ def test_kept_connections_to_fpm(site, fpm):
     """As many as it has children: all of them are used again."""
     one = fpm(children=2)
     server = site(f"pool php {{ server unix:{one.socket} connections 2; keepalive 2; }}", loops=2)
-    wires = [Wire(server) for _ in range(8)]
-    for _ in range(10):
+    for _ in range(20):
+        wires = [Wire(server) for _ in range(8)]
+        for _ in range(10):
+            for w in wires:
+                w.send(get("/pid.php"))
+            assert len({w.answer().body for w in wires}) <= 2
         for w in wires:
-            w.send(get("/pid.php"))
-        assert len({w.answer().body for w in wires}) <= 2
-    for w in wires:
-        w.sock.close()
+            w.sock.close()
 
 
 @needs_cgi
