@@ -112,14 +112,32 @@ static void add_wrapped(struct buf *out, struct str text)
 }
 
 /* Sentences, each on a line of its own, as mdoc wants them. */
-static void add_text(struct buf *out, const char *text)
+static void add_paragraph(struct buf *out, struct str text)
 {
-	struct str rest = str_of(text);
-	while (rest.n) {
+	struct buf line = {};
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] != '\n' && !(text.p[i] == ' ' && line.n && line.p[line.n - 1] == ' '))
+			buf_add_char(&line, text.p[i]);
+		else if (text.p[i] == '\n')
+			buf_add_char(&line, ' ');
+	buf_add_char(&line, '\0');
+	for (struct str rest = str_head(buf_str(&line), line.n - 1); rest.n;) {
 		struct str sentence = doc_sentence(rest.p);
 		add_wrapped(out, sentence);
 		rest = str_from(rest, sentence.n + 1);
 	}
+	buf_fini(&line);
+}
+
+/* An empty line begins a paragraph; all other blanks are the formatter's. */
+static void add_text(struct buf *out, const char *text)
+{
+	const char *end = strstr(text, "\n\n");
+	for (; end; text = end + 2, end = strstr(text, "\n\n")) {
+		add_paragraph(out, str_make(text, (size_t)(end - text)));
+		buf_add(out, STR(".Pp\n"));
+	}
+	add_paragraph(out, str_of(text));
 }
 
 static void add_lines(struct buf *out, const char *text)
