@@ -12,7 +12,7 @@ enum {
 	ROLL_MOST = 2,          /* processes that are replaced at a time */
 	SETTLE_MS = 250,        /* a process with a socket takes requests at once, and may die of its first breath: so long, the
 	                         * first of a new command or configuration takes no old one's place */
-	LOOK_MS = 1000,         /* between looks at what processes use, where that has bounds */
+	LOOK_MS = 250,          /* between looks at what processes use, where that has bounds */
 	LOOK_LAZY_MS = 5000,    /* and where it is only for the listing */
 };
 

@@ -185,7 +185,9 @@ static const struct directive APP[] = {
 	{ .name = "command", .required = true, .offset = APP_AT(command), .args = ARGS({ "command", &TYPE_WORD }),
 	  .doc = "What is started, by /bin/sh: once for each process. It finds its socket at descriptor 0 (FastCGI, SCGI, "
 	         "uwsgi), or the port that it is to listen on in $PORT (HTTP).",
-	  .example = "command \"python3 app.py\";" },
+	  .example = "command php-cgi;\ncommand \"gunicorn -b 127.0.0.1:$PORT app:application\";              # protocol http\n"
+	             "command \"uwsgi --plugin python3 --wsgi-file app.py\";                   # protocol uwsgi\n"
+	             "command \"uwsgi --protocol scgi --plugin python3 --wsgi-file app.py\";   # protocol scgi" },
 	{ .name = "protocol", .offset = AT(protocol),
 	  .args = ARGS({ "protocol", &TYPE_CHOICE, .range = { .words = PROTOCOLS }, .preset = "fastcgi" }),
 	  .doc = "What it speaks." },

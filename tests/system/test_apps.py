@@ -125,7 +125,7 @@ def site(tmp_path):
             if file.stat().st_uid == os.geteuid() and file != file.parent and str(file).startswith("/tmp/"):
                 file.chmod(file.stat().st_mode | 0o055)
         for name in ("php", "web"):
-            if conf is SITE and f"app {name} " not in apps:
+            if "fastcgi php" in conf and f"app {name} " not in apps:
                 apps += f"pool {name} {{ server 127.0.0.1:9; }}\n"
         one = Site(folder, conf.replace("APPS", apps), **kwargs)
         running.append(one)
@@ -191,6 +191,28 @@ def test_php_and_python_answer(site):
     assert environment.pop("MARK") == "a b"
     assert set(environment) <= {"PATH", "HOME", "USER", "LANG", "TZ", "PORT", "PWD", "LC_CTYPE", "SHLVL", "_", "OLDPWD"}
     assert one.request("/", method="POST", body=b"x" * 100).status == 200
+
+
+@pytest.mark.parametrize("command, protocol, handler", [
+    ("uwsgi --plugin python3 --wsgi-file wsgi.py --need-app", "uwsgi", "uwsgi"),
+    ("uwsgi --protocol scgi --plugin python3 --wsgi-file wsgi.py --need-app", "scgi", "scgi"),
+    ("gunicorn -b 127.0.0.1:$PORT wsgi:application", "http", "proxy"),
+    ("waitress-serve --listen=127.0.0.1:$PORT wsgi:application", "http", "proxy"),
+    ("node node.js", "http", "proxy"),
+])
+def test_servers_of_the_wild(site, command, protocol, handler):
+    one = site(f'app web {{ command "{command}"; protocol {protocol}; folder {{dir}}; processes 1; stop_timeout 2s; }}',
+               wait=False, conf=SITE.replace("proxy web", f"{handler} web"))
+    (one.dir / "wsgi.py").write_text(
+        "def application(env, start):\n    start('200 OK', [('Content-Type', 'text/plain')])\n"
+        "    return [env['PATH_INFO'].encode() + b' ' + env['wsgi.input'].read()]\n")
+    (one.dir / "node.js").write_text(
+        "require('http').createServer((q, r) => { let b = ''; q.on('data', d => b += d);"
+        " q.on('end', () => r.end(q.url + ' ' + b)) }).listen(process.env.PORT)")
+    one.wait_ready()
+    for _ in range(3):
+        answer = one.request("/some/path", method="POST", body=b"said", timeout=30)
+        assert (answer.status, answer.body) == (200, b"/some/path said"), one.stderr
 
 
 @ROOT
