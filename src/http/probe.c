@@ -1,7 +1,7 @@
 /* Active health checks.  See probe.h.
  *
- * A look ends as soon as it can be judged: with the connection, with the status line, with the bytes that were looked for;
- * then the connection is closed.  Only the status line is read strictly (RFC 9112, 4): what else a server says is for its
+ * A look ends as soon as it can be judged: with the connection, with the status line, with the bytes that were looked
+ * for.  Only the status line is read strictly (RFC 9112, 4): what else a server says is for its
  * real requests to judge. */
 #include "http/probe.h"
 
@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 
-enum { STATUS_LINE_B = 1024, READ_B = 4096 };
+enum { STATUS_LINE_B = 1024, READ_B = 4096, REST_MOST_B = 64 * 1024 };
 
 static void disconnect(struct probe *p)
 {
@@ -24,6 +24,18 @@ static void disconnect(struct probe *p)
 	}
 	p->watch.fd = -1;
 	buf_fini(&p->got);
+}
+
+/* What else there is of an answer is read and thrown away until the next look: a server that is still writing takes a
+ * broken connection for a fault, and logs it. */
+static void read_rest(struct probe *p)
+{
+	char rest[READ_B];
+	ssize_t n = 0;
+	while (p->rest_b < REST_MOST_B && (n = recv(p->watch.fd, rest, sizeof rest, 0)) > 0)
+		p->rest_b += (size_t)n;
+	if (n >= 0 || errno != EAGAIN)
+		disconnect(p);
 }
 
 /* An eighth more or less than every_ms, so that the looks at many servers don't stay together. */
@@ -47,8 +59,14 @@ static bool turns(struct probe *p, bool well)
 /* What this look has found, in p->why. */
 static void judge(struct probe *p, bool well)
 {
-	disconnect(p);
+	bool answers = p->at == PROBE_STATUS || p->at == PROBE_BODY;
 	p->at = PROBE_PAUSE;
+	p->rest_b = 0;
+	buf_fini(&p->got);
+	if (answers)
+		read_rest(p);
+	else
+		disconnect(p);
 	p->looks++;
 	timer_stop(&p->timer);
 	timer_set(&p->loop->wheel, &p->timer, p->loop->now_ms + pause_ms(p));
@@ -243,10 +261,13 @@ static void ready(struct watch *w, uint32_t events)
 		send_ask(p);
 	else if (p->at == PROBE_STATUS || p->at == PROBE_BODY)
 		receive(p);
+	else if (p->at == PROBE_PAUSE)
+		read_rest(p);
 }
 
 static void look(struct probe *p)
 {
+	disconnect(p);
 	p->ask_at = 0;
 	p->at = PROBE_CONNECT;
 	timer_set(&p->loop->wheel, &p->timer, p->loop->now_ms + p->health->timeout_ms);

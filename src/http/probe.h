@@ -38,6 +38,7 @@ struct probe {
 	uint64_t chance;                 /* of the pauses' lengths */
 	struct buf ask;                  /* the request */
 	size_t ask_at;
+	size_t rest_b;               /* read of an answer that is judged already */
 	struct buf got;                  /* at most PROBE_KEPT_B bytes of the answer; empty while it pauses */
 };
 

@@ -446,6 +446,31 @@ def counts_or_none(server, requests):
     return len({a.body for a in answers}) if all(a.status == 200 for a in answers) else 0
 
 
+def test_health_takes_the_whole_answer(petrel):
+    """A server that writes its answer in pieces finds nobody gone when it comes to the last one."""
+    ends = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            while len(ends) < 3:
+                client = listener.accept()[0]
+                with client:
+                    client.recv(4096)
+                    try:
+                        for piece in b"HTTP/1.0 200 OK\r\n", b"\r\n", b"x" * 1000, b"y" * 1000:
+                            client.sendall(piece)
+                            time.sleep(0.02)
+                        ends.append(client.recv(1, socket.MSG_DONTWAIT))
+                    except BlockingIOError:
+                        ends.append("still there")
+                    except OSError as error:
+                        ends.append(error)
+        threading.Thread(target=serve, daemon=True).start()
+        petrel(CONF.replace("SERVERS", f"server 127.0.0.1:{listener.getsockname()[1]};").replace("LOOPS", "1")
+               .replace("RULES", "health GET / every 200ms timeout 1s;"))
+        wait_for(lambda: len(ends) == 3, "three looks")
+    assert ends == ["still there"] * 3
+
+
 def test_health_by_tcp(pooled):
     server = pooled(2, "health tcp every 30ms timeout 500ms rise 1 fall 1; retry 0; eject 0;")
     assert counts(server, 4) == {"a": 2, "b": 2}
