@@ -20,7 +20,7 @@ static void write_file(struct str text)
 	struct buf line = {};
 	clock_gettime(CLOCK_REALTIME, &now);
 	int n = (int)civil_print(stamp, now.tv_sec);
-	buf_addf(&line, "%.*s.%03ldZ error: %.*s\n", n, stamp, now.tv_nsec / 1000000, STR_F(text));
+	buf_addf(&line, "%.*s.%03ldZ notice: %.*s\n", n, stamp, now.tv_nsec / 1000000, STR_F(text));
 	(void)!write(file, line.p, line.n);
 	buf_fini(&line);
 }
