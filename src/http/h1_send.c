@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "base/mem.h"
 #include "base/must.h"
@@ -16,6 +15,7 @@
 #include "base/sys.h"
 #include "http/core.h"
 #include "http/exchange.h"
+#include "http/iov.h"
 
 enum {
 	TURN_MOST_B = 256 * 1024,   /* sent in one turn before others get theirs */
@@ -218,14 +218,6 @@ static bool has_file(const struct sender *s)
 	return s->chunk.length_b && s->chunk.file_fd >= 0;
 }
 
-/* Takes n sent bytes off the front of a string; returns what is left of n. */
-static size_t took(struct str *s, size_t n)
-{
-	size_t mine = n < s->n ? n : s->n;
-	*s = str_from(*s, mine);
-	return n - mine;
-}
-
 static void sent_bytes(struct exchange *x, size_t n)
 {
 	struct sender *s = &x->sender;
@@ -238,13 +230,6 @@ static void sent_bytes(struct exchange *x, size_t n)
 		x->req.sent_body_b += before - s->chunk.bytes.n;
 	}
 	took(&s->tail, n);
-}
-
-static size_t part(struct iovec *v, size_t count, struct str s)
-{
-	if (s.n)
-		v[count++] = (struct iovec){ (void *)(uintptr_t)s.p, s.n };
-	return count;
 }
 
 /* Everything that is bytes, in one system call: all of it before a file's range, or all of it. */

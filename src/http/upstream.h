@@ -106,7 +106,6 @@ struct call {
 	bool asked;                      /* the request's head is out, or in `out` */
 	bool uploaded;                   /* so is all of its body */
 	bool cut;                        /* the origin took no more of the request */
-	bool upload_broken;              /* the client broke off the request's body */
 	bool sent;                       /* a byte of it was sent: it may have reached the application */
 	bool hungry;                     /* the reader of the answer waits for more of it */
 	unsigned fills;                  /* reads in this turn */
@@ -114,7 +113,7 @@ struct call {
 	struct timer timer;              /* the deadline of what `at` waits for */
 	uint64_t since_ms;               /* when what it waits for last showed life */
 	bool late;
-	struct seat *seat;             /* in the pool's queue; NULL */
+	struct seat *seat;               /* in the pool's queue; NULL */
 	struct pick pick;
 	bool fresh;                      /* no idle connections any more: one turned out stale, and so may be all of them */
 	bool paused;                     /* before this attempt */

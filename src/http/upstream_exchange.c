@@ -6,11 +6,11 @@
 #include <errno.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/sys.h"
+#include "http/iov.h"
 #include "http/upstream_parts.h"
 #include "net/proxy_head.h"
 
@@ -22,24 +22,9 @@ enum {
 
 /* --- The request. --- */
 
-static size_t part(struct iovec *v, size_t count, struct str s)
-{
-	if (s.n)
-		v[count++] = (struct iovec){ (void *)(uintptr_t)s.p, s.n };
-	return count;
-}
-
 static struct str unsent(const struct call *c)
 {
 	return str_from(buf_str(&c->out), c->out_at);
-}
-
-/* Takes n sent bytes off the front; returns what is left of n. */
-static size_t took(struct str *s, size_t n)
-{
-	size_t mine = n < s->n ? n : s->n;
-	*s = str_from(*s, mine);
-	return n - mine;
 }
 
 static void sent_some(struct call *c)
@@ -173,7 +158,6 @@ static enum went send_next(struct call *c)
 		fine = send_end(c);
 		break;
 	case BODY_BROKEN:
-		c->upload_broken = true;
 		return wrong(c, FAULT_UPLOAD, "The request's body broke off.");
 	}
 	return fine ? WENT_ON : WENT_WRONG;
