@@ -7,6 +7,8 @@
 
 enum { UNREACHED_MOST = 6 };
 
+#define RETRY_ALWAYS (~0u)  /* whatever the pool says of faults: only how often counts */
+
 static const struct {
 	unsigned status;         /* that the client gets */
 	unsigned retry;          /* RETRY_…: any of them allows another attempt; 0: never */
@@ -18,11 +20,11 @@ static const struct {
 	[FAULT_CONNECT] = { 502, RETRY_CONNECT, OUTCOME_FAILED },
 	[FAULT_CONNECT_LATE] = { 504, RETRY_CONNECT | RETRY_TIMEOUT, OUTCOME_FAILED },
 	[FAULT_BROKEN] = { 502, RETRY_BROKEN, OUTCOME_FAILED },
-	[FAULT_STALE] = { 502, ~0u, OUTCOME_NONE },
+	[FAULT_STALE] = { 502, RETRY_ALWAYS, OUTCOME_NONE },
 	[FAULT_LATE] = { 504, RETRY_TIMEOUT, OUTCOME_FAILED },
 	[FAULT_BAD] = { 502, RETRY_BROKEN, OUTCOME_FAILED },
 	[FAULT_TOO_LARGE] = { 502, 0, OUTCOME_FAILED },
-	[FAULT_STATUS] = { 502, ~0u, OUTCOME_FAILED },
+	[FAULT_STATUS] = { 502, RETRY_ALWAYS, OUTCOME_FAILED },
 	[FAULT_CUT] = { 502, 0, OUTCOME_FAILED },
 	[FAULT_UPLOAD] = { 400, 0, OUTCOME_NONE },
 	[FAULT_ASK] = { 502, 0, OUTCOME_NONE },
@@ -54,8 +56,8 @@ bool upstream_may_repeat(const struct call *c, enum fault fault)
 	/* A stale connection is no attempt at a server.  It happens once: after it they are new. */
 	if (c->req->trip.attempts > b->retry_most + c->unreached + (fault == FAULT_STALE || c->fresh))
 		return false;
-	return (FAULTS[fault].retry & (b->retry_on | (fault == FAULT_STALE || fault == FAULT_STATUS ? ~0u : 0))) && replays &&
-	       (!c->sent || is_idempotent(c->req->ask.method));
+	unsigned retry = FAULTS[fault].retry;
+	return (retry == RETRY_ALWAYS || (retry & b->retry_on)) && replays && (!c->sent || is_idempotent(c->req->ask.method));
 }
 
 static void forget(struct call *c)
