@@ -37,7 +37,7 @@ void origin_close(struct origin *o)
 
 void origins_end(struct home *h)
 {
-	while (h->origins.next && !link_alone(&h->origins))
+	while (!link_alone(&h->origins))
 		origin_close(container_of(h->origins.next, struct origin, all));
 }
 
@@ -100,8 +100,6 @@ struct origin *origin_connect(struct home *h, struct pool *pool, struct peer *pe
 	*o = (struct origin){ .watch = { fd, origin_ready }, .home = h, .pool = pool, .peer = peer, .task = task,
 		              .connected = at_once, .writable = at_once };
 	link_init(&o->link);
-	if (!h->origins.next)
-		link_init(&h->origins);
 	link_add(&h->origins, &o->all);
 	timer_init(&o->timer, origin_old);
 	peer_get(peer);

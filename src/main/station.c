@@ -241,6 +241,7 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->ring = log_ring_new(shared->log);
 	link_init(&h->conns);
 	link_init(&h->spares);
+	link_init(&h->origins);
 	link_init(&s->doors);
 	s->control = control;
 	timer_init(&s->drain_timer, drain_look);
