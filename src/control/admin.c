@@ -14,6 +14,7 @@
 static void call_free(struct admin_call *call)
 {
 	mem_free((void *)(uintptr_t)call->path.p);
+	mem_free((void *)(uintptr_t)call->query.p);
 	buf_fini(&call->body);
 	buf_fini(&call->json);
 	mem_free(call);
@@ -107,15 +108,20 @@ static struct caller caller_of(struct req *r)
 	return (struct caller){ cred.pid, cred.uid };
 }
 
+static struct str copy_of(struct str s)
+{
+	char *copy = mem_new(s.n + 1);
+	memcpy(copy, s.p, s.n);
+	return str_make(copy, s.n);
+}
+
 /* What the stars stand for moves with the copy of the path. */
 static void copy_path(struct admin_call *call, struct str path, const struct str *stars)
 {
-	char *copy = mem_new(path.n + 1);
-	memcpy(copy, path.p, path.n);
-	call->path = str_make(copy, path.n);
+	call->path = copy_of(path);
 	for (size_t i = 0; i < ADMIN_STARS; i++)
 		if (stars[i].p)
-			call->stars[i] = str_make(copy + (stars[i].p - path.p), stars[i].n);
+			call->stars[i] = str_make(call->path.p + (stars[i].p - path.p), stars[i].n);
 }
 
 static struct admin_call *call_new(struct req *r, const struct errand *errand, const struct str *stars)
@@ -128,6 +134,7 @@ static struct admin_call *call_new(struct req *r, const struct errand *errand, c
 	call->caller = caller_of(r);
 	call->keep = str_eq(r->ask.query, STR("keep"));
 	copy_path(call, r->ask.path, stars);
+	call->query = copy_of(r->ask.query);
 	r->state = call;
 	r->state_close = call_close;
 	return call;

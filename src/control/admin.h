@@ -17,6 +17,7 @@ struct apps;
 struct control;
 struct errand;
 struct keeper;
+struct observer;
 
 enum { ADMIN_BODY_B = 64 * 1024, ADMIN_STARS = 2 };
 
@@ -32,6 +33,7 @@ struct admin_call {
 	struct caller caller;
 	bool keep;                   /* "?keep": the change is to outlive the next configuration */
 	struct str path;             /* a copy */
+	struct str query;            /* one, too: query_get() of http/query.h */
 	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
 	struct buf body;
 	unsigned status;
@@ -54,6 +56,7 @@ struct control {
 	/* NULL before the first configuration. */
 	struct keeper *keeper;
 	struct apps *apps;
+	struct observer *observer;   /* control/sample.h: what all counters say */
 	const struct conf *conf;     /* the snapshot published last, opened */
 };
 

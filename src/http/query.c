@@ -1,0 +1,36 @@
+/* Taking queries apart.  No state. */
+#include "http/query.h"
+
+/* A percent sign without two digits behind it stands for itself. */
+static void decode(struct str s, struct buf *out)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		bool coded = s.p[i] == '%' && i + 2 < s.n && ascii_hex(s.p[i + 1]) >= 0 && ascii_hex(s.p[i + 2]) >= 0;
+		if (coded)
+			buf_add_char(out, (char)(ascii_hex(s.p[i + 1]) * 16 + ascii_hex(s.p[i + 2])));
+		else
+			buf_add_char(out, s.p[i] == '+' ? ' ' : s.p[i]);
+		i += coded ? 2 : 0;
+	}
+}
+
+static bool is_named(struct str coded, struct str name)
+{
+	struct buf plain = {};
+	decode(coded, &plain);
+	bool same = str_eq(buf_str(&plain), name);
+	buf_fini(&plain);
+	return same;
+}
+
+bool query_get(struct str query, struct str name, struct buf *out)
+{
+	while (query.n) {
+		struct str value = str_cut(&query, '&'), key = str_cut(&value, '=');
+		if (!is_named(key, name))
+			continue;
+		decode(value, out);
+		return true;
+	}
+	return false;
+}
