@@ -15,6 +15,7 @@ struct frame;
 struct builder {
 	const struct sources *sources;
 	const struct statement **trees;  /* by the sources' index */
+	const struct statement *overlay; /* what is laid over them; NULL: nothing */
 	struct rows rows;
 	struct conf *conf;
 	struct arena scratch;            /* gone after building */

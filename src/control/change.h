@@ -5,13 +5,15 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "net/addr.h"
 
 enum { CHANGES_KEPT = 100 };
 
-/* Who asked, as the kernel says (SO_PEERCRED); pid 0: it does not. */
+/* Who asked, as the kernel says (SO_PEERCRED); pid 0: it does not.  Over TCP: where from, by the token. */
 struct caller {
 	pid_t pid;
 	uid_t uid;
+	struct ip from;         /* no family of IP: over a Unix socket */
 };
 
 struct change {
@@ -28,5 +30,7 @@ struct changes {
 
 void changes_fini(struct changes *c);
 void changes_add(struct changes *c, uint64_t wall_ms, const struct caller *who, struct str what);
+/* "time":…,"uid":…,"pid":…, or "time":…,"address":…, */
+void change_print_who(struct buf *out, uint64_t wall_ms, const struct caller *who);
 /* {"count":N,"changes":[{"time":…,"uid":…,"pid":…,"did":…}]}, the oldest first. */
 void changes_print(const struct changes *c, struct buf *out);

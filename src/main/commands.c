@@ -23,11 +23,15 @@ const struct command COMMANDS[] = {
 	{ "reload", "-c FILE", "have the running server read its configuration again",
 	  "Asks over the admin socket that FILE names, and says every error; where there is one, nothing changes.",
 	  RELOAD_OPTIONS, 0, cli_reload },
-	{ "ctl", "[-c FILE | --socket PATH] [--json] [--keep] COMMAND ...", "ask a running server how it is, and change it",
+	{ "ctl", "[-c FILE | --socket ADDRESS] [--json] [--keep] COMMAND ...", "ask a running server how it is, and change it",
 	  "Speaks to the admin socket of --socket, of the configuration FILE, of $PETREL_ADMIN, or of the usual\n"
 	  "configuration, /etc/petrel/petrel.conf.\n"
-	  "A change takes effect at once, and lasts until the next reload; with --keep, until it is taken back.",
-	  CTL_OPTIONS, 12, cli_ctl, CTL_ACTIONS },
+	  "A change takes effect at once, and lasts until the next reload; with --keep, until it is taken back.\n"
+	  "set takes any directive that needs no new descriptors, rights or processes, with its block before it:\n"
+	  "  petrel ctl set limits connections 5000\n"
+	  "  petrel ctl set pool api queue 2000 timeout 3s\n"
+	  "  petrel ctl set site example.org route '/api/*' throttle 500k",
+	  CTL_OPTIONS, 64, cli_ctl, CTL_ACTIONS },
 	{ "check", "-c FILE [--json]", "check a configuration, and say every error in one go",
 	  "The exit status is 1 where there are errors.", CHECK_OPTIONS, 0, cli_check },
 	{ "config", "-c FILE", "print the effective configuration, defaults included", NULL, CONFIG_OPTIONS, 0,
