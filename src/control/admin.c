@@ -167,7 +167,8 @@ static enum go take_body(struct req *r, struct admin_call *call)
 
 static enum go answer_call(struct req *r, struct admin_call *call)
 {
-	answer_bytes(r, call->status, STR("application/json"), arena_str(&r->arena, buf_str(&call->json)));
+	struct str type = call->type ? str_of(call->type) : STR("application/json");
+	answer_bytes(r, call->status, type, arena_str(&r->arena, buf_str(&call->json)));
 	call_free(call);
 	return GO_ANSWER;
 }

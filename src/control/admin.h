@@ -37,7 +37,8 @@ struct admin_call {
 	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
 	struct buf body;
 	unsigned status;
-	struct buf json;
+	struct buf json;             /* or what type says */
+	const char *type;            /* NULL: JSON */
 };
 
 /* What the worker does itself.  On the control thread. */

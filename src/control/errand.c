@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "control/apps.h"
+#include "control/metric.h"
 #include "control/status.h"
 
 static void run_status(struct control *c, struct admin_call *call)
@@ -15,6 +16,15 @@ static void run_status(struct control *c, struct admin_call *call)
 	status_print(&json, c->observer);
 	admin_answer(call, 200, buf_str(&json));
 	buf_fini(&json);
+}
+
+static void run_metrics(struct control *c, struct admin_call *call)
+{
+	struct buf text = {};
+	metrics_print(&text, c, observer_look(c->observer));
+	call->type = "text/plain; version=0.0.4; charset=utf-8";
+	admin_answer(call, 200, buf_str(&text));
+	buf_fini(&text);
 }
 
 static void run_reload(struct control *c, struct admin_call *call)
@@ -104,6 +114,7 @@ static void run_restart(struct control *c, struct admin_call *call)
 /* Of two whose paths match, the first is meant. */
 static const struct errand ERRANDS[] = {
 	{ METHOD_GET, "/status.json", false, run_status },
+	{ METHOD_GET, "/metrics", false, run_metrics },
 	{ METHOD_POST, "/reload", false, run_reload },
 	{ METHOD_POST, "/log/reopen", false, run_reopen },
 	{ METHOD_GET, "/changes", false, run_changes },

@@ -317,7 +317,7 @@ static void the_list_of_errands(void **state)
 	(void)state;
 	struct buf list = {};
 	errand_list(&list);
-	assert_true(str_starts(buf_str(&list), STR("GET /status.json, POST /reload, ")));
+	assert_true(str_starts(buf_str(&list), STR("GET /status.json, GET /metrics, POST /reload, ")));
 	buf_fini(&list);
 }
 
