@@ -37,8 +37,7 @@ struct admin_call {
 	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
 	struct buf body;
 	unsigned status;
-	struct buf json;             /* or what type says */
-	const char *type;            /* NULL: JSON */
+	struct buf json;             /* the answer: JSON, or what the errand's row says */
 };
 
 /* What the worker does itself.  On the control thread. */
