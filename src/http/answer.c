@@ -247,6 +247,17 @@ const struct core *req_core(const struct req *r)
 	return r->route ? r->route->values[0] : r->site->values[0];
 }
 
+const void *req_values(const struct req *r, const struct module *m)
+{
+	const struct conf *conf = req_conf(r);
+	bool main = r->admin || !r->site;
+	void *const *values = main ? conf->values : r->route ? r->route->values : r->site->values;
+	for (size_t i = 0; i < conf->module_count; i++)
+		if (conf->modules[i] == m)
+			return values[i];
+	return NULL;
+}
+
 void req_id_print(const struct req *r, char *p)
 {
 	for (unsigned i = 0; i < REQ_ID_B; i++)

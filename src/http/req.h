@@ -26,6 +26,7 @@ struct str end_name(enum end end);
 
 struct hot;
 struct call;
+struct ids;
 struct tunnel;
 struct listen_spec;
 
@@ -86,6 +87,7 @@ struct req {
 	struct tunnel *tunnel;       /* what the connection is to be after the answer (http/tunnel.h); NULL */
 	struct call *call;           /* to an origin (http/upstream.h); NULL: none */
 	struct trip trip;
+	const struct ids *ids;       /* http/ids.h; NULL: nobody asked for them yet */
 	unsigned again;              /* how often it was routed anew */
 	unsigned kept_status;        /* the status to answer with in spite of the page's 200: see req_again_page().  0: none */
 	struct field *kept_fields;   /* of an answer that another takes the place of, to go out with that */
@@ -108,6 +110,8 @@ static inline const struct conf *req_conf(const struct req *r)
 
 /* Core values of the request's route, or site, or main scope, whichever is known. */
 const struct core *req_core(const struct req *r);
+/* The values of any module there, or NULL where the snapshot does not have it. */
+const void *req_values(const struct req *r, const struct module *m);
 /* Of the URL that was asked for: "http". */
 struct str req_scheme(const struct req *r);
 /* Its number as $id has it: REQ_ID_B hexadecimal digits. */

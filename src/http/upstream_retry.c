@@ -3,6 +3,7 @@
  * A request is repeated only where it can't have had an effect yet (no byte of it was sent), or may have it twice (RFC
  * 9110, 9.2.2), and its body can be sent a second time; as often as the pool allows, within the pool's budget, so that
  * retries can't bring down what is ill already. */
+#include "http/ids.h"
 #include "http/upstream_parts.h"
 
 enum { UNREACHED_MOST = 6 };
@@ -82,16 +83,15 @@ static void forget(struct call *c)
 /* Two messages, of which each is said once a second: who was given up is not to be lost among those who were not. */
 static void say(const struct call *c, bool again)
 {
-	const struct req *r = c->req;
-	struct str name = c->outward->backend->name, path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
+	struct req *r = c->req;
+	struct str name = c->outward->backend->name, id = req_name(r), path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
 	const char *peer = c->peer_name[0] ? c->peer_name : "no server:", *why = c->why ? c->why : "failed";
-	unsigned long long id = r->id;
 	if (again)
-		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; tried again elsewhere (%.*s, request %016llx)", STR_F(name),
-		         peer, why, STR_F(path), id);
+		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; tried again elsewhere (%.*s, request %.*s)", STR_F(name),
+		         peer, why, STR_F(path), STR_F(id));
 	else
-		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; given up (%.*s, request %016llx)", STR_F(name), peer, why,
-		         STR_F(path), id);
+		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; given up (%.*s, request %.*s)", STR_F(name), peer, why,
+		         STR_F(path), STR_F(id));
 }
 
 /* An application's process ended before it took the connection, or with the request unread: a Unix socket is reset then,

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "http/ids.h"
 #include "http/req.h"
 #include "http/target.h"
 
@@ -137,6 +138,12 @@ static void var_request(struct buf *out, struct req *r, struct str a)
 	var_protocol(out, r, a);
 }
 
+static void var_request_id(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	buf_add(out, req_ids(r)->request_id);
+}
+
 static void var_route(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
@@ -234,6 +241,12 @@ static void var_time_queue(struct buf *out, struct req *r, struct str a)
 	print_seconds(out, 0, r->trip.queue_ns);
 }
 
+static void var_trace_id(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	buf_add(out, req_ids(r)->trace_id);
+}
+
 const struct var VARS[] = {
 	{ "attempts", "How many servers of a pool were asked, one after the other.", var_attempts, true },
 	{ "body_bytes", "Bytes of the answer's body that were sent.", var_body_bytes, true },
@@ -252,6 +265,7 @@ const struct var VARS[] = {
 	{ "query", "The query with its question mark; empty where there is none.", var_query },
 	{ "query_string", "The query without its question mark.", var_arguments },
 	{ "request", "The request line as it came.", var_request },
+	{ "request_id", "The id by which applications know the request, the client's or petrel's: see request_id.", var_request_id },
 	{ "route", "The pattern of the route that answered.", var_route },
 	{ "scheme", "http.", var_scheme },
 	{ "sent_", "A field of the answer: $sent_content_type.", var_sent, true },
@@ -266,6 +280,8 @@ const struct var VARS[] = {
 	{ "time_first", "Seconds from the request's last head byte to the answer's first byte.", var_time_first, true },
 	{ "time_queue", "Seconds in the queue of a pool.", var_time_queue, true },
 	{ "time_total", "Seconds from the request's last head byte to the answer's last byte.", var_time_total, true },
+	{ "trace_id", "The trace's id, 32 hexadecimal digits, of the traceparent that goes on to applications; else empty.",
+	  var_trace_id },
 	{},
 };
 
