@@ -17,8 +17,27 @@ struct str end_name(enum end end)
 		[END_BROKEN] = { "broken", 6 },
 		[END_DRAIN] = { "drain", 5 },
 		[END_IDLE] = { "tunnel_timeout", 14 },
+		[END_CONNECT] = { "connect_failed", 14 },
+		[END_CONNECT_TIMEOUT] = { "connect_timeout", 15 },
+		[END_SERVER_SEND] = { "server_send_timeout", 19 },
+		[END_ANSWER_TIMEOUT] = { "answer_timeout", 14 },
+		[END_READ_TIMEOUT] = { "read_timeout", 12 },
+		[END_SERVER_BROKE] = { "server_broke", 12 },
+		[END_SERVER_BAD] = { "server_bad", 10 },
+		[END_QUEUE_FULL] = { "queue_full", 10 },
+		[END_QUEUE_TIMEOUT] = { "queue_timeout", 13 },
+		[END_NO_SERVER] = { "no_server", 9 },
+		[END_DISK_QUEUE] = { "disk_queue", 10 },
+		[END_DESCRIPTORS] = { "descriptors", 11 },
+		[END_TEMPORARY] = { "temporary_full", 14 },
 	};
 	return NAMES[end];
+}
+
+/* What the client did counts more than what it was told. */
+enum end req_ended(const struct req *r)
+{
+	return r->end == END_DONE || r->end == END_BROKEN ? r->cause ? r->cause : r->end : r->end;
 }
 
 /* No CR, LF or NUL: eight bytes at a time are seen to hold no control character at all; only what does is looked at

@@ -40,11 +40,13 @@ static enum kind kind_of(const struct req *r)
 	return str_starts(first, STR("application/json")) ? KIND_JSON : KIND_PAGE;
 }
 
-enum go req_shed(struct req *r)
+enum go req_shed(struct req *r, enum end why)
 {
 	const struct shed *v = req_values(r, &SHED);
 	unsigned long long retry_s = v ? (v->retry_after_ms + 999) / 1000 : RETRY_DEFAULT_S;
 	enum kind kind = kind_of(r);
+	r->cause = why;
+	r->shed = true;
 	counter_add(&req_meter(r)->shed, 1);
 	if (kind == KIND_IMAGE && v && v->bytes.p)
 		answer_bytes(r, 503, mime_of(v->image), v->bytes);

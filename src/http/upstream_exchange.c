@@ -421,6 +421,8 @@ static enum body_got cut_off(struct call *c)
 	         STR_F(c->outward->backend->name), c->peer_name, (unsigned long long)c->taken_b,
 	         c->why ? c->why : "the connection was closed", STR_F(id));
 	c->fault = FAULT_CUT;
+	if (!c->req->cause)
+		c->req->cause = c->origin->ended ? END_SERVER_BROKE : END_SERVER_BAD;
 	c->at = CALL_FAILED;
 	upstream_leave(c, OUTCOME_FAILED, false);
 	return BODY_BROKEN;
@@ -441,6 +443,7 @@ static enum body_got take(struct call *c, struct str *data)
 			if (!c->late)
 				return BODY_LATER;
 			c->why = "it said nothing for too long";
+			c->req->cause = END_READ_TIMEOUT;
 			return cut_off(c);
 		case HEARD_END:
 			complete(c);

@@ -51,7 +51,7 @@ static void var_client_port(struct buf *out, struct req *r, struct str a)
 static void var_end(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
-	buf_add(out, end_name(r->end));
+	buf_add(out, end_name(req_ended(r)));
 }
 
 /* "x_forwarded_for" is the field X-Forwarded-For. */
@@ -92,6 +92,13 @@ static void var_host(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
 	buf_add(out, r->ask.host);
+}
+
+static void var_hot(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	if (r->hot)
+		buf_add(out, r->hot == HOT_HIT ? STR("hit") : STR("miss"));
 }
 
 static void var_id(struct buf *out, struct req *r, struct str a)
@@ -155,6 +162,13 @@ static void var_scheme(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
 	buf_add(out, req_scheme(r));
+}
+
+static void var_shed(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	if (r->shed)
+		buf_add(out, end_name(r->cause));
 }
 
 static void var_site(struct buf *out, struct req *r, struct str a)
@@ -254,10 +268,13 @@ const struct var VARS[] = {
 	{ "bytes_out", "Bytes of the answer that were sent, its head included.", var_bytes_out, true },
 	{ "client", "The client's address.", var_client },
 	{ "client_port", "The client's port.", var_client_port },
-	{ "end", "Who ended the request, and by which deadline: done, client, broken, drain, min_rate, send_timeout …", var_end,
-	  true },
+	{ "end", "Who ended the request, and by which deadline. done: it was answered; the client: client, bad-request, "
+	         "header_timeout, body_timeout, send_timeout, min_rate, tunnel_timeout; the server that was asked: "
+	         "connect_failed, connect_timeout, server_send_timeout, answer_timeout, read_timeout, server_broke, server_bad; "
+	         "petrel: what $shed has, broken (a file that shrank), drain (it stopped).", var_end, true },
 	{ "field_", "A field of the request: $field_user_agent.", var_field },
 	{ "host", "The host that was asked for, in lower case, without its port.", var_host },
+	{ "hot", "Whether the file was in the hot set: hit or miss; empty where no file was looked for.", var_hot, true },
 	{ "id", "The request's number, 16 hexadecimal digits.", var_id },
 	{ "method", "GET, HEAD, POST …", var_method },
 	{ "path", "The path, decoded and normalised.", var_path, .decoded = true },
@@ -270,6 +287,8 @@ const struct var VARS[] = {
 	{ "scheme", "http.", var_scheme },
 	{ "sent_", "A field of the answer: $sent_content_type.", var_sent, true },
 	{ "server", "The server of a pool, or the process of an app, that was asked last.", var_server, true },
+	{ "shed", "Why the request was refused for load: queue_full, queue_timeout, no_server, disk_queue, descriptors; empty "
+	          "where it was not.", var_shed, true },
 	{ "site", "The first name of the site that answered.", var_site },
 	{ "status", "The answer's status; 0 where none was sent.", var_status, true },
 	{ "target", "The request's target as it came: path and query.", var_target },
