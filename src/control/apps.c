@@ -180,18 +180,26 @@ bool apps_restart(struct apps *a, struct str name)
 	return true;
 }
 
-void apps_print(struct apps *a, struct buf *out)
+void apps_each(struct apps *a, void (*see)(void *arg, struct app *app), void *arg)
 {
-	bool first = true;
-	buf_add_char(out, '[');
 	for (struct link *l = a->all.next; l != &a->all; l = l->next) {
 		struct app *app = app_of(l);
-		if (app->removed && link_alone(&app->processes))
-			continue;
-		buf_add(out, first ? STR("\n") : STR(",\n"));
-		app_print(out, app);
-		first = false;
+		if (!app->removed || !link_alone(&app->processes))
+			see(arg, app);
 	}
+}
+
+static void print_one(void *arg, struct app *app)
+{
+	struct buf *out = arg;
+	buf_add(out, out->p[out->n - 1] == '[' ? STR("\n") : STR(",\n"));
+	app_print(out, app);
+}
+
+void apps_print(struct apps *a, struct buf *out)
+{
+	buf_add_char(out, '[');
+	apps_each(a, print_one, out);
 	buf_add(out, STR("]\n"));
 }
 

@@ -439,7 +439,7 @@ static const char *caller_of(const json_t *change, char *text, size_t text_n)
 	if (pw)
 		return pw->pw_name;
 	if (!uid)
-		return "";
+		return text_of(change, "address");
 	snprintf(text, text_n, "uid %lld", (long long)json_integer_value(uid));
 	return text;
 }
@@ -454,7 +454,11 @@ void show_changes(const json_t *json, bool colour, struct buf *out)
 	if (!json_array_size(changes))
 		buf_add(out, STR("no changes\n"));
 	json_array_foreach(changes, i, c) {
-		buf_addf(out, "%s  %-*s  ", text_of(c, "time"), WHO_N, caller_of(c, who, sizeof who));
+		struct str caller = str_of(caller_of(c, who, sizeof who));
+		add_safe(out, str_of(text_of(c, "time")));
+		buf_add(out, STR("  "));
+		add_safe(out, caller);
+		buf_addf(out, "%*s  ", caller.n < WHO_N ? (int)(WHO_N - caller.n) : 0, "");
 		add_wrapped(out, INDENT, str_of(text_of(c, "did")));
 	}
 }
