@@ -7,7 +7,6 @@
 
 #include "base/mem.h"
 #include "base/must.h"
-#include "control/metric.h"
 #include "http/feed_body.h"
 #include "http/query.h"
 #include "http/target.h"
@@ -48,25 +47,21 @@ static enum want want_of(const struct req *r)
 	return asks(r, STR("metrics"), "/metrics") ? WANT_METRICS : WANT_PAGE;
 }
 
-static void run_metrics(struct control *c, struct admin_call *call)
+static const struct errand *admin_errand(const char *path)
 {
-	struct buf text = {};
-	metrics_print(&text, c, observer_now(c->observer));
-	admin_answer(call, 200, buf_str(&text));
-	buf_fini(&text);
+	struct str stars[ADMIN_STARS];
+	struct buf methods = {};
+	const struct errand *errand = errand_find(METHOD_GET, str_of(path), stars, &methods);
+	buf_fini(&methods);
+	return errand;
 }
 
 static const struct errand *errand_of(enum want want, const struct status *v)
 {
-	static const struct errand METRICS_TEXT = { .method = METHOD_GET, .path = "", .run = run_metrics };
-	struct str stars[ADMIN_STARS];
-	struct buf methods = {};
-	const struct errand *json = errand_find(METHOD_GET, STR("/status.json"), stars, &methods);
-	buf_fini(&methods);
 	switch (want) {
 	case WANT_EVENTS: return &PAGE_WATCH;
-	case WANT_JSON: return json;
-	case WANT_METRICS: return &METRICS_TEXT;
+	case WANT_JSON: return admin_errand("/status.json");
+	case WANT_METRICS: return admin_errand("/metrics");
 	default: return &PAGE_SECTIONS[v->buttons];
 	}
 }
@@ -298,8 +293,10 @@ static enum go status_handle(struct req *r, const void *values)
 		return take_form(r, v);
 	if (!call && !req_reads(r))
 		return GO_ANSWER;
-	if (!call)
-		return call_send(call_new(r, errand_of(want, v), r->ask.path, NULL));
+	if (!call) {
+		const struct errand *errand = errand_of(want, v);
+		return errand ? call_send(call_new(r, errand, r->ask.path, NULL)) : req_answer(r, 404);
+	}
 	if (!call->home_again)
 		return GO_WAIT;
 	enum go go = answer_call(r, v, want, call);
