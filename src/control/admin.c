@@ -104,7 +104,7 @@ static struct caller caller_of(struct req *r)
 	socklen_t length = sizeof cred;
 	const struct exchange *x = container_of(r, struct exchange, req);
 	if (r->peer.family != AF_UNIX)
-		return (struct caller){ .address = r->peer };
+		return (struct caller){ .from = r->peer };
 	if (getsockopt(x->conn->watch.fd, SOL_SOCKET, SO_PEERCRED, &cred, &length))
 		return (struct caller){};
 	return (struct caller){ .pid = cred.pid, .uid = cred.uid };
@@ -136,7 +136,7 @@ struct admin_call *call_new(struct req *r, const struct errand *errand, struct s
 	call->caller = caller_of(r);
 	call->keep = r->admin && str_eq(r->ask.query, STR("keep"));
 	copy_path(call, path, stars);
-	call->query = copy_of(r->ask.query);
+	call->query = copy_of(r->admin ? r->ask.query : STR(""));
 	r->state = call;
 	r->state_close = call_close;
 	return call;

@@ -13,7 +13,7 @@ enum { CHANGES_KEPT = 100 };
 struct caller {
 	pid_t pid;              /* as the kernel says (SO_PEERCRED); 0: it does not */
 	uid_t uid;
-	struct ip address;      /* of a client of the status page; family AF_UNSPEC: of none */
+	struct ip from;         /* of a client of the status page; no family of IP: over a Unix socket */
 };
 
 struct change {

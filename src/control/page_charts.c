@@ -62,17 +62,20 @@ static unsigned lines_of(const struct chart *c)
 	return count;
 }
 
-/* The round number above all values: 1, 2 or 5 and zeros. */
+/* The round number above all values: 1, 2 or 5 and zeros, of the unit that it is shown in. */
 static double top_of(const struct chart *c, const struct view *v)
 {
 	static const double STEPS[] = { 1, 2, 5, 10 };
-	double most = 0;
+	double most = 0, unit = 1;
 	for (unsigned i = 0; i < v->point_count; i++)
 		for (unsigned k = 0; k < lines_of(c); k++)
 			most = fmax(most, height_of(c, k, &v->points[i]));
 	if (c->print == add_percent)
 		return 1;
-	double unit = most > 0 ? pow(10, floor(log10(most))) : 1;
+	if (c->print == print_bps && most >= 1024)
+		unit = pow(1024, floor(log2(most) / 10));
+	if (most > 0)
+		unit *= pow(10, floor(log10(most / unit)));
 	size_t i = 0;
 	while (i + 1 < countof(STEPS) && STEPS[i] * unit < most)
 		i++;

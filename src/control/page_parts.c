@@ -19,7 +19,8 @@ void part_head(struct buf *out, const struct view *v)
 {
 	char name[65] = "";
 	gethostname(name, sizeof name - 1);
-	buf_add(out, STR("<b>"));
+	buf_add(out, STR("<b><svg viewBox=\"0 0 24 14\" aria-hidden=\"true\"><path d=\"M0 4C5 .5 9 2 12 7 15 2 19 .5 24 4 19 "
+	                 "3.5 15.5 6 13.5 10.5L12 14 10.5 10.5C8.5 6 5 3.5 0 4Z\"/></svg>"));
 	html_text(out, str_of(name));
 	buf_add(out, STR("</b> <span>up "));
 	add_age(out, v->now->wall_ms > v->now->started_ms ? v->now->wall_ms - v->now->started_ms : 0);
@@ -88,7 +89,7 @@ static void tile_errors(struct buf *out, const struct view *v)
 	add_count(out, (double)errors);
 	tile_more(out);
 	add_percent(out, all ? (double)errors / (double)all : 0);
-	buf_add(out, STR(" answered 5xx, "));
+	buf_add(out, STR(" of all, "));
 	add_count(out, (double)shed);
 	buf_add(out, STR(" shed"));
 	tile_end(out);
@@ -115,7 +116,8 @@ static void tile_worker(struct buf *out, const struct view *v)
 	tile_begin(out, "Memory", false);
 	add_size(out, (double)v->now->rss_b);
 	tile_more(out);
-	buf_addf(out, "%.2f cores of CPU time", cores);
+	add_percent(out, cores);
+	buf_add(out, STR(" of a CPU core"));
 	tile_end(out);
 }
 
@@ -174,9 +176,11 @@ static void route_row(struct buf *out, const struct view *v, unsigned number)
 	buf_add(out, STR("<tr>"));
 	cell_begin(out, "name");
 	html_text(out, number == METER_REST ? STR("all others") : m->name);
-	buf_add(out, STR("<small>"));
-	html_text(out, m->site);
-	buf_add(out, STR("</small>"));
+	if (m->site.n && !str_eq(m->site, STR("*"))) {
+		buf_add(out, STR(" <small>"));
+		html_text(out, m->site);
+		buf_add(out, STR("</small>"));
+	}
 	cell_end(out);
 	cell_count(out, r.requests_ps);
 	cell_time(out, quantile_ms(&r.time, 0.5));
@@ -217,8 +221,8 @@ static void change_row(struct buf *out, const struct change *c)
 	size_t n = civil_print(text, (int64_t)(c->wall_ms / 1000));
 	buf_addf(out, "<li><time>%.*s UTC</time> ", (int)(n > 11 ? n - 11 : 0), text + 11);
 	html_text(out, c->what);
-	if (c->who.address.family)
-		buf_addf(out, " <small>by %.*s</small>", (int)ip_print(text, &c->who.address), text);
+	if (ip_length(&c->who.from))
+		buf_addf(out, " <small>by %.*s</small>", (int)ip_print(text, &c->who.from), text);
 	else if (c->who.pid)
 		buf_addf(out, " <small>by user %u</small>", (unsigned)c->who.uid);
 	buf_add(out, STR("</li>"));

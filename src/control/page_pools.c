@@ -53,17 +53,26 @@ static void add_button(struct buf *out, const char *word)
 	buf_addf(out, "<button name=\"do\" value=\"%s\">%s</button>", word, word);
 }
 
+/* "3 of 4 ready" */
+static void add_ready(struct buf *out, uint64_t ready, uint64_t wanted)
+{
+	buf_addf(out, "<span%s>%" PRIu64 "<i> of %" PRIu64 " ready</i></span> ",
+	         ready >= wanted ? "" : ready ? " class=\"warn\"" : " class=\"bad\"", ready, wanted);
+}
+
 /* "12.3/s, p50 3 ms, p99 12 ms": of the last minute. */
 static void add_pace(struct buf *out, const struct rates *r)
 {
+	buf_add(out, STR("<span>"));
 	add_count(out, r->requests_ps);
-	buf_add(out, STR("<i>/s</i>"));
+	buf_add(out, STR("<i>/s</i></span> "));
 	if (!r->time.count)
 		return;
-	buf_add(out, STR(" <i>p50</i> "));
+	buf_add(out, STR("<span><i>p50</i> "));
 	add_time(out, quantile_ms(&r->time, 0.5));
-	buf_add(out, STR(" <i>p99</i> "));
+	buf_add(out, STR("</span> <span><i>p99</i> "));
 	add_time(out, quantile_ms(&r->time, 0.99));
+	buf_add(out, STR("</span> "));
 }
 
 /* --- A pool's servers. --- */
@@ -153,6 +162,18 @@ static void add_queue(struct buf *out, const struct pool_stats *s, uint64_t leng
 		buf_addf(out, " <span class=\"bad\"><i>no server</i> %" PRIu64 "</span>", s->none);
 }
 
+struct readiness {
+	uint64_t ready, all;
+};
+
+static void see_ready(void *arg, struct pool *pool, struct peer *peer)
+{
+	struct readiness *r = arg;
+	(void)pool;
+	r->ready += !peer->state;
+	r->all++;
+}
+
 static void see_pool(void *arg, struct backend *b)
 {
 	struct listing *l = arg;
@@ -162,12 +183,14 @@ static void see_pool(void *arg, struct backend *b)
 		return;
 	struct listing servers = { .out = out, .v = l->v, .pool = b };
 	struct pool_stats s = pool_stats(b->pool);
+	struct readiness ready = {};
 	rates_of_pool(l->v, b->name, &r);
+	pool_each(b->pool, see_ready, &ready);
 	buf_add(out, STR("<article class=\"card pool\"><header><h3>"));
 	html_text(out, b->name);
 	buf_addf(out, "</h3><span class=\"kind\">%.*s, %.*s</span><p>", STR_F(backend_protocol(b)), STR_F(backend_balance(b)));
+	add_ready(out, ready.ready, ready.all);
 	add_pace(out, &r);
-	buf_add_char(out, ' ');
 	add_queue(out, &s, b->queue);
 	buf_add(out, STR("</p></header>"));
 	table_begin(out, "servers", l->v->buttons ? "Server|State|>weight|>busy|>open|>requests|>failed|>latency|"
@@ -278,10 +301,8 @@ static void app_head(struct buf *out, const struct view *v, const struct app *a)
 	buf_add(out, STR("<header><h3>"));
 	html_text(out, buf_str(&a->name));
 	buf_addf(out, "</h3><span class=\"kind\">%.*s</span><p>", STR_F(b ? backend_protocol(b) : STR("removed")));
-	buf_addf(out, "<span%s>%" PRIu64 "<i> of %" PRIu64 " ready</i></span> ",
-	         ready >= a->wanted ? "" : ready ? " class=\"warn\"" : " class=\"bad\"", ready, a->wanted);
+	add_ready(out, ready, a->wanted);
 	add_pace(out, &r);
-	buf_add_char(out, ' ');
 	add_queue(out, &s, b ? b->queue : 0);
 	if (a->restarts)
 		buf_addf(out, " <span class=\"warn\"><i>started again</i> %" PRIu64 "</span>", a->restarts);

@@ -34,46 +34,43 @@ void html_value(struct buf *out, struct str text)
 /* --- Numbers. --- */
 
 struct scale {
-	double least;
+	double least;                /* from here on the unit is used; 0: the last row */
+	double is;                   /* what one of the unit is */
 	const char *unit;
 };
 
-/* Three digits, and the unit of the first row whose bound n reaches. */
+/* Two or three digits are all that a glance takes in. */
 static void add_scaled(struct buf *out, double n, const struct scale *rows)
 {
 	while (rows->least > 0 && n < rows->least * 0.9995)
 		rows++;
-	double shown = rows->least > 0 ? n / rows->least : n;
-	int digits = shown >= 99.95 || n == floor(n) * (rows->least == 1) ? 0 : shown >= 9.995 ? 1 : 2;
-	buf_addf(out, "%.*f%s", digits, shown, rows->unit);
+	double shown = n / rows->is;
+	buf_addf(out, "%.*f%s", shown >= 9.95 || shown == floor(shown) ? 0 : 1, shown, rows->unit);
 }
 
 void add_count(struct buf *out, double n)
 {
-	static const struct scale ROWS[] = { { 1e9, " G" }, { 1e6, " M" }, { 1e4, " k" }, {} };
-	if (n >= 1e4)
-		add_scaled(out, n, ROWS);
+	static const struct scale ROWS[] = { { 1e10, 1e9, " G" }, { 1e7, 1e6, " M" }, { 1e5, 1e3, " k" }, { 0, 1, "" } };
+	if (n > 0 && n < 0.05)
+		buf_addf(out, "%.2f", n);
 	else
-		buf_addf(out, "%.*f", n == floor(n) || n >= 99.95 ? 0 : n >= 0.05 ? 1 : 2, n);
+		add_scaled(out, n, ROWS);
 }
 
 void add_size(struct buf *out, double bytes)
 {
-	static const struct scale ROWS[] = { { 1099511627776.0, " TB" }, { 1073741824.0, " GB" }, { 1048576.0, " MB" },
-		                             { 1024.0, " KB" }, { 1, " B" } };
-	if (bytes < 1)
-		buf_add(out, STR("0 B"));
-	else
-		add_scaled(out, bytes, ROWS);
+	static const struct scale ROWS[] = { { 0x1p40, 0x1p40, " TB" }, { 0x1p30, 0x1p30, " GB" }, { 0x1p20, 0x1p20, " MB" },
+		                             { 0x1p10, 0x1p10, " KB" }, { 0, 1, " B" } };
+	add_scaled(out, bytes < 1024 ? floor(bytes) : bytes, ROWS);
 }
 
 void add_time(struct buf *out, double ms)
 {
-	static const struct scale ROWS[] = { { 60000, " min" }, { 1000, " s" }, { 1, " ms" }, { 0.001, " µs" }, {} };
-	if (ms <= 0)
-		buf_add(out, STR("–"));
+	static const struct scale ROWS[] = { { 60000, 60000, " min" }, { 1000, 1000, " s" }, { 1, 1, " ms" }, { 0, 0.001, " µs" } };
+	if (ms > 0)
+		add_scaled(out, ms < 1 ? floor(ms * 1000) / 1000 : ms, ROWS);
 	else
-		add_scaled(out, ms, ROWS);
+		buf_add(out, STR("–"));
 }
 
 void add_age(struct buf *out, uint64_t ms)
