@@ -62,6 +62,7 @@ static struct hooks hooks_of(struct builder *b, void *const *values, enum hook_k
 static void set_hooks(struct frame *f, const struct route *like, struct route *route)
 {
 	route->values = f->values;
+	route->meter = arena_new(&f->b->conf->arena, sizeof *route->meter);
 	if (like && frame_shares(f)) {
 		route->gates = like->gates;
 		route->heads = like->heads;
@@ -75,9 +76,12 @@ static void set_hooks(struct frame *f, const struct route *like, struct route *r
 
 static void set_handler(struct frame *f, struct route *route)
 {
-	for (size_t i = 0; f->handler && i < f->b->rows.module_count; i++)
-		if (f->b->rows.modules[i] == f->handler)
-			route->handler = (struct hook){ f->handler, f->values[i] };
+	for (size_t i = 0; f->handler && i < f->b->rows.module_count; i++) {
+		if (f->b->rows.modules[i] != f->handler)
+			continue;
+		frame_check_defaults(f, i);
+		route->handler = (struct hook){ f->handler, f->values[i] };
+	}
 }
 
 static bool is_mark(const struct word *w)

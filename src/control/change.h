@@ -1,5 +1,5 @@
-/* struct changes: what was changed in a running server over its admin socket, when and by whom; the newest ones.  The
- * control thread's. */
+/* struct changes: what was changed in a running server over its admin socket or its status page, when and by whom; the
+ * newest ones.  The control thread's. */
 #pragma once
 
 #include <sys/types.h>
@@ -9,11 +9,12 @@
 
 enum { CHANGES_KEPT = 100 };
 
-/* Who asked, as the kernel says (SO_PEERCRED); pid 0: it does not.  Over TCP: where from, by the token. */
+/* Who asked. */
 struct caller {
-	pid_t pid;
+	pid_t pid;              /* as the kernel says (SO_PEERCRED); 0: it does not */
 	uid_t uid;
-	struct ip from;         /* no family of IP: over a Unix socket */
+	struct ip from;         /* over TCP: of a client of the status page, or of who had the token; else no family of IP */
+	bool token;
 };
 
 struct change {

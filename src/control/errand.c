@@ -6,10 +6,23 @@
 
 #include "base/mem.h"
 #include "control/apps.h"
+#include "control/metric.h"
+#include "control/status.h"
 
 static void run_status(struct control *c, struct admin_call *call)
 {
-	c->ops->status(c, call);
+	struct buf json = {};
+	status_print(&json, c->observer);
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&json);
+}
+
+static void run_metrics(struct control *c, struct admin_call *call)
+{
+	struct buf text = {};
+	metrics_print(&text, c, observer_look(c->observer));
+	admin_answer(call, 200, buf_str(&text));
+	buf_fini(&text);
 }
 
 static void run_reload(struct control *c, struct admin_call *call)
@@ -132,6 +145,8 @@ static const char *const STATES[] = { "ready", "drain", "down", NULL };
 /* Of two whose paths match, the first is meant. */
 static const struct errand ERRANDS[] = {
 	{ METHOD_GET, "/status.json", "The server's counters.", .example = "{}", .run = run_status },
+	{ METHOD_GET, "/metrics", "The same for Prometheus, in its text format.", .run = run_metrics,
+	  .type = "text/plain; version=0.0.4; charset=utf-8" },
 	{ METHOD_GET, "/openapi.json", "This description.", .example = "{\"openapi\":\"3.0.3\"}", .run = run_openapi },
 	{ METHOD_POST, "/reload", "Reads the configuration again. Where anything is wrong with it, all stays as it was.",
 	  .refusals = REFUSALS({ 422, "The configuration is wrong; the messages say where." },

@@ -72,6 +72,9 @@ void openapi_print(struct buf *out);
 void errand_as_config(struct control *c, struct admin_call *call);
 
 /* control/errand_pools.c */
+
+/* Of enum peer_state the one that matters: "ready", "sick" … */
+const char *peer_state_name(uint32_t state);
 void errand_pools(struct control *c, struct admin_call *call);
 void errand_pool(struct control *c, struct admin_call *call);
 void errand_server_add(struct control *c, struct admin_call *call);

@@ -31,6 +31,14 @@ static void print_states(struct buf *out, uint32_t state)
 	buf_add(out, any ? STR("],") : STR("\"ready\"],"));
 }
 
+const char *peer_state_name(uint32_t state)
+{
+	for (size_t i = 0; i < countof(STATES); i++)
+		if (state & STATES[i].bit)
+			return STATES[i].name;
+	return "ready";
+}
+
 static void print_text(struct buf *out, const char *name, struct str text)
 {
 	buf_addf(out, "\"%s\":\"", name);

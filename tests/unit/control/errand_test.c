@@ -16,10 +16,12 @@
 #include "control/errand.h"
 #include "control/keeper.h"
 #include "http/core.h"
+#include "share/meter.h"
 
 static struct home home;
 static struct epoch *epoch;
 static struct pools *pools;
+static struct meters *meters;
 static struct log *logs;
 static struct conf *conf;
 static bool reopened, keep;
@@ -63,7 +65,7 @@ static void t_hot_clear(struct control *c)
 	(void)c;
 }
 
-static const struct control_ops OPS = { .status = t_reload, .reload = t_reload, .reopen = t_reopen, .lay = t_lay,
+static const struct control_ops OPS = { .reload = t_reload, .reopen = t_reopen, .lay = t_lay,
 	                                .keep = t_keep, .hot_clear = t_hot_clear };
 
 static struct control control = { .ops = &OPS };
@@ -121,7 +123,8 @@ static int setup(void **state)
 	messages_fini(&m);
 	epoch = epoch_new();
 	pools = pools_new(epoch, 1);
-	BACKENDS.open(conf->values[1], &(struct commons){ .pools = pools });
+	meters = meters_new(1);
+	BACKENDS.open(conf->values[1], &(struct commons){ .pools = pools, .meters = meters });
 	control.apps = apps_new(&home.loop, log_ring_new(logs), pools, epoch);
 	control.keeper = keeper_new(&home.loop, pools, log_ring_new(logs), STR("127.0.0.1:1"));
 	apps_conf(control.apps, conf);
@@ -139,8 +142,9 @@ static int teardown(void **state)
 	(void)state;
 	keeper_free(control.keeper);
 	apps_free(control.apps);
-	BACKENDS.close(conf->values[1], &(struct commons){ .pools = pools });
+	BACKENDS.close(conf->values[1], &(struct commons){ .pools = pools, .meters = meters });
 	pools_free(pools);
+	meters_free(meters);
 	epoch_free(epoch);
 	log_free(logs);
 	conf_free(conf);
@@ -347,7 +351,7 @@ static void the_list_of_errands(void **state)
 	(void)state;
 	struct buf list = {};
 	errand_list(&list);
-	assert_true(str_starts(buf_str(&list), STR("GET /status.json, GET /openapi.json, POST /reload, ")));
+	assert_true(str_starts(buf_str(&list), STR("GET /status.json, GET /metrics, GET /openapi.json, POST /reload, ")));
 	buf_fini(&list);
 }
 
