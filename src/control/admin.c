@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/errand.h"
+#include "control/token.h"
 #include "http/exchange.h"
 
 /* --- There and back. --- */
@@ -128,7 +129,7 @@ static struct caller caller_of(struct req *r)
 	socklen_t length = sizeof cred;
 	const struct exchange *x = container_of(r, struct exchange, req);
 	if (r->peer.family != AF_UNIX)
-		return (struct caller){ .from = r->peer };
+		return (struct caller){ .from = r->peer, .token = r->admin };
 	if (getsockopt(x->conn->watch.fd, SOL_SOCKET, SO_PEERCRED, &cred, &length))
 		return (struct caller){};
 	return (struct caller){ .pid = cred.pid, .uid = cred.uid };
@@ -260,11 +261,13 @@ static enum go admin_handle(struct req *r, const void *values)
 const struct module ADMIN = {
 	.name = "admin",
 	.doc = "The admin socket.",
+	.gate = token_gate,
 	.handle = admin_handle,
 };
 
 static const struct str NAMES[] = { { "admin", 5 } };
-static const struct route ROUTES[] = { { .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
+static const struct hook GATES[] = { { &ADMIN, NULL } };
+static const struct route ROUTES[] = { { .gates = { GATES, 1 }, .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
 
 const struct site ADMIN_SITE = {
 	.names = NAMES,
