@@ -62,6 +62,7 @@ struct answer {
 	bool tunnel;                 /* 101, or a stream: after the head the connection is a tunnel to r->call's origin */
 	bool bare;                   /* of a stream: nothing is sent but what its origin says */
 	bool close;                  /* end the connection after this answer */
+	bool endless;                /* its body goes on until somebody leaves */
 	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */
 };
 
