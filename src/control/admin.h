@@ -18,6 +18,7 @@ struct control;
 struct errand;
 struct keeper;
 struct observer;
+struct viewers;
 
 enum { ADMIN_BODY_B = 64 * 1024, ADMIN_STARS = 2 };
 
@@ -37,7 +38,7 @@ struct admin_call {
 	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
 	struct buf body;
 	unsigned status;
-	struct buf json;
+	struct buf json;             /* the answer: JSON, or what the errand's row says */
 };
 
 /* What the worker does itself.  On the control thread. */
@@ -57,7 +58,20 @@ struct control {
 	struct apps *apps;
 	struct observer *observer;   /* control/sample.h: what all counters say */
 	const struct conf *conf;     /* the snapshot published last, opened */
+	struct viewers *viewers;     /* control/page.h: who looks at the status page */
 };
+
+/* --- On a request's loop: for handlers that ask the control thread. --- */
+
+/* r->state from now on, with the query of a request on the admin socket; stars: what those of the errand's path stand for, in path, or NULL.  The caller is who the kernel
+ * says, or an address. */
+struct admin_call *call_new(struct req *r, const struct errand *errand, struct str path, const struct str *stars);
+/* Sends it: return call_send(call); the handler is called again, with call->home_again once it was answered. */
+enum go call_send(struct admin_call *call);
+/* Before it was sent, or once it is home again; r->state has to be let go of. */
+void call_free(struct admin_call *call);
+/* Takes in the request's body, as far as it has come: GO_NEXT when it is whole, GO_WAIT, or what to return. */
+enum go call_body(struct req *r, struct buf *out, size_t most_b);
 
 /* --- On the control thread: sends the call home with its answer. --- */
 

@@ -29,6 +29,10 @@ static void print_one(struct buf *out, const struct change *c)
 	buf_addf(out, "{\"time\":\"%.*sZ\",", (int)n, time);
 	if (c->who.pid)
 		buf_addf(out, "\"uid\":%u,\"pid\":%d,", (unsigned)c->who.uid, (int)c->who.pid);
+	if (ip_length(&c->who.from)) {
+		char address[48];
+		buf_addf(out, "\"address\":\"%.*s\",", (int)ip_print(address, &c->who.from), address);
+	}
 	buf_add(out, STR("\"did\":\""));
 	buf_add_json(out, c->what);
 	buf_add(out, STR("\"}"));

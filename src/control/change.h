@@ -1,17 +1,19 @@
-/* struct changes: what was changed in a running server over its admin socket, when and by whom; the newest ones.  The
- * control thread's. */
+/* struct changes: what was changed in a running server over its admin socket or its status page, when and by whom; the
+ * newest ones.  The control thread's. */
 #pragma once
 
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "net/addr.h"
 
 enum { CHANGES_KEPT = 100 };
 
-/* Who asked, as the kernel says (SO_PEERCRED); pid 0: it does not. */
+/* Who asked. */
 struct caller {
-	pid_t pid;
+	pid_t pid;              /* as the kernel says (SO_PEERCRED); 0: it does not */
 	uid_t uid;
+	struct ip from;         /* of a client of the status page; no family of IP: over a Unix socket */
 };
 
 struct change {

@@ -205,7 +205,7 @@ static int say_usage(char **words, int count)
 
 /* --- Where to ask. --- */
 
-static int parse_socket(const char *text, const char *whose, struct addr *out)
+static int parse_socket(const char *command, const char *text, const char *whose, struct addr *out)
 {
 	struct buf local = {};
 	struct type_in in = {};
@@ -214,39 +214,39 @@ static int parse_socket(const char *text, const char *whose, struct addr *out)
 	int err = TYPE_ADDRESS.parse(&in, buf_str(&local), &range, out);
 	buf_fini(&local);
 	if (err)
-		fprintf(stderr, "petrel ctl: %s \"%s\": %s\n", whose, text, in.error);
+		fprintf(stderr, "petrel %s: %s \"%s\": %s\n", command, whose, text, in.error);
 	return err ? FAILED : 0;
 }
 
-static int find_in(const char *file, bool asked, struct addr *out)
+static int find_in(const char *command, const char *file, bool asked, struct addr *out)
 {
 	struct sources sources = {};
 	struct messages messages = {};
 	bool read = !sources_read(&sources, str_of(file), &messages) || sources.count;
 	bool found = read && ask_admin(&sources, out);
 	if (!found && !read && asked)
-		fprintf(stderr, "petrel ctl: %s can't be read\n", file);
+		fprintf(stderr, "petrel %s: %s can't be read\n", command, file);
 	else if (!found && !read)
-		fprintf(stderr, "petrel ctl: where is the server?  There is no %s: name its configuration (-c FILE), its admin\n"
-		                "socket (--socket PATH), or set PETREL_ADMIN\n", file);
+		fprintf(stderr, "petrel %s: where is the server?  There is no %s: name its configuration (-c FILE), its admin\n"
+		                "socket (--socket PATH), or set PETREL_ADMIN\n", command, file);
 	else if (!found)
-		fprintf(stderr, "petrel ctl: %s names no admin socket: add \"admin unix:/run/petrel/admin.sock;\" and restart\n",
-		        file);
+		fprintf(stderr, "petrel %s: %s names no admin socket: add \"admin unix:/run/petrel/admin.sock;\" and restart\n",
+		        command, file);
 	messages_fini(&messages);
 	sources_fini(&sources);
 	return found ? 0 : FAILED;
 }
 
-static int find_admin(const struct options *o, struct addr *out)
+int ctl_admin(const char *command, const char *socket, const char *config, struct addr *out)
 {
 	const char *named = getenv("PETREL_ADMIN");
-	if (o->values[CTL_SOCKET])
-		return parse_socket(o->values[CTL_SOCKET], "--socket", out);
-	if (o->values[CTL_CONFIG])
-		return find_in(o->values[CTL_CONFIG], true, out);
+	if (socket)
+		return parse_socket(command, socket, "--socket", out);
+	if (config)
+		return find_in(command, config, true, out);
 	if (named && *named)
-		return parse_socket(named, "PETREL_ADMIN", out);
-	return find_in(USUAL_CONF, false, out);
+		return parse_socket(command, named, "PETREL_ADMIN", out);
+	return find_in(command, USUAL_CONF, false, out);
 }
 
 /* --- Asking. --- */
@@ -333,7 +333,7 @@ int cli_ctl(const struct options *o)
 	const struct request *r = &REQUESTS[action];
 	int status = check_keep(o, action), err = 0;
 	if (!status)
-		status = find_admin(o, &admin);
+		status = ctl_admin("ctl", o->values[CTL_SOCKET], o->values[CTL_CONFIG], &admin);
 	fill(r->path, &said, false, &path);
 	if (o->values[CTL_KEEP])
 		buf_add(&path, STR("?keep"));

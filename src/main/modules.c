@@ -2,6 +2,7 @@
 #include "main/modules.h"
 
 #include "base/mem.h"
+#include "control/page.h"
 #include "handlers/handlers.h"
 #include "http/backend.h"
 #include "http/core.h"
@@ -26,6 +27,7 @@ const struct module *const MODULES[] = {
 	&REDIRECT,
 	&RESPOND,
 	&SCGI,
+	&STATUS,
 	&UWSGI,
 	/* Heads, from the last to the first: what it is that is answered, then its fields, then its coding. */
 	&COMPRESS,

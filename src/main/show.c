@@ -31,13 +31,6 @@ static void cell_count(struct table *t, uint64_t n)
 	buf_fini(&text);
 }
 
-/* Text that the server did not make; nothing in it talks to the terminal. */
-static void add_safe(struct buf *out, struct str text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		buf_add_char(out, (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f ? '?' : text.p[i]);
-}
-
 /* Lines of at most the table's width, all but the first behind `indent` blanks. */
 static void add_wrapped(struct buf *out, size_t indent, struct str text)
 {
@@ -45,12 +38,12 @@ static void add_wrapped(struct buf *out, size_t indent, struct str text)
 	while (text.n > width) {
 		size_t cut = str_rfind(str_head(text, width + 1), ' ');
 		cut = cut > width ? str_find(text, ' ') : cut;
-		add_safe(out, str_head(text, cut));
+		plain_add(out, str_head(text, cut));
 		text = str_from(text, cut + 1);
 		if (text.n)
 			buf_addf(out, "\n%*s", (int)indent, "");
 	}
-	add_safe(out, text);
+	plain_add(out, text);
 	buf_add_char(out, '\n');
 }
 
@@ -398,7 +391,7 @@ static void show_last_end(const json_t *json, struct buf *out)
 	add_end(out, text_of(json, "name"), last);
 	json_array_foreach(json_object_get(last, "lines"), i, line) {
 		buf_add(out, STR("  | "));
-		add_safe(out, str_of(json_string_value(line)));
+		plain_add(out, str_of(json_string_value(line)));
 		buf_add_char(out, '\n');
 	}
 }
@@ -439,7 +432,7 @@ static const char *caller_of(const json_t *change, char *text, size_t text_n)
 	if (pw)
 		return pw->pw_name;
 	if (!uid)
-		return "";
+		return text_of(change, "address");
 	snprintf(text, text_n, "uid %lld", (long long)json_integer_value(uid));
 	return text;
 }
@@ -454,7 +447,11 @@ void show_changes(const json_t *json, bool colour, struct buf *out)
 	if (!json_array_size(changes))
 		buf_add(out, STR("no changes\n"));
 	json_array_foreach(changes, i, c) {
-		buf_addf(out, "%s  %-*s  ", text_of(c, "time"), WHO_N, caller_of(c, who, sizeof who));
+		struct str caller = str_of(caller_of(c, who, sizeof who));
+		plain_add(out, str_of(text_of(c, "time")));
+		buf_add(out, STR("  "));
+		plain_add(out, caller);
+		buf_addf(out, "%*s  ", caller.n < WHO_N ? (int)(WHO_N - caller.n) : 0, "");
 		add_wrapped(out, INDENT, str_of(text_of(c, "did")));
 	}
 }

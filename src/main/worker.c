@@ -14,6 +14,7 @@
 #include "control/admin.h"
 #include "control/apps.h"
 #include "control/keeper.h"
+#include "control/page.h"
 #include "control/sample.h"
 #include "http/core.h"
 #include "main/granted.h"
@@ -184,6 +185,7 @@ static int start(struct worker *w, const struct core *core)
 	start_apps(w);
 	w->observer = observer_new(&w->control, &(struct observed){ fill, w });
 	w->admin.observer = w->observer;
+	w->admin.viewers = viewers_new(&w->admin);
 	w->admin.apps = w->apps;
 	w->admin.keeper = w->keeper;
 	w->started = true;
@@ -456,6 +458,7 @@ static void fini(struct worker *w)
 		station_fini(&p->stations[i]);
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
+	viewers_free(w->admin.viewers);
 	observer_free(w->observer);
 	apps_free(w->apps);
 	keeper_free(w->keeper);
