@@ -132,6 +132,7 @@ static void route_build(struct frame *site_frame, const struct site *site, const
 	struct flat list = block_flatten(b, s->inside);
 	block_apply(f, &list);
 	frame_check(f);
+	route->settings = frame_settings(f);
 	set_hooks(f, &site->fallback, route);
 	set_handler(f, route);
 }
@@ -205,6 +206,7 @@ static void site_build(struct frame *main, const struct statement *s, struct sit
 	block_apply(f, &list);
 	frame_check(f);
 	site->values = f->values;
+	site->settings = frame_settings(f);
 	site->fallback.place = site->place;
 	set_hooks(f, main_hooks, &site->fallback);
 	routes_build(f, site, &list, errors);

@@ -184,6 +184,9 @@ enum go req_again_page(struct req *r, struct str path);
 bool req_prefers_json(const struct req *r);
 /* What to return when r->upload said BODY_BROKEN. */
 enum go req_upload_broken(struct req *r);
+/* The first step: chooses site and route by host and path.  GO_NEXT, or GO_ANSWER where there is none, or it is answered
+ * whatever route it would take. */
+enum go req_route(struct req *r);
 /* For a request that can't be routed: the site of its host, or the one that stands for all, or the first one, with what
  * holds for the whole of it (its logs, its fields). */
 void req_unrouted(struct req *r);

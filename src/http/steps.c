@@ -16,7 +16,7 @@ void req_unrouted(struct req *r)
 	r->captures.count = 0;
 }
 
-static enum go step_route(struct req *r)
+enum go req_route(struct req *r)
 {
 	const struct conf *conf = req_conf(r);
 	if (str_eq(r->ask.path, STR("*"))) {
@@ -171,7 +171,7 @@ static enum go step_done(struct req *r)
 }
 
 static enum go (*const STEPS[STEP_COUNT])(struct req *) = {
-	[STEP_ROUTE] = step_route, [STEP_GATE] = step_gate, [STEP_HANDLE] = step_handle,
+	[STEP_ROUTE] = req_route, [STEP_GATE] = step_gate, [STEP_HANDLE] = step_handle,
 	[STEP_HEAD] = step_head,   [STEP_SEND] = step_send, [STEP_DONE] = step_done,
 };
 
