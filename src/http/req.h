@@ -41,6 +41,7 @@ struct answer {
 	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
 	size_t field_count, field_cap;
 	bool tunnel;                 /* 101, or a stream: after the head the connection is a tunnel to r->call's origin */
+	bool endless;                /* the body has no end of its own */
 	bool bare;                   /* of a stream: nothing is sent but what its origin says */
 	bool close;                  /* end the connection after this answer */
 	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */

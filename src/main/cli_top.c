@@ -127,7 +127,7 @@ static void move_order(struct top *t, int step)
 {
 	const struct top_table *table = &TOP_TABLES[t->view == TOP_OVERVIEW ? TOP_ROUTES : t->view];
 	unsigned *sort = &t->sort[table - TOP_TABLES], count = 0;
-	while (table->columns[count].title)
+	while (table->columns[count].title && !(table->aside == count && count && t->width < TOP_NARROW))
 		count++;
 	*sort = ((*sort == UINT_MAX ? table->sort : *sort) + count + (unsigned)step) % count;
 }
