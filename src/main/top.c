@@ -304,7 +304,7 @@ static void add_keys(struct screen *s)
 		colour_add(&line, s->top->colour, s->top->view == KEYS[i].view ? COLOUR_HEAD : COLOUR_NONE, str_of(KEYS[i].text));
 		buf_add(&line, STR("  "));
 	}
-	buf_add(&line, STR("<> sort  i invert  q quit"));
+	buf_add(&line, STR("<> sort  i flip  q quit"));
 	while (!is_full(s) && s->lines + 1 < s->top->height)
 		add_line(s, STR(""));
 	add_line(s, buf_str(&line));
