@@ -28,6 +28,7 @@ static void build(struct builder *b)
 	b->conf->values = main->values;
 	block_apply(main, &list);
 	frame_check(main);
+	b->conf->settings = frame_settings(main);
 	site_build_all(main, &list);
 }
 

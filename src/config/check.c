@@ -51,6 +51,14 @@ enum scope check_scope(const struct checker *c)
 	return c->frame->scope;
 }
 
+struct place check_place(struct checker *c, const void *value)
+{
+	const struct spot *at = spot_of(c, value);
+	struct place place = spot_place(at);
+	place.file = str_of(frame_file(c->frame->b, at->source));
+	return place;
+}
+
 struct arena *check_arena(struct checker *c)
 {
 	return &c->frame->b->conf->arena;
@@ -69,6 +77,16 @@ void frame_check(struct frame *f)
 		if (m->check && f->marks[i] == FRAME_OWN)
 			m->check(&c, f->values[i]);
 	}
+}
+
+void frame_check_defaults(struct frame *f, size_t module)
+{
+	struct frame *main = &f->b->frames[0];
+	const struct module *m = f->b->rows.modules[module];
+	if (!m->check || main->marks[module] || f->values[module] != main->values[module])
+		return;
+	main->marks[module] = FRAME_OWN;
+	m->check(&(struct checker){ .frame = main }, main->values[module]);
 }
 
 /* Comparing every route with all before it is quadratic: sites with more routes than this get no such warnings. */

@@ -76,9 +76,12 @@ static void set_hooks(struct frame *f, const struct route *like, struct route *r
 
 static void set_handler(struct frame *f, struct route *route)
 {
-	for (size_t i = 0; f->handler && i < f->b->rows.module_count; i++)
-		if (f->b->rows.modules[i] == f->handler)
-			route->handler = (struct hook){ f->handler, f->values[i] };
+	for (size_t i = 0; f->handler && i < f->b->rows.module_count; i++) {
+		if (f->b->rows.modules[i] != f->handler)
+			continue;
+		frame_check_defaults(f, i);
+		route->handler = (struct hook){ f->handler, f->values[i] };
+	}
 }
 
 static bool is_mark(const struct word *w)
@@ -129,6 +132,7 @@ static void route_build(struct frame *site_frame, const struct site *site, const
 	struct flat list = block_flatten(b, s->inside);
 	block_apply(f, &list);
 	frame_check(f);
+	route->settings = frame_settings(f);
 	set_hooks(f, &site->fallback, route);
 	set_handler(f, route);
 }
@@ -202,6 +206,7 @@ static void site_build(struct frame *main, const struct statement *s, struct sit
 	block_apply(f, &list);
 	frame_check(f);
 	site->values = f->values;
+	site->settings = frame_settings(f);
 	site->fallback.place = site->place;
 	set_hooks(f, main_hooks, &site->fallback);
 	routes_build(f, site, &list, errors);

@@ -38,7 +38,7 @@ struct admin_call {
 	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
 	struct buf body;
 	unsigned status;
-	struct buf json;             /* the answer; of errands that are not the admin socket's, whatever they make */
+	struct buf json;             /* the answer: JSON, or what the errand's row says */
 };
 
 /* What the worker does itself.  On the control thread. */

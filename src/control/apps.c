@@ -182,11 +182,9 @@ bool apps_restart(struct apps *a, struct str name)
 
 void apps_each(struct apps *a, void (*see)(void *arg, struct app *app), void *arg)
 {
-	for (struct link *l = a->all.next; l != &a->all; l = l->next) {
-		struct app *app = app_of(l);
-		if (!app->removed || !link_alone(&app->processes))
-			see(arg, app);
-	}
+	for (struct link *l = a->all.next; l != &a->all; l = l->next)
+		if (!app_of(l)->removed || !link_alone(&app_of(l)->processes))
+			see(arg, app_of(l));
 }
 
 static void print_one(void *arg, struct app *app)

@@ -22,7 +22,7 @@ void apps_conf(struct apps *a, const struct conf *c);
 /* Replaces all processes of an app, a few at a time; false: there is none of this name. */
 bool apps_restart(struct apps *a, struct str name);
 struct app;
-/* Those that are configured, or still have processes: see control/app.h. */
+/* Each that the configuration has, or that still has processes. */
 void apps_each(struct apps *a, void (*see)(void *arg, struct app *app), void *arg);
 /* Appends a JSON list. */
 void apps_print(struct apps *a, struct buf *out);

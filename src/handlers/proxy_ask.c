@@ -2,6 +2,7 @@
  * client.  On the request's loop; what has to be put together goes to its arena. */
 #include "base/num.h"
 #include "handlers/proxy.h"
+#include "http/ids.h"
 #include "http/req.h"
 #include "http/target.h"
 
@@ -30,15 +31,14 @@ static void add_query(struct buf *out, const struct ask *ask)
 }
 
 /* As the client wrote it, unless the operator wants another or the request was routed anew. */
-static void add_target(struct call *c, struct buf *out)
+void proxy_target(struct req *r, const struct proxy *v, struct buf *out)
 {
-	struct req *r = c->req;
-	const struct tmpl *path = &proxy_of(c)->path;
+	const struct tmpl *path = &v->path;
 	if (!path->count && !r->again) {
-		buf_add(out, target_origin_form(c->arena, r->ask.target));
+		buf_add(out, target_origin_form(&r->arena, r->ask.target));
 		return;
 	}
-	struct str target = path->count ? tmpl_url(path, r) : target_encode(c->arena, r->ask.path);
+	struct str target = path->count ? tmpl_url(path, r) : target_encode(&r->arena, r->ask.path);
 	if (!target.n || target.p[0] != '/')
 		buf_add_char(out, '/');
 	buf_add(out, target);
@@ -102,13 +102,13 @@ static bool is_set(const struct proxy *v, struct str name)
 	return false;
 }
 
-static bool is_passed(const struct proxy *v, const struct ask *ask, const struct field *f)
+static bool is_passed(const struct proxy *v, const struct ask *ask, const struct ids *ids, const struct field *f)
 {
 	if (f->id == FIELD_HOST || f->id == FIELD_CONTENT_LENGTH || f->id == FIELD_EXPECT || field_is_hop(f->name))
 		return false;
 	if (v->forwarded != FORWARDED_PASS && is_forwarded(f->name))
 		return false;
-	return !is_set(v, f->name) && !fields_name(ask->fields, ask->field_count, f->name);
+	return ids_pass(ids, f->name) && !is_set(v, f->name) && !fields_name(ask->fields, ask->field_count, f->name);
 }
 
 static void add_fields(struct call *c, struct buf *out)
@@ -116,9 +116,13 @@ static void add_fields(struct call *c, struct buf *out)
 	const struct proxy *v = proxy_of(c);
 	const struct ask *ask = &c->req->ask;
 	const struct proxy_field *own = v->fields.p;
+	const struct ids *ids = req_ids(c->req);
 	for (size_t i = 0; i < ask->field_count; i++)
-		if (is_passed(v, ask, &ask->fields[i]))
+		if (is_passed(v, ask, ids, &ask->fields[i]))
 			add_field(out, ask->fields[i].name, ask->fields[i].value);
+	for (unsigned i = 0; i < ids->own_count; i++)
+		if (!is_set(v, ids->own[i].name))
+			add_field(out, ids->own[i].name, ids->own[i].value);
 	for (size_t i = 0; i < v->fields.count; i++) {
 		struct str value = tmpl_field(&own[i].value, c->req);
 		if (value.n)
@@ -238,7 +242,7 @@ unsigned proxy_ask(struct call *c, struct buf *out)
 {
 	buf_add(out, c->req->ask.method_name);
 	buf_add_char(out, ' ');
-	add_target(c, out);
+	proxy_target(c->req, proxy_of(c), out);
 	buf_add(out, STR(" HTTP/1.1\r\n"));
 	add_field(out, STR("Host"), proxy_host(c));
 	add_fields(c, out);

@@ -14,12 +14,13 @@
  * its directive, and a member's address the member's word; values of an ARG_MANY list are found by the address of the
  * value or of the struct items.
  *
- * It is called once per scope that set any of the module's directives without a mistake, after the scope around it,
- * and before values are inherited from it: it may also change the values (resolve a name, compute a table), and
- * allocate in the snapshot's arena.  Runs on the thread that builds the configuration; it must not keep the checker. */
+ * It is called once per scope that set any of the module's directives without a mistake, after the scope around it (and
+ * for main's values, where a route is handled with those although nobody set any), and before values are inherited from
+ * it: it may also change the values (resolve a name, compute a table), and allocate in the snapshot's arena.  Runs on the
+ * thread that builds the configuration; it must not keep the checker. */
 #pragma once
 
-#include "base/directive.h"
+#include "http/conf.h"
 
 struct conf;
 struct checker;
@@ -37,6 +38,8 @@ bool check_files(const struct checker *c);
 /* Whether this scope itself set the value. */
 bool check_was_set(const struct checker *c, const void *value);
 enum scope check_scope(const struct checker *c);
+/* Where a value was set in this scope, else the scope; the file's name is in the snapshot's arena. */
+struct place check_place(struct checker *c, const void *value);
 /* The snapshot's arena. */
 struct arena *check_arena(struct checker *c);
 /* The configuration as far as it is built: values of main, and of this scope's outer scopes.  Its sites are not there

@@ -6,12 +6,14 @@
 #include "handlers/handlers.h"
 #include "http/backend.h"
 #include "http/core.h"
+#include "http/ids.h"
 #include "http/shed.h"
 
 const struct module *const MODULES[] = {
 	&CORE,
 	&SHED,
 	&BACKENDS,
+	&IDS,
 	/* Gates. */
 	&INTERNAL,
 	&ACCESS,
