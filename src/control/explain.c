@@ -9,10 +9,12 @@
 #include "base/mem.h"
 #include "config/dump.h"
 #include "control/keeper.h"
+#include "http/core.h"
 #include "http/explain.h"
 #include "http/parse.h"
 #include "http/query.h"
 #include "http/route.h"
+#include "http/upstream.h"
 
 /* A request of nobody's, and what it needs around it. */
 struct subject {
