@@ -62,6 +62,7 @@ static struct hooks hooks_of(struct builder *b, void *const *values, enum hook_k
 static void set_hooks(struct frame *f, const struct route *like, struct route *route)
 {
 	route->values = f->values;
+	route->meter = arena_new(&f->b->conf->arena, sizeof *route->meter);
 	if (like && frame_shares(f)) {
 		route->gates = like->gates;
 		route->heads = like->heads;

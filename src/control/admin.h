@@ -43,7 +43,6 @@ struct admin_call {
 /* What the worker does itself.  On the control thread. */
 struct control_ops {
 	/* admin_answer() in the end. */
-	void (*status)(struct control *c, struct admin_call *call);
 	void (*reload)(struct control *c, struct admin_call *call);
 	/* The logs' files are opened anew, soon. */
 	void (*reopen)(struct control *c);

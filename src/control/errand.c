@@ -7,10 +7,14 @@
 
 #include "base/mem.h"
 #include "control/apps.h"
+#include "control/status.h"
 
 static void run_status(struct control *c, struct admin_call *call)
 {
-	c->ops->status(c, call);
+	struct buf json = {};
+	status_print(&json, c->observer);
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&json);
 }
 
 static void run_reload(struct control *c, struct admin_call *call)

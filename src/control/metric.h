@@ -4,8 +4,8 @@
 
 #include "control/sample.h"
 
-struct conf;
-struct keeper;
+struct buf;
+struct control;
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 

@@ -9,9 +9,8 @@
 #include "share/meter.h"
 #include "share/store.h"
 
-struct control;
+struct home;
 struct loop;
-struct station;
 
 /* One loop. */
 struct loop_sample {
@@ -57,16 +56,20 @@ enum { POINTS = 150, POINT_MS = 2000, SAMPLES_KEPT = 7, SAMPLES_MS = 10000 };
 
 struct observer;
 
-/* What the observer looks at, by way of the worker.  fill() sets all but time, log and store. */
+/* What the observer looks at, by way of the worker: fill() sets what is known of the snapshots, the loops, the meters, the
+ * hot set, the disk engine and the log; loops and meters are from mem_new(). */
 struct observed {
 	void (*fill)(void *worker, struct sample *out);
 	void *worker;
 };
+void sample_loop(struct loop_sample *out, const struct home *h, uint64_t now_ms);
 
 struct observer *observer_new(struct loop *control, const struct observed *of);
 void observer_free(struct observer *o);
 /* The newest, at most a second old; never NULL.  Borrowed until the loop's next turn. */
 const struct sample *observer_now(struct observer *o);
+/* The same, taken now: for who was asked for it once. */
+const struct sample *observer_look(struct observer *o);
 /* One taken about so long ago, at most SAMPLES_KEPT * SAMPLES_MS; where there is none so old, the oldest, which may be the
  * newest. */
 const struct sample *observer_before(struct observer *o, uint64_t ms);

@@ -146,11 +146,13 @@ static void wait_events(struct loop *l)
 		must(errno == EINTR);
 		l->event_count = 0;
 	}
+	l->turn_events = l->event_count;
 	read_clock(l);
 }
 
 void loop_run(struct loop *l)
 {
+	read_clock(l);
 	if (l->awake)
 		l->awake(l);
 	while (!l->stopping) {

@@ -53,6 +53,7 @@ struct loop {
 	struct watch mail_watch;
 	struct epoll_event *events;  /* of this turn; those before event_at are done with */
 	int event_at, event_count;
+	int turn_events;             /* that this turn began with */
 	struct trace trace[LOOP_TRACE];
 	unsigned trace_at;
 	struct str serving;          /* for the panic dump: what is being worked on, such as a request line; .p NULL: nothing */

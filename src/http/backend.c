@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "http/backend_in.h"
 #include "http/conf.h"
+#include "share/meter.h"
 
 #define AT(member) offsetof(struct backend, member)
 #define APP_AT(member) offsetof(struct backend, app.member)
@@ -314,7 +315,9 @@ struct str backend_balance(const struct backend *b)
 
 static void take(void *arg, struct backend *b)
 {
-	b->pool = pool_get(arg, b->name);
+	const struct commons *with = arg;
+	b->pool = pool_get(with->pools, b->name);
+	b->meter = meters_number(with->meters, METER_POOL, STR(""), b->name);
 }
 
 static void give_back(void *arg, struct backend *b)
@@ -326,7 +329,8 @@ static void give_back(void *arg, struct backend *b)
 
 static void backends_open(void *values, const struct commons *with)
 {
-	each(values, take, with->pools);
+	struct commons commons = *with;
+	each(values, take, &commons);
 }
 
 static void backends_close(void *values, const struct commons *with)

@@ -82,6 +82,7 @@ struct backend {
 	int send_proxy;                  /* PROXY protocol to the servers: 0 none, 1, 2 */
 
 	struct pool *pool;               /* share's, while the snapshot is open */
+	unsigned meter;                  /* its number, too */
 	struct link link;                /* of backends that routes named by address */
 	struct backend *next;            /* of those with the same hash of the name */
 };

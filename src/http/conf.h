@@ -31,6 +31,7 @@ struct route {
 	struct place place;
 	struct hook handler;          /* module NULL: no handler, answered 404 */
 	struct hooks gates, heads, dones;  /* the active ones, in the order in which they are called */
+	unsigned *meter;              /* its number (share/meter.h), given when the snapshot is published; NULL: none */
 	void *const *values;          /* by the module's index in conf->modules */
 };
 

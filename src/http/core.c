@@ -135,6 +135,10 @@ static const struct directive DIRECTIVES[] = {
 	{ .name = "drain_timeout", .scopes = SCOPE_MAIN, .offset = AT(drain_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = { .max = 86400000 }, .preset = "30s" }),
 	  .doc = "How long requests under way may go on after SIGQUIT; what is left then is cut off, and counted in the log." },
+	{ .name = "long_turn", .scopes = SCOPE_MAIN, .offset = AT(long_turn_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = { .max = 3600000 }, .preset = "100ms" }),
+	  .doc = "A turn of an event loop that takes longer is named in the error log, with the request that held it up: all "
+	         "other clients of that loop waited for it. 0 turns that off. The longest turns are in the metrics, too." },
 	{ .name = "limits", .kind = DIR_GROUP, .scopes = SCOPE_MAIN | SCOPE_SITE, .inner = LIMITS,
 	  .doc = "Bounds and deadlines. Past each of them something is refused, and the log names which one it was." },
 	{ .name = "disk", .kind = DIR_GROUP, .scopes = SCOPE_MAIN, .inner = DISK,

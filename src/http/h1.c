@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/sys.h"
@@ -23,6 +24,7 @@ enum {
 	SPARES_MOST = 32,       /* exchanges kept for reuse by a loop */
 	PIPELINE_MOST = 32,     /* requests answered on one connection before others get their turn */
 	FILLS_MOST = 16,        /* reads on one connection before others get theirs */
+	LINE_SHOWN_B = 200,     /* of a request line in the error log */
 };
 
 /* --- Exchanges. --- */
@@ -77,8 +79,8 @@ static void exchange_end(struct conn *c)
 static void end_tunnel(struct conn *c, enum end end)
 {
 	struct home *h = c->home;
-	h->stats.bytes_out += c->tunnel->down.moved_b;
-	h->stats.bytes_in += c->tunnel->up.moved_b;
+	counter_add(&h->stats.bytes_out, c->tunnel->down.moved_b);
+	counter_add(&h->stats.bytes_in, c->tunnel->up.moved_b);
 	tunnel_free(c->tunnel, end);
 	c->tunnel = NULL;
 }
@@ -133,7 +135,7 @@ bool conn_fill(struct conn *c)
 		if ((size_t)n < room && !c->fin)
 			c->readable = false;
 		h->input.n += (size_t)n;
-		h->stats.bytes_in += (uint64_t)n;
+		counter_add(&h->stats.bytes_in, (uint64_t)n);
 		return true;
 	}
 	if (n < 0 && errno == EINTR)
@@ -148,6 +150,9 @@ bool conn_fill(struct conn *c)
 
 static bool enter(struct conn *c, enum conn_state state)
 {
+	struct counter *states = c->home->stats.by_state;
+	counter_add(&states[c->state], UINT64_MAX);
+	counter_add(&states[state], 1);
 	c->state = state;
 	c->since_ms = c->home->loop.now_ms;
 	return true;
@@ -174,7 +179,7 @@ static void accept_head(struct conn *c)
 	struct home *h = c->home;
 	struct req *r = &c->exchange->req;
 	h->input = str_from(h->input, r->ask.head_b);
-	h->stats.requests++;
+	counter_add(&h->stats.requests, 1);
 	c->requests++;
 	r->id = h->next_id++;
 	r->received_b = 0;
@@ -205,7 +210,7 @@ static bool begin_stream(struct conn *c)
 	upload_init(c->exchange);
 	r->route = &req_conf(r)->unsited;
 	r->step = STEP_GATE;
-	c->home->stats.requests++;
+	counter_add(&c->home->stats.requests, 1);
 	return enter(c, CONN_REQ);
 }
 
@@ -233,7 +238,7 @@ static bool renamed(struct conn *c, const struct ip *client)
 		limits_leave(limits, address_of(&c->peer));
 	c->peer = c->exchange->req.peer = *client;
 	c->counted = limits_enter(limits, address_of(client)) == LIMITS_ADMITTED;
-	c->home->stats.refused += !c->counted;
+	counter_add(&c->home->stats.refused, !c->counted);
 	return c->counted;
 }
 
@@ -361,19 +366,33 @@ static bool run_tunnel(struct conn *c)
 	return enter(c, CONN_CLOSE);
 }
 
+/* How long one request held up all others of its loop. */
+static void see_time(struct home *h, const struct req *r, uint64_t ms)
+{
+	uint64_t most_ms = conf_core(h->use->conf)->long_turn_ms;
+	if (!most_ms || ms < most_ms)
+		return;
+	struct str line = str_head(h->loop.serving, LINE_SHOWN_B), route = r->route ? r->route->pattern.text : STR("");
+	h->blamed_ms += ms;
+	log_note(h->ring, LOG_LEVEL_WARN, "one request held up loop %u for %llu ms: %.*s (route %.*s, request %016llx)",
+	         h->loop.index, (unsigned long long)ms, STR_F(line), STR_F(route), (unsigned long long)r->id);
+}
+
 static bool run_req(struct conn *c)
 {
 	struct req *r = &c->exchange->req;
 	struct loop *l = &c->home->loop;
+	uint64_t before_ms = clock_tick_ms();
 	l->serving = request_line(&r->ask);
 	c->exchange->waiting = WAITING_HANDLER;
 	bool over = req_run(r);
+	see_time(c->home, r, clock_tick_ms() - before_ms);
 	l->serving = (struct str){};
 	if (!over) {
 		c->exchange->waited = c->exchange->waiting;
 		return false;
 	}
-	c->home->stats.bytes_out += r->sent_b;
+	counter_add(&c->home->stats.bytes_out, r->sent_b);
 	if (r->tunnel)
 		return begin_tunnel(c);
 	/* A deadline that its body missed was answered; those of its answer cut it off (cut()). */
@@ -492,6 +511,7 @@ static void conn_free(struct conn *c)
 	task_stop(&c->task);
 	link_del(&c->link);
 	h->conn_count--;
+	counter_add(&h->stats.by_state[c->state], UINT64_MAX);
 	if (c->counted)
 		limits_leave(h->limits, address_of(&c->peer));
 	mem_free(c->kept);
@@ -569,8 +589,8 @@ static void cut(struct conn *c, enum end end)
 	if (end == END_MIN_RATE || end == END_SEND_TIMEOUT)
 		forget_unsent(c);
 	req_abort(&c->exchange->req, end);
-	c->home->stats.bytes_out += c->exchange->req.sent_b;
-	c->state = CONN_CLOSE;
+	counter_add(&c->home->stats.bytes_out, c->exchange->req.sent_b);
+	enter(c, CONN_CLOSE);
 	conn_turn(c);
 }
 
@@ -643,7 +663,7 @@ static void conn_timer(struct timer *t)
 	case CONN_CLOSE:
 		break;
 	}
-	c->state = CONN_CLOSE;
+	enter(c, CONN_CLOSE);
 	conn_turn(c);
 }
 
@@ -663,7 +683,7 @@ static void conn_ready(struct watch *w, uint32_t events)
 		if (c->state == CONN_REQ)
 			cut(c, END_CLIENT);
 		else {
-			c->state = CONN_CLOSE;
+			enter(c, CONN_CLOSE);
 			conn_turn(c);
 		}
 		return;
@@ -681,7 +701,7 @@ static void turn_away(struct home *h, int fd, enum admitted why)
 	static const char ADDRESS[] = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 2\r\nContent-Length: 0\r\n"
 	                              "Connection: close\r\n\r\n";
 	struct str text = str_of(why == LIMITS_FULL ? FULL : ADDRESS);
-	h->stats.refused++;
+	counter_add(&h->stats.refused, 1);
 	if (send(fd, text.p, text.n, MSG_NOSIGNAL) == (ssize_t)text.n)
 		shutdown(fd, SHUT_WR);
 	/* A request that is there already, and was not read, would take the answer away from its client. */
@@ -708,7 +728,8 @@ void conn_new(struct home *h, int fd, const struct ip *peer, const struct listen
 	task_init(&c->task, conn_task);
 	link_add(&h->conns, &c->link);
 	h->conn_count++;
-	h->stats.accepted++;
+	counter_add(&h->stats.by_state[c->state], 1);
+	counter_add(&h->stats.accepted, 1);
 	enter(c, CONN_HEAD);
 	if (loop_watch(&h->loop, &c->watch)) {
 		conn_free(c);
@@ -745,7 +766,7 @@ size_t home_cut(struct home *h)
 			cut(c, END_DRAIN);
 			continue;
 		}
-		c->state = CONN_CLOSE;
+		enter(c, CONN_CLOSE);
 		conn_turn(c);
 	}
 	return under_way;

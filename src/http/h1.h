@@ -10,16 +10,6 @@
 
 struct exchange;
 
-enum conn_state {
-	CONN_PROXY,   /* before anything else: a PROXY protocol head is to come */
-	CONN_HEAD,    /* between requests, or in a head */
-	CONN_REQ,     /* a request is running */
-	CONN_DRAIN,   /* its answer is out; what is left of its body stands before the next request */
-	CONN_TUNNEL,  /* its bytes go through to an origin, and back */
-	CONN_LINGER,  /* nothing more is sent; what the client still sends is thrown away */
-	CONN_CLOSE,   /* to be freed before the turn of this connection ends */
-};
-
 struct conn {
 	struct watch watch;
 	struct timer timer;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/must.h"
+#include "http/core.h"
 
 static void refresh(struct home *h)
 {
@@ -23,6 +24,35 @@ int64_t home_wall_s(struct home *h)
 {
 	home_date(h);
 	return h->wall_s;
+}
+
+static void count_turn(struct home_stats *s, uint64_t now_ms, uint64_t ns)
+{
+	uint64_t minute = now_ms / 60000, us = ns / 1000;
+	counter_add(&s->turns, 1);
+	counter_add(&s->busy_ns, ns);
+	if (minute != counter_get(&s->minute)) {
+		counter_set(&s->longest_before_us, counter_get(&s->minute) + 1 == minute ? counter_get(&s->longest_us) : 0);
+		counter_set(&s->longest_us, 0);
+		counter_set(&s->minute, minute);
+	}
+	if (us > counter_get(&s->longest_us))
+		counter_set(&s->longest_us, us);
+}
+
+void home_turn_over(struct home *h)
+{
+	const struct loop *l = &h->loop;
+	uint64_t ns = clock_ns() - l->now_ns, us = ns / 1000, blamed_ms = h->blamed_ms;
+	uint64_t most_ms = h->use ? conf_core(h->use->conf)->long_turn_ms : 0;
+	count_turn(&h->stats, l->now_ms, ns);
+	h->blamed_ms = 0;
+	if (!most_ms || us / 1000 < blamed_ms + most_ms)
+		return;
+	const struct trace *last = &l->trace[(l->trace_at + LOOP_TRACE - 1) % LOOP_TRACE];
+	log_note(h->ring, LOG_LEVEL_WARN, "a turn of loop %u took %llu ms: %d events, and last %s %llu", l->index,
+	         (unsigned long long)us / 1000, l->turn_events, last->what ? last->what : "nothing",
+	         (unsigned long long)last->detail);
 }
 
 /* Digits with zeros before them. */

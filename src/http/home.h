@@ -8,6 +8,7 @@
 #include "http/date.h"
 #include "share/limits.h"
 #include "share/log.h"
+#include "share/meter.h"
 #include "share/store.h"
 
 struct control;
@@ -24,10 +25,26 @@ struct conf_use {
 	struct edition *edition;                  /* main/publish.c's */
 };
 
-/* Counted by the loop alone; read by others through the control thread's mail. */
+/* What a connection is doing (http/h1.h). */
+enum conn_state {
+	CONN_PROXY,   /* before anything else: a PROXY protocol head is to come */
+	CONN_HEAD,    /* between requests, or in a head */
+	CONN_REQ,     /* a request is running */
+	CONN_DRAIN,   /* its answer is out; what is left of its body stands before the next request */
+	CONN_TUNNEL,  /* its bytes go through to an origin, and back */
+	CONN_LINGER,  /* nothing more is sent; what the client still sends is thrown away */
+	CONN_CLOSE,   /* to be freed before the turn of this connection ends */
+};
+enum { CONN_STATES = CONN_CLOSE + 1 };
+
+/* Counted by the loop alone; read by the control thread.  How requests were answered is in the meters. */
 struct home_stats {
-	uint64_t accepted, refused, requests, bytes_out, bytes_in, shed;
-	uint64_t by_class[6];                     /* answers 1xx … 5xx; [0]: ended without an answer */
+	struct counter accepted, refused, requests, bytes_out, bytes_in;
+	struct counter by_state[CONN_STATES];     /* connections there are now */
+	struct counter turns, busy_ns;            /* of the loop: what it did, not what it waited */
+	struct counter longest_us;                /* turn of the minute, */
+	struct counter minute;                    /* which is this one of the loop's clock */
+	struct counter longest_before_us;         /* and of the minute before it */
 };
 
 struct home {
@@ -38,6 +55,7 @@ struct home {
 	struct disk *disk;
 	struct limits *limits;
 	struct pools *pools;
+	struct meters *meters;
 	struct log_ring *ring;
 	struct mailbox *slow;                     /* of a thread that may wait: for what could wait for a disk, such as
 	                                           * closing a large file that was unlinked */
@@ -63,7 +81,12 @@ struct home {
 	char *inbox;                              /* LOOP_SCRATCH_B bytes: what comes from an origin is read into it */
 	size_t coders;                            /* bodies being compressed: see http/coder.h */
 	struct home_stats stats;
+	uint64_t blamed_ms;                       /* of this turn: requests that took long were named in the log */
 };
+
+/* The loop's turn is over: it is counted, and named in the log where it was longer than long_turn and no request was named
+ * for it. */
+void home_turn_over(struct home *h);
 
 /* The current date, refreshed at most once a second. */
 struct str home_date(struct home *h);

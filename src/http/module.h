@@ -10,12 +10,14 @@ struct req;
 struct conf;
 struct checker;
 struct log;
+struct meters;
 struct pools;
 
 /* What outlives snapshots and modules may use when one is opened or closed. */
 struct commons {
 	struct log *log;
 	struct pools *pools;
+	struct meters *meters;
 };
 
 enum go {

@@ -113,6 +113,8 @@ struct str req_scheme(const struct req *r);
 /* Its number as $id has it: REQ_ID_B hexadecimal digits. */
 void req_id_print(const struct req *r, char *p);
 
+/* Where its loop counts requests of its route. */
+struct meter *req_meter(const struct req *r);
 /* The request is over: its log is written. */
 void req_log(struct req *r);
 /* A copy for the log of a request that has turned into a tunnel, in a block of its own, with r's reference to the

@@ -55,7 +55,7 @@ enum go req_shed(struct req *r)
 	const struct shed *v = shed_of(r);
 	unsigned long long retry_s = v ? (v->retry_after_ms + 999) / 1000 : RETRY_DEFAULT_S;
 	enum kind kind = kind_of(r);
-	r->home->stats.shed++;
+	counter_add(&req_meter(r)->shed, 1);
 	if (kind == KIND_IMAGE && v && v->bytes.p)
 		answer_bytes(r, 503, mime_of(v->image), v->bytes);
 	else if (kind == KIND_JSON)

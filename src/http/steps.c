@@ -126,11 +126,27 @@ static enum go step_send(struct req *r)
 	return r->wire->send(r);
 }
 
+struct meter *req_meter(const struct req *r)
+{
+	bool named = r->route && r->route->meter;
+	return meters_at(r->home->meters, r->home->loop.index, named ? *r->route->meter : METER_REST);
+}
+
+static void measure(struct req *r)
+{
+	struct meter *m = req_meter(r);
+	size_t class = r->answer.status / 100;
+	counter_add(&m->by_class[r->first_ns && class < METER_CLASSES ? class : 0], 1);
+	counter_add(&m->in_b, r->received_b);
+	counter_add(&m->out_b, r->sent_b);
+	histogram_add(&m->time, (r->done_ns - r->begin_ns) / 1000);
+}
+
 void req_log(struct req *r)
 {
 	r->done_ns = r->home->loop.now_ns;
-	size_t class = r->answer.status / 100;
-	r->home->stats.by_class[r->first_ns && class < 6 ? class : 0]++;
+	if (!r->admin)
+		measure(r);
 	for (size_t i = 0; r->route && i < r->route->dones.count; i++)
 		r->route->dones.p[i].module->on_done(r, r->route->dones.p[i].values);
 }

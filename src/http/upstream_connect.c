@@ -251,6 +251,17 @@ enum went upstream_connect(struct call *c)
 	return WENT_ON;
 }
 
+/* An attempt that has come to its end: in class 0 where its server did not answer. */
+static void measure(struct call *c, uint64_t us)
+{
+	struct home *h = call_home(c);
+	struct meter *m = meters_at(h->meters, h->loop.index, c->outward->backend->meter);
+	size_t class = us ? c->reply.status / 100 : 0;
+	counter_add(&m->by_class[class < METER_CLASSES ? class : 0], 1);
+	if (us)
+		histogram_add(&m->time, us);
+}
+
 void upstream_leave(struct call *c, enum outcome outcome, bool keep)
 {
 	const struct backend *b = c->outward->backend;
@@ -266,6 +277,8 @@ void upstream_leave(struct call *c, enum outcome outcome, bool keep)
 		origin_idle(o, b->keepalive, b->keepalive_ms);
 	else if (o)
 		origin_close(o);
+	if (peer && outcome != OUTCOME_NONE)
+		measure(c, us);
 	if (peer)
 		peer_leave(c->pool, peer, outcome, us < UINT32_MAX ? (uint32_t)us : UINT32_MAX, h->loop.now_ms);
 }

@@ -157,19 +157,26 @@ static enum went enqueue(struct call *c)
 	return wrong(c, FAULT_QUEUE, "All servers are busy, and too many requests wait already.");
 }
 
-enum went upstream_queue(struct call *c)
+static void waited(struct call *c)
 {
 	struct home *h = call_home(c);
+	uint64_t ns = h->loop.now_ns - c->begin_ns;
+	c->req->trip.queue_ns += ns;
+	c->begin_ns = h->loop.now_ns;
+	histogram_add(&meters_at(h->meters, h->loop.index, c->outward->backend->meter)->wait, ns / 1000);
+}
+
+enum went upstream_queue(struct call *c)
+{
 	if (c->seat->served) {
 		struct peer *peer = c->seat->waiter.peer;
 		seat_free(c);
-		c->req->trip.queue_ns += h->loop.now_ns - c->begin_ns;
-		c->begin_ns = h->loop.now_ns;
+		waited(c);
 		return got(c, peer);
 	}
 	if (!c->late)
 		return WENT_WAIT;
-	c->req->trip.queue_ns += h->loop.now_ns - c->begin_ns;
+	waited(c);
 	upstream_unqueue(c);
 	return wrong(c, FAULT_QUEUE, "All servers are busy, and none became free in time.");
 }

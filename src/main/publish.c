@@ -34,7 +34,7 @@ static void edition_free(struct edition *e)
 {
 	struct publisher *p = e->publisher;
 	for (size_t i = 0; i < e->conf->module_count; i++) {
-		struct opening o = { e->conf->modules[i], { p->shared.log, p->shared.pools } };
+		struct opening o = { e->conf->modules[i], { p->shared.log, p->shared.pools, p->shared.meters } };
 		if (o.module->close)
 			conf_each_values(e->conf, i, close_values, &o);
 	}
@@ -81,6 +81,22 @@ static struct edition *edition_new(struct publisher *p, struct conf *conf)
 	return e;
 }
 
+static void number_route(struct meters *m, const struct site *site, const struct route *route)
+{
+	*route->meter = meters_number(m, METER_ROUTE, site->name_count ? site->names[0] : STR(""), route->pattern.text);
+}
+
+/* Its routes are counted under the same numbers as those of the same name before. */
+static void number_routes(struct meters *m, const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->site_count; i++) {
+		const struct site *site = &conf->sites[i];
+		number_route(m, site, &site->fallback);
+		for (size_t k = 0; k < site->route_count; k++)
+			number_route(m, site, &site->routes[k]);
+	}
+}
+
 /* What a new snapshot changes about what all loops share. */
 static void apply_shared(struct publisher *p, const struct core *core)
 {
@@ -92,10 +108,11 @@ static void apply_shared(struct publisher *p, const struct core *core)
 void publish(struct publisher *p, struct conf *conf, const struct listenings *listenings)
 {
 	for (size_t i = 0; i < conf->module_count; i++) {
-		struct opening o = { conf->modules[i], { p->shared.log, p->shared.pools } };
+		struct opening o = { conf->modules[i], { p->shared.log, p->shared.pools, p->shared.meters } };
 		if (o.module->open)
 			conf_each_values(conf, i, open_values, &o);
 	}
+	number_routes(p->shared.meters, conf);
 	conf->generation = ++p->generation;
 	apply_shared(p, conf_core(conf));
 	struct edition *e = edition_new(p, conf);

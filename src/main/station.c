@@ -181,11 +181,6 @@ static void carry_out(struct mail *m)
 		warm_start(&s->warm, &s->home);
 		answer(o);
 		break;
-	case ORDER_COUNT:
-		o->stats = s->home.stats;
-		o->connections = s->home.conn_count;
-		answer(o);
-		break;
 	case ORDER_CLOSE:
 		close_doors(s);
 		answer(o);
@@ -209,6 +204,7 @@ void station_order(struct station *s, struct order *o)
 static void asleep(struct loop *l)
 {
 	struct station *s = l->owner;
+	home_turn_over(&s->home);
 	epoch_leave(s->home.epoch, l->index);
 	epoch_reap(s->home.epoch);
 }
@@ -233,6 +229,7 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->disk = shared->disk;
 	h->limits = shared->limits;
 	h->pools = shared->pools;
+	h->meters = shared->meters;
 	pools_loop(h->pools, index, &h->loop.mailbox);
 	h->inbox = mem_new(LOOP_SCRATCH_B);
 	h->control = shared->control;

@@ -25,13 +25,11 @@ struct listenings {
 enum order_kind {
 	ORDER_CONF,     /* this snapshot and these listeners, from now on */
 	ORDER_WARM,     /* bring these files into the hot set */
-	ORDER_COUNT,    /* say what the counters say */
 	ORDER_CLOSE,    /* accept nothing more */
 	ORDER_DRAIN,    /* end after the requests under way; comes back when all are done */
 	ORDER_STOP,     /* cut off what there is, end the loop */
 };
 
-struct counting;
 struct station;
 struct warm;
 
@@ -42,9 +40,6 @@ struct order {
 	struct conf_use *use;                   /* ORDER_CONF */
 	const struct listenings *listenings;    /* ORDER_CONF: lives until all stations have answered */
 	struct warm *warm;                      /* ORDER_WARM: given away */
-	struct home_stats stats;                /* ORDER_COUNT: the answer */
-	uint64_t connections;
-	struct counting *counting;              /* ORDER_COUNT: the control thread's */
 	size_t cut;                             /* ORDER_STOP: requests that were under way */
 	void (*done)(struct order *o);          /* on the control thread; frees the order */
 };
@@ -67,6 +62,7 @@ struct shared {
 	struct limits *limits;
 	struct log *log;
 	struct pools *pools;
+	struct meters *meters;
 	struct control *control;
 };
 

@@ -14,7 +14,7 @@
 #include "control/admin.h"
 #include "control/apps.h"
 #include "control/keeper.h"
-#include "control/status.h"
+#include "control/sample.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
@@ -45,6 +45,7 @@ struct worker {
 	int spawner;                     /* its end of the pair, until there are apps; -1 */
 	struct apps *apps;
 	struct keeper *keeper;
+	struct observer *observer;
 	struct control admin;            /* what the admin socket may ask */
 	struct link calls;               /* its reloads that the supervisor has not answered */
 	int status;
@@ -93,6 +94,7 @@ static int start_shared(struct shared *s, const struct core *core)
 	s->hot = store_new(s->epoch, core->hot_memory_b);
 	s->limits = limits_new();
 	s->pools = pools_new(s->epoch, loops_wanted(core));
+	s->meters = meters_new(loops_wanted(core));
 	return 0;
 }
 
@@ -136,6 +138,31 @@ static void on_spawner(struct worker *w, struct channel_message *m)
 	w->spawner = fd;
 }
 
+/* --- What is counted. --- */
+
+static void fill(void *worker, struct sample *out)
+{
+	const struct worker *w = worker;
+	const struct publisher *p = &w->publisher;
+	const struct shared *s = &p->shared;
+	out->generation = p->generation;
+	out->snapshots = p->alive;
+	out->loop_count = (unsigned)p->station_count;
+	out->loops = mem_new(out->loop_count * sizeof *out->loops);
+	for (unsigned i = 0; i < out->loop_count; i++)
+		sample_loop(&out->loops[i], &p->stations[i].home, out->at_ms);
+	out->meter_count = meters_count(s->meters);
+	out->meters = mem_new(out->meter_count * sizeof *out->meters);
+	for (unsigned i = 0; i < out->meter_count; i++)
+		meters_sum(s->meters, i, &out->meters[i]);
+	out->hot = store_stats(s->hot);
+	out->disk_kind = disk_kind(s->disk);
+	out->disk = disk_stats(s->disk);
+	out->log = log_stats(s->log);
+}
+
+/* --- The start. --- */
+
 /* The first configuration: after it, no rights and many threads. */
 static int start(struct worker *w, const struct core *core)
 {
@@ -155,6 +182,8 @@ static int start(struct worker *w, const struct core *core)
 	w->ring = log_ring_new(w->publisher.shared.log);
 	w->keeper = keeper_new(&w->control, w->publisher.shared.pools, w->ring, (struct str){});
 	start_apps(w);
+	w->observer = observer_new(&w->control, &(struct observed){ fill, w });
+	w->admin.observer = w->observer;
 	w->admin.apps = w->apps;
 	w->admin.keeper = w->keeper;
 	w->started = true;
@@ -345,49 +374,7 @@ static void drain(struct worker *w)
 	order_all(w, ORDER_CLOSE, closed);
 }
 
-/* --- The admin socket: counters. --- */
-
-/* One status being put together: answered when the last loop has said its part. */
-struct counting {
-	struct admin_call *call;
-	struct status status;
-	size_t answers_left;
-};
-
-static void counted(struct order *o)
-{
-	struct worker *w = worker_of(o);
-	struct publisher *p = &w->publisher;
-	struct counting *c = o->counting;
-	status_add(&c->status, &o->stats, o->connections);
-	mem_free(o);
-	if (--c->answers_left)
-		return;
-	struct buf json = {};
-	c->status.generation = p->generation;
-	c->status.snapshots = p->alive;
-	status_print(&json, &c->status, p->shared.hot, p->shared.disk, p->shared.log);
-	admin_answer(c->call, 200, buf_str(&json));
-	buf_fini(&json);
-	mem_free(c);
-}
-
-static void count(struct control *control, struct admin_call *call)
-{
-	struct worker *w = container_of(control, struct worker, admin);
-	struct publisher *p = &w->publisher;
-	struct counting *c = MEM_NEW(struct counting);
-	c->call = call;
-	c->answers_left = p->station_count;
-	for (size_t i = 0; i < p->station_count; i++) {
-		struct order *o = MEM_NEW(struct order);
-		*o = (struct order){ .kind = ORDER_COUNT, .counting = c, .done = counted };
-		station_order(&p->stations[i], o);
-	}
-}
-
 static const struct control_ops OPS = {
-	.status = count,
 	.reload = reload,
 	.reopen = reopen,
 };
@@ -469,10 +456,12 @@ static void fini(struct worker *w)
 		station_fini(&p->stations[i]);
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
+	observer_free(w->observer);
 	apps_free(w->apps);
 	keeper_free(w->keeper);
 	store_free(p->shared.hot);
 	limits_free(p->shared.limits);
+	meters_free(p->shared.meters);
 	pools_free(p->shared.pools);
 	epoch_free(p->shared.epoch);
 	/* What was freed just now may have sent its descriptors here to be closed. */

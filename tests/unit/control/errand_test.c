@@ -16,10 +16,12 @@
 #include "control/errand.h"
 #include "control/keeper.h"
 #include "http/core.h"
+#include "share/meter.h"
 
 static struct home home;
 static struct epoch *epoch;
 static struct pools *pools;
+static struct meters *meters;
 static struct log *logs;
 static struct conf *conf;
 static bool reopened, keep;
@@ -38,7 +40,7 @@ static void t_reload(struct control *c, struct admin_call *call)
 	admin_answer(call, 200, STR("{\"ok\":true}\n"));
 }
 
-static const struct control_ops OPS = { .status = t_reload, .reload = t_reload, .reopen = t_reopen };
+static const struct control_ops OPS = { .reload = t_reload, .reopen = t_reopen };
 
 static struct control control = { .ops = &OPS };
 
@@ -93,7 +95,8 @@ static int setup(void **state)
 	messages_fini(&m);
 	epoch = epoch_new();
 	pools = pools_new(epoch, 1);
-	BACKENDS.open(conf->values[1], &(struct commons){ .pools = pools });
+	meters = meters_new(1);
+	BACKENDS.open(conf->values[1], &(struct commons){ .pools = pools, .meters = meters });
 	control.apps = apps_new(&home.loop, log_ring_new(logs), pools, epoch);
 	control.keeper = keeper_new(&home.loop, pools, log_ring_new(logs), STR("127.0.0.1:1"));
 	apps_conf(control.apps, conf);
@@ -107,8 +110,9 @@ static int teardown(void **state)
 	(void)state;
 	keeper_free(control.keeper);
 	apps_free(control.apps);
-	BACKENDS.close(conf->values[1], &(struct commons){ .pools = pools });
+	BACKENDS.close(conf->values[1], &(struct commons){ .pools = pools, .meters = meters });
 	pools_free(pools);
+	meters_free(meters);
 	epoch_free(epoch);
 	log_free(logs);
 	conf_free(conf);

@@ -95,6 +95,7 @@ static inline void served_open(struct served *s, const char *conf)
 	s->use = (struct conf_use){ .conf = c, .released = served_released };
 	home_conf_set(&s->home, &s->use);
 	link_init(&s->home.loop.tasks);
+	s->home.meters = meters_new(1);
 	s->home.next_id = 1;
 }
 
@@ -172,6 +173,7 @@ static inline bool served_has(const struct served *s, const char *part)
 static inline void served_close(struct served *s)
 {
 	served_forget(s);
+	meters_free(s->home.meters);
 	home_conf_set(&s->home, NULL);
 	conf_free(s->use.conf);
 	buf_fini(&s->text);

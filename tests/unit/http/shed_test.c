@@ -49,6 +49,7 @@ static void kinds(void **state)
 	sources_fini(&sources);
 	s.use = (struct conf_use){ .conf = c, .released = served_released };
 	home_conf_set(&s.home, &s.use);
+	s.home.meters = meters_new(1);
 	SHED.open(c->values[1], NULL);
 	unlink(path);
 	for (size_t i = 0; i < countof(ROWS); i++) {
@@ -59,7 +60,7 @@ static void kinds(void **state)
 		if (!str_ends(buf_str(&s.text), str_of(ROWS[i].ends)))
 			fail_msg("%s: %s", ROWS[i].head, s.text.p);
 	}
-	assert_int_equal(s.home.stats.shed, countof(ROWS));
+	assert_int_equal(counter_get(&meters_at(s.home.meters, 0, METER_REST)->shed), countof(ROWS));
 	SHED.close(c->values[1], NULL);
 	served_close(&s);
 }
