@@ -29,6 +29,7 @@ static void build(struct builder *b)
 	block_apply(main, &list);
 	frame_check(main);
 	site_build_all(main, &list);
+	frame_check_all(main);
 }
 
 static void fini(struct builder *b)

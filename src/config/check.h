@@ -13,5 +13,7 @@ struct checker {
 
 /* Calls the check hooks of the modules that the scope set something of. */
 void frame_check(struct frame *f);
+/* Main's check_all hooks, when all is built. */
+void frame_check_all(struct frame *main);
 /* Warnings about a whole site; spots are of its routes' patterns, and site of its name. */
 void site_check(struct builder *b, const struct site *site, const struct spot *at, const struct spot *routes);

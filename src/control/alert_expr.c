@@ -383,10 +383,11 @@ static double share_of(struct str word)
 	return value < 100 ? value / 100 : 0;
 }
 
+/* The first one with this label; an empty one: the first of all. */
 static const struct metric *histogram_of(const struct metric *metrics, struct str label)
 {
 	for (const struct metric *m = metrics; m->name; m++)
-		if (m->kind == METRIC_HISTOGRAM && metric_has_label(m, label))
+		if (m->kind == METRIC_HISTOGRAM && (!label.n || metric_has_label(m, label)))
 			return m;
 	return NULL;
 }
@@ -411,7 +412,7 @@ static int take_measured(struct parser *p, struct expr_node *n)
 	struct str word = word_at(p);
 	if (str_eq(word, STR("all"))) {
 		p->at += word.n;
-		n->metric = histogram_of(p->metrics, STR("route"));
+		n->metric = histogram_of(p->metrics, STR(""));
 		return n->metric ? 0 : no_metric(p, p->at, word);
 	}
 	for (size_t i = 0; i < countof(NAMED); i++)

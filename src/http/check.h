@@ -39,6 +39,6 @@ bool check_was_set(const struct checker *c, const void *value);
 enum scope check_scope(const struct checker *c);
 /* The snapshot's arena. */
 struct arena *check_arena(struct checker *c);
-/* The configuration as far as it is built: values of main, and of this scope's outer scopes.  Its sites are not there
- * yet. */
+/* The configuration as far as it is built: values of main, and of this scope's outer scopes.  Its sites are there in
+ * check_all() only. */
 const struct conf *check_conf(const struct checker *c);

@@ -2,6 +2,7 @@
 #include "main/modules.h"
 
 #include "base/mem.h"
+#include "control/alert_conf.h"
 #include "handlers/handlers.h"
 #include "http/backend.h"
 #include "http/core.h"
@@ -11,6 +12,7 @@ const struct module *const MODULES[] = {
 	&CORE,
 	&SHED,
 	&BACKENDS,
+	&ALERTS,
 	/* Gates. */
 	&INTERNAL,
 	&ACCESS,
