@@ -193,6 +193,8 @@ install: $(OUT)/petrel
 	install -D -m 644 docs/man/petrel.1 $(DESTDIR)$(PREFIX)/share/man/man1/petrel.1
 	install -D -m 644 docs/man/petrel.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/petrel.conf.5
 	install -D -m 644 examples/petrel.conf $(DESTDIR)$(PREFIX)/share/doc/petrel/petrel.conf
+	install -D -m 755 packaging/munin/petrel $(DESTDIR)$(PREFIX)/share/munin/plugins/petrel
+	install -D -m 644 examples/grafana/petrel.json $(DESTDIR)$(PREFIX)/share/doc/petrel/grafana.json
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's,@PREFIX@,$(PREFIX),;s,@CONFDIR@,$(CONFDIR),' packaging/petrel.service \
 	    > $(DESTDIR)$(PREFIX)/lib/systemd/system/petrel.service

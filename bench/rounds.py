@@ -23,8 +23,10 @@ def one(stage, server, path, connections, seconds):
     }
 
 
-def alternate(stage, classes, path, connections, **how):
-    """Raw figures per server: a list of each, a value per round.  `how`: what the servers are made with."""
+def alternate(stage, classes, path, connections, count=None, **how):
+    """Raw figures per server: a list of each, a value per round.  `count`: rounds, if not the stage's; `how`: what the
+    servers are made with."""
+    count = count or stage.rounds
     running = []
     try:
         for c in stage.pick(classes):
@@ -33,14 +35,14 @@ def alternate(stage, classes, path, connections, **how):
         raw = {s.name: {"errors": 0, **{f: [] for f in FIGURES}} for s in running}
         for s in running:
             one(stage, s, path, connections, 1)  # warms it
-        for i in range(stage.rounds):
+        for i in range(count):
             turn = i % len(running) if running else 0
             for s in running[turn:] + running[:turn]:
                 got = one(stage, s, path, connections, stage.seconds)
                 raw[s.name]["errors"] += got["errors"]
                 for f in FIGURES:
                     raw[s.name][f].append(got[f])
-            say(f"  round {i + 1} of {stage.rounds}")
+            say(f"  round {i + 1} of {count}")
         return raw
     finally:
         for s in running:

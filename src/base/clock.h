@@ -17,7 +17,8 @@ static inline uint64_t clock_ms(void)
 	return clock_ns() / 1000000u;
 }
 
-/* The monotonic clock as the kernel's last tick left it, up to 4 ms late: several times cheaper than a look at the clock. */
+/* The monotonic clock as the kernel's last tick left it, up to 4 ms late: several times cheaper than a look at the clock
+ * itself. */
 static inline uint64_t clock_tick_ms(void)
 {
 	struct timespec t;

@@ -81,6 +81,16 @@ void frame_check_all(struct frame *main)
 	}
 }
 
+void frame_check_defaults(struct frame *f, size_t module)
+{
+	struct frame *main = &f->b->frames[0];
+	const struct module *m = f->b->rows.modules[module];
+	if (!m->check || main->marks[module] || f->values[module] != main->values[module])
+		return;
+	main->marks[module] = FRAME_OWN;
+	m->check(&(struct checker){ .frame = main }, main->values[module]);
+}
+
 /* Comparing every route with all before it is quadratic: sites with more routes than this get no such warnings. */
 enum { ROUTES_COMPARED = 2000 };
 

@@ -76,9 +76,12 @@ static void set_hooks(struct frame *f, const struct route *like, struct route *r
 
 static void set_handler(struct frame *f, struct route *route)
 {
-	for (size_t i = 0; f->handler && i < f->b->rows.module_count; i++)
-		if (f->b->rows.modules[i] == f->handler)
-			route->handler = (struct hook){ f->handler, f->values[i] };
+	for (size_t i = 0; f->handler && i < f->b->rows.module_count; i++) {
+		if (f->b->rows.modules[i] != f->handler)
+			continue;
+		frame_check_defaults(f, i);
+		route->handler = (struct hook){ f->handler, f->values[i] };
+	}
 }
 
 static bool is_mark(const struct word *w)

@@ -81,7 +81,7 @@ void admin_did(struct admin_call *call, const char *format, ...)
 static void at_control(struct mail *m)
 {
 	struct admin_call *call = container_of(m, struct admin_call, mail);
-	call->errand->run(call->control, call);
+	errand_run(call);
 }
 
 /* --- The handler. --- */
@@ -132,7 +132,6 @@ static struct admin_call *call_new(struct req *r, const struct errand *errand, c
 	call->home = r->home;
 	call->req = r;
 	call->caller = caller_of(r);
-	call->keep = str_eq(r->ask.query, STR("keep"));
 	copy_path(call, r->ask.path, stars);
 	call->query = copy_of(r->ask.query);
 	r->state = call;
@@ -167,7 +166,9 @@ static enum go take_body(struct req *r, struct admin_call *call)
 
 static enum go answer_call(struct req *r, struct admin_call *call)
 {
-	answer_bytes(r, call->status, STR("application/json"), arena_str(&r->arena, buf_str(&call->json)));
+	bool json = call->status != 200 || !call->errand->type;
+	answer_bytes(r, call->status, json ? STR("application/json") : str_of(call->errand->type),
+	             arena_str(&r->arena, buf_str(&call->json)));
 	call_free(call);
 	return GO_ANSWER;
 }

@@ -13,6 +13,7 @@ extern const struct module ADMIN;
 /* The site that connections to the admin socket are answered by: one route, handled by ADMIN. */
 extern const struct site ADMIN_SITE;
 
+struct alerts;
 struct apps;
 struct control;
 struct errand;
@@ -37,7 +38,7 @@ struct admin_call {
 	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
 	struct buf body;
 	unsigned status;
-	struct buf json;
+	struct buf json;             /* the answer: JSON, or what the errand's row says */
 };
 
 /* What the worker does itself.  On the control thread. */
@@ -55,6 +56,7 @@ struct control {
 	/* NULL before the first configuration. */
 	struct keeper *keeper;
 	struct apps *apps;
+	struct alerts *alerts;
 	struct observer *observer;   /* control/sample.h: what all counters say */
 	const struct conf *conf;     /* the snapshot published last, opened */
 };

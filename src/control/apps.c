@@ -194,18 +194,24 @@ bool apps_restart(struct apps *a, struct str name)
 	return true;
 }
 
+void apps_each(struct apps *a, void (*see)(void *arg, struct app *app), void *arg)
+{
+	for (struct link *l = a->all.next; l != &a->all; l = l->next)
+		if (!app_of(l)->removed || !link_alone(&app_of(l)->processes))
+			see(arg, app_of(l));
+}
+
+static void print_one(void *arg, struct app *app)
+{
+	struct buf *out = arg;
+	buf_add(out, out->p[out->n - 1] == '[' ? STR("\n") : STR(",\n"));
+	app_print(out, app);
+}
+
 void apps_print(struct apps *a, struct buf *out)
 {
-	bool first = true;
 	buf_add_char(out, '[');
-	for (struct link *l = a->all.next; l != &a->all; l = l->next) {
-		struct app *app = app_of(l);
-		if (app->removed && link_alone(&app->processes))
-			continue;
-		buf_add(out, first ? STR("\n") : STR(",\n"));
-		app_print(out, app);
-		first = false;
-	}
+	apps_each(a, print_one, out);
 	buf_add(out, STR("]\n"));
 }
 

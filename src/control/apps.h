@@ -33,5 +33,8 @@ struct apps_others {
 /* A zeroed one: nobody any more. */
 void apps_others(struct apps *a, const struct apps_others *others);
 const struct app_ways *apps_ways(const struct apps *a);
+struct app;
+/* Each that the configuration has, or that still has processes. */
+void apps_each(struct apps *a, void (*see)(void *arg, struct app *app), void *arg);
 /* Appends a JSON list. */
 void apps_print(struct apps *a, struct buf *out);

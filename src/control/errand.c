@@ -2,11 +2,11 @@
  * control thread. */
 #include "control/errand.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "control/apps.h"
+#include "control/metric.h"
 #include "control/status.h"
 
 static void run_status(struct control *c, struct admin_call *call)
@@ -15,6 +15,14 @@ static void run_status(struct control *c, struct admin_call *call)
 	status_print(&json, c->observer);
 	admin_answer(call, 200, buf_str(&json));
 	buf_fini(&json);
+}
+
+static void run_metrics(struct control *c, struct admin_call *call)
+{
+	struct buf text = {};
+	metrics_print(&text, c, observer_look(c->observer));
+	admin_answer(call, 200, buf_str(&text));
+	buf_fini(&text);
 }
 
 static void run_reload(struct control *c, struct admin_call *call)
@@ -99,28 +107,94 @@ static void run_restart(struct control *c, struct admin_call *call)
 		refuse_app(c, call);
 }
 
+static void run_openapi(struct control *c, struct admin_call *call)
+{
+	struct buf json = {};
+	(void)c;
+	openapi_print(&json);
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&json);
+}
+
 /* --- The table. --- */
+
+#define POOL { "pool", .doc = "The name of a pool.", .example = "\"api\"" }
+#define SERVER { "server", .doc = "A server as it is configured, or one of its addresses.", .example = "\"10.0.0.3:9000\"" }
+#define APP { "app", .doc = "The name of an application.", .example = "\"php\"" }
+#define ALERT { "alert", .doc = "The name of an alert.", .example = "\"slow\"" }
+#define NO_ALERT { 404, "There is no such alert." }
+#define NO_POOL { 404, "There is no such pool." }
+#define NO_SERVER { 404, "There is no such pool, or no such server in it." }
+#define NO_APP { 404, "There is no such application." }
+#define IS_APP { 409, "It is an app, whose processes petrel starts and ends itself." }
+
+static const char *const STATES[] = { "ready", "drain", "down", NULL };
 
 /* Of two whose paths match, the first is meant. */
 static const struct errand ERRANDS[] = {
-	{ METHOD_GET, "/status.json", false, run_status },
-	{ METHOD_POST, "/reload", false, run_reload },
-	{ METHOD_POST, "/log/reopen", false, run_reopen },
-	{ METHOD_GET, "/changes", false, run_changes },
-	{ METHOD_GET, "/pools", false, errand_pools },
-	{ METHOD_POST, "/pools/*/servers", true, errand_server_add },
-	{ METHOD_PATCH, "/pools/*/servers/*", true, errand_server_change },
-	{ METHOD_DELETE, "/pools/*/servers/*", false, errand_server_remove },
-	{ METHOD_GET, "/pools/*", false, errand_pool },
-	{ METHOD_GET, "/apps", false, run_apps },
-	{ METHOD_POST, "/apps/*/restart", false, run_restart },
-	{ METHOD_GET, "/apps/*", false, run_app },
+	{ METHOD_GET, "/status.json", "The server's counters.", .example = "{}", .run = run_status },
+	{ METHOD_GET, "/metrics", "The same for Prometheus, in its text format.", .run = run_metrics,
+	  .type = "text/plain; version=0.0.4; charset=utf-8" },
+	{ METHOD_GET, "/openapi.json", "This description.", .example = "{\"openapi\":\"3.0.3\"}", .run = run_openapi },
+	{ METHOD_POST, "/reload", "Reads the configuration again. Where anything is wrong with it, all stays as it was.",
+	  .refusals = REFUSALS({ 422, "The configuration is wrong; the messages say where." },
+	                       { 503, "The server is stopping." }),
+	  .example = "{\"ok\":true,\"messages\":[]}", .run = run_reload },
+	{ METHOD_POST, "/log/reopen", "Opens the files of all logs anew, after they were renamed.", .change = true,
+	  .run = run_reopen },
+	{ METHOD_GET, "/changes", "What was changed over this socket, when and by whom; the newest ones.",
+	  .example = "{\"count\":1,\"changes\":[{\"time\":\"2026-11-20T10:00:00Z\",\"uid\":0,\"pid\":4711,"
+	             "\"did\":\"pool api: 10.0.0.1:9000 drains\"}]}", .run = run_changes },
+	{ METHOD_GET, "/pools", "All pools and their servers.", .example = "{\"pools\":[]}", .run = errand_pools },
+	{ METHOD_POST, "/pools/*/servers", "One server more.", .change = true, .stars = GIVEN(POOL),
+	  .body = GIVEN({ "server", .required = true, .doc = "Its address, or its name and port.",
+	                  .example = "\"10.0.0.3:9000\"" },
+	                { "weight", GIVEN_NUMBER, .min = 1, .max = POOL_WEIGHT_MAX, .doc = "Its share.", .example = "2" },
+	                { "connections", GIVEN_NUMBER, .max = 1000000,
+	                  .doc = "How many requests it may have at a time; 0: any.", .example = "100" },
+	                { "backup", GIVEN_FLAG, .doc = "It is asked only when no other can be.", .example = "false" }),
+	  .refusals = REFUSALS(NO_POOL, { 409, "The server is there already; or the pool is an app." }),
+	  .run = errand_server_add },
+	{ METHOD_PATCH, "/pools/*/servers/*", "Changes a server's state or weight.", .change = true, .one = true,
+	  .stars = GIVEN(POOL, SERVER),
+	  .body = GIVEN({ "state", .words = STATES, .doc = "drain: no new clients. down: no new requests at all.",
+	                  .example = "\"drain\"" },
+	                { "weight", GIVEN_NUMBER, .min = 1, .max = POOL_WEIGHT_MAX, .doc = "Its share.", .example = "2" }),
+	  .refusals = REFUSALS(NO_SERVER, IS_APP), .run = errand_server_change },
+	{ METHOD_DELETE, "/pools/*/servers/*", "Removes a server. What is under way there ends.", .change = true,
+	  .stars = GIVEN(POOL, SERVER), .refusals = REFUSALS(NO_SERVER, IS_APP), .run = errand_server_remove },
+	{ METHOD_GET, "/pools/*", "One pool and its servers.", .stars = GIVEN(POOL), .refusals = REFUSALS(NO_POOL),
+	  .example = "{\"name\":\"api\",\"servers\":[]}", .run = errand_pool },
+	{ METHOD_GET, "/apps", "All applications and their processes.", .example = "{\"apps\":[]}", .run = run_apps },
+	{ METHOD_POST, "/apps/*/restart", "A new process for each, one after the other. No request is dropped.",
+	  .change = true, .stars = GIVEN(APP), .refusals = REFUSALS(NO_APP), .run = run_restart },
+	{ METHOD_GET, "/apps/*", "One application and its processes.", .stars = GIVEN(APP), .refusals = REFUSALS(NO_APP),
+	  .example = "{\"name\":\"php\",\"processes\":[]}", .run = run_app },
+	{ METHOD_GET, "/alerts", "All alerts with their states and values, the ways to tell of them, and the silences.",
+	  .example = "{\"alerts\":[],\"notify\":[],\"silences\":[]}", .run = errand_alerts },
+	{ METHOD_POST, "/alerts/test", "Sends a message to try a way to tell, or all of them, and answers what became of it.",
+	  .body = GIVEN({ "notify", .doc = "The name of a notify block; without it, all.", .example = "\"sms\"" }),
+	  .refusals = REFUSALS({ 404, "There is no such notify block, or none at all." }),
+	  .example = "{\"ok\":true,\"tests\":[{\"notify\":\"sms\",\"ok\":true,\"outcome\":\"delivered\"}]}",
+	  .run = errand_test },
+	{ METHOD_POST, "/alerts/*/silence", "Nobody is told of an alert for a while.", .change = true, .stars = GIVEN(ALERT),
+	  .body = GIVEN({ "for", .required = true, .doc = "How long: 30m, 2h, 1d.", .example = "\"2h\"" },
+	                { "reason", .doc = "Why, for others.", .example = "\"deploying\"" }),
+	  .refusals = REFUSALS(NO_ALERT, { 409, "There are too many silences." }), .run = errand_silence },
+	{ METHOD_DELETE, "/alerts/*/silence", "Ends the silence of an alert.", .change = true, .stars = GIVEN(ALERT),
+	  .refusals = REFUSALS({ 404, "There is no such alert, or it is not silenced." }), .run = errand_unsilence },
 };
 
-static struct str method_name(enum method method)
+const struct errand *errand_at(size_t i)
 {
-	switch (method) {
+	return i < countof(ERRANDS) ? &ERRANDS[i] : NULL;
+}
+
+struct str errand_method(const struct errand *e)
+{
+	switch (e->method) {
 	case METHOD_POST: return STR("POST");
+	case METHOD_PUT: return STR("PUT");
 	case METHOD_PATCH: return STR("PATCH");
 	case METHOD_DELETE: return STR("DELETE");
 	default: return STR("GET");
@@ -157,7 +231,7 @@ const struct errand *errand_find(enum method method, struct str path, struct str
 		struct str found[ADMIN_STARS + 1] = {};
 		if (!matches(str_of(ERRANDS[i].path), path, found))
 			continue;
-		buf_addf(methods, "%s%.*s", methods->n ? ", " : "", STR_F(method_name(ERRANDS[i].method)));
+		buf_addf(methods, "%s%.*s", methods->n ? ", " : "", STR_F(errand_method(&ERRANDS[i])));
 		if (ERRANDS[i].method != method)
 			continue;
 		memcpy(stars, found, ADMIN_STARS * sizeof *stars);
@@ -169,5 +243,5 @@ const struct errand *errand_find(enum method method, struct str path, struct str
 void errand_list(struct buf *out)
 {
 	for (size_t i = 0; i < countof(ERRANDS); i++)
-		buf_addf(out, "%s%.*s %s", i ? ", " : "", STR_F(method_name(ERRANDS[i].method)), ERRANDS[i].path);
+		buf_addf(out, "%s%.*s %s", i ? ", " : "", STR_F(errand_method(&ERRANDS[i])), ERRANDS[i].path);
 }

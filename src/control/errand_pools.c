@@ -2,7 +2,6 @@
  * printed was true at some time while it was. */
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 
 #include "base/mem.h"
 #include "control/errand.h"
@@ -169,68 +168,23 @@ static void refuse(struct admin_call *call, int err, struct buf *why)
 	buf_fini(why);
 }
 
-/* The body's object, whose members are among these; or NULL after answering what is wrong with it. */
-static json_t *body_of(struct admin_call *call, const char *const *members, const char *example)
+static uint64_t number_or(const json_t *body, const char *name, uint64_t preset)
 {
-	json_error_t error;
-	const char *name;
-	json_t *value, *json = json_loadb(call->body.p, call->body.n, JSON_REJECT_DUPLICATES, &error);
-	if (!json_is_object(json)) {
-		admin_refuse(call, 400, "the body has to be a JSON object such as %s", example);
-		json_decref(json);
-		return NULL;
-	}
-	json_object_foreach(json, name, value) {
-		size_t i = 0;
-		while (members[i] && strcmp(members[i], name) != 0)
-			i++;
-		if (members[i])
-			continue;
-		admin_refuse(call, 400, "the body can't have a \"%s\"; it is like %s", name, example);
-		json_decref(json);
-		return NULL;
-	}
-	return json;
+	const json_t *value = json_object_get(body, name);
+	return value ? (uint64_t)json_integer_value(value) : preset;
 }
 
-/* A whole number from least to most, where the member is there: false after answering that it is something else. */
-static bool number_of(struct admin_call *call, const json_t *json, const char *name, uint64_t least, uint64_t most,
-                      uint64_t *out)
-{
-	const json_t *value = json_object_get(json, name);
-	json_int_t n = json_integer_value(value);
-	if (!value)
-		return true;
-	*out = (uint64_t)n;
-	if (json_is_integer(value) && n >= (json_int_t)least && n <= (json_int_t)most)
-		return true;
-	admin_refuse(call, 422, "\"%s\" has to be a whole number from %" PRIu64 " to %" PRIu64, name, least, most);
-	return false;
-}
-
-enum { CONNECTIONS_MOST = 1000000 };
-
-static bool server_of(struct admin_call *call, const json_t *json, struct arena *arena, struct server_conf *out)
+static bool server_of(struct admin_call *call, const json_t *body, struct arena *arena, struct server_conf *out)
 {
 	struct type_in in = { .arena = arena };
 	struct type_range none = {};
-	const json_t *backup = json_object_get(json, "backup");
-	const char *text = json_string_value(json_object_get(json, "server"));
-	*out = (struct server_conf){ .weight = 1, .backup = json_is_true(backup) };
-	if (!text) {
-		admin_refuse(call, 422, "\"server\" has to be an address such as \"10.0.0.3:9000\"");
-		return false;
-	}
-	if (TYPE_SERVER.parse(&in, str_of(text), &none, &out->text) || str_rfind(out->text, ':') == out->text.n) {
-		admin_refuse(call, 422, "\"%s\" is no server: %s", text, *in.error ? in.error : "the port is missing");
-		return false;
-	}
-	if (backup && !json_is_boolean(backup)) {
-		admin_refuse(call, 422, "\"backup\" has to be true or false");
-		return false;
-	}
-	return number_of(call, json, "weight", 1, POOL_WEIGHT_MAX, &out->weight) &&
-	       number_of(call, json, "connections", 0, CONNECTIONS_MOST, &out->connections);
+	struct str text = errand_text(body, "server");
+	*out = (struct server_conf){ .weight = number_or(body, "weight", 1), .connections = number_or(body, "connections", 0),
+		                     .backup = json_is_true(json_object_get(body, "backup")) };
+	if (!TYPE_SERVER.parse(&in, text, &none, &out->text) && str_rfind(out->text, ':') < out->text.n)
+		return true;
+	admin_refuse(call, 422, "\"%.*s\" is no server: %s", STR_F(text), *in.error ? in.error : "the port is missing");
+	return false;
 }
 
 static void say_added(struct admin_call *call, const struct backend *b, const struct server_conf *s)
@@ -244,12 +198,11 @@ static void say_added(struct admin_call *call, const struct backend *b, const st
 
 void errand_server_add(struct control *c, struct admin_call *call)
 {
-	static const char *const MEMBERS[] = { "server", "weight", "connections", "backup", NULL };
 	struct server_conf server;
 	struct arena arena = {};
 	struct buf why = {};
 	const struct backend *b = changeable(c, call);
-	json_t *json = b ? body_of(call, MEMBERS, "{\"server\":\"10.0.0.3:9000\",\"weight\":2}") : NULL;
+	json_t *json = b ? errand_body(call) : NULL;
 	arena_init(&arena, NULL, 0);
 	if (json && server_of(call, json, &arena, &server)) {
 		int err = keeper_server_add(c->keeper, b->name, &server, call->keep, &why);
@@ -262,7 +215,7 @@ void errand_server_add(struct control *c, struct admin_call *call)
 	arena_fini(&arena);
 }
 
-/* The words of "state". */
+/* The words of "state": errand_body() lets no others through. */
 static const struct wish {
 	const char *word;
 	unsigned set, clear;
@@ -273,52 +226,40 @@ static const struct wish {
 	{ "down", PEER_DOWN, PEER_DRAINING, "is down" },
 };
 
-static void change_state(struct control *c, struct admin_call *call, const struct backend *b, const char *word)
+static void change_state(struct control *c, struct admin_call *call, const struct backend *b, struct str word)
 {
 	struct str server = call->stars[1];
 	struct buf why = {};
-	for (size_t i = 0; i < countof(WISHES); i++) {
-		const struct wish *w = &WISHES[i];
-		if (!word || strcmp(word, w->word) != 0)
-			continue;
-		int err = keeper_server_state(c->keeper, b->name, server, w->set, w->clear, call->keep, &why);
-		if (err)
-			refuse(call, err, &why);
-		else
-			admin_did(call, "pool %.*s: %.*s %s%s", STR_F(b->name), STR_F(server), w->did, kept(call));
-		return;
-	}
-	admin_refuse(call, 422, "\"state\" has to be \"ready\", \"drain\" or \"down\"");
-}
-
-static void change_weight(struct control *c, struct admin_call *call, const struct backend *b, const json_t *json)
-{
-	struct buf why = {};
-	uint64_t weight = 0;
-	if (!number_of(call, json, "weight", 1, POOL_WEIGHT_MAX, &weight))
-		return;
-	int err = keeper_server_weight(c->keeper, b->name, call->stars[1], (unsigned)weight, call->keep, &why);
+	const struct wish *w = WISHES;
+	while (!str_eq(word, str_of(w->word)))
+		w++;
+	int err = keeper_server_state(c->keeper, b->name, server, w->set, w->clear, call->keep, &why);
 	if (err)
 		refuse(call, err, &why);
 	else
-		admin_did(call, "pool %.*s: %.*s has weight %" PRIu64 "%s", STR_F(b->name), STR_F(call->stars[1]), weight,
-		          kept(call));
+		admin_did(call, "pool %.*s: %.*s %s%s", STR_F(b->name), STR_F(server), w->did, kept(call));
+}
+
+static void change_weight(struct control *c, struct admin_call *call, const struct backend *b, unsigned weight)
+{
+	struct buf why = {};
+	int err = keeper_server_weight(c->keeper, b->name, call->stars[1], weight, call->keep, &why);
+	if (err)
+		refuse(call, err, &why);
+	else
+		admin_did(call, "pool %.*s: %.*s has weight %u%s", STR_F(b->name), STR_F(call->stars[1]), weight, kept(call));
 }
 
 void errand_server_change(struct control *c, struct admin_call *call)
 {
-	static const char *const MEMBERS[] = { "state", "weight", NULL };
-	static const char EXAMPLE[] = "{\"state\":\"drain\"} or {\"weight\":2}";
 	const struct backend *b = changeable(c, call);
-	json_t *json = b ? body_of(call, MEMBERS, EXAMPLE) : NULL;
-	const json_t *state = json_object_get(json, "state");
-	if (json && json_object_size(json) != 1)
-		admin_refuse(call, 400, "one change at a time: %s", EXAMPLE);
-	else if (state)
-		change_state(c, call, b, json_string_value(state));
-	else if (json)
-		change_weight(c, call, b, json);
-	json_decref(json);
+	json_t *body = b ? errand_body(call) : NULL;
+	struct str state = errand_text(body, "state");
+	if (state.p)
+		change_state(c, call, b, state);
+	else if (body)
+		change_weight(c, call, b, (unsigned)number_or(body, "weight", 1));
+	json_decref(body);
 }
 
 void errand_server_remove(struct control *c, struct admin_call *call)

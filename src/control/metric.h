@@ -1,5 +1,5 @@
-/* struct metric: what petrel says of itself in numbers.  From the one table come /metrics, the reference of the metrics, and
- * what alert rules may ask for.  The control thread. */
+/* struct metric: what petrel says of itself in numbers.  From the one table come /metrics and what alert rules
+ * may ask for.  The control thread. */
 #pragma once
 
 #include "control/sample.h"

@@ -123,10 +123,13 @@ static const struct {
 	{ "combined",
 	  "$client - - [$time_common] \"$request\" $status $body_bytes \"$field_referer\" \"$field_user_agent\"", false },
 	{ "json",
-	  "{\"time\":\"$time\",\"id\":\"$id\",\"client\":\"$client\",\"host\":\"$host\",\"method\":\"$method\","
+	  "{\"time\":\"$time\",\"id\":\"$id\",\"request_id\":\"$request_id\",\"trace_id\":\"$trace_id\","
+	  "\"client\":\"$client\",\"host\":\"$host\",\"method\":\"$method\","
 	  "\"target\":\"$target\",\"protocol\":\"$protocol\",\"status\":$status,\"body_bytes\":$body_bytes,"
-	  "\"bytes_out\":$bytes_out,\"bytes_in\":$bytes_in,\"time_first\":$time_first,\"time_total\":$time_total,"
-	  "\"end\":\"$end\",\"referer\":\"$field_referer\",\"user_agent\":\"$field_user_agent\",\"site\":\"$site\","
+	  "\"bytes_out\":$bytes_out,\"bytes_in\":$bytes_in,\"time_queue\":$time_queue,\"time_connect\":$time_connect,"
+	  "\"time_answer\":$time_answer,\"time_first\":$time_first,\"time_total\":$time_total,\"server\":\"$server\","
+	  "\"attempts\":$attempts,\"hot\":\"$hot\",\"shed\":\"$shed\",\"end\":\"$end\","
+	  "\"referer\":\"$field_referer\",\"user_agent\":\"$field_user_agent\",\"site\":\"$site\","
 	  "\"route\":\"$route\"}",
 	  true },
 };

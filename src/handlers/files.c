@@ -118,7 +118,7 @@ static enum go broken(struct req *r, int err)
 	if (err == -EAGAIN)
 		return GO_WAIT;
 	if (err == -EBUSY || err == -EMFILE || err == -ENFILE || err == -ENOMEM)
-		return req_shed(r);
+		return req_shed(r, err == -EBUSY ? END_DISK_QUEUE : END_DESCRIPTORS);
 	log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s can't be read: %s", STR_F(r->ask.path), strerror(-err));
 	return req_answer(r, 500);
 }
@@ -182,7 +182,7 @@ static enum go list(struct req *r, const struct files *v, struct state *s, struc
 	if (!s->listing)
 		s->listing = listing_start(r, &s->tree, path, v->hidden);
 	if (!s->listing)
-		return req_shed(r);
+		return req_shed(r, END_DISK_QUEUE);
 	int err = listing_ready(s->listing);
 	if (err)
 		return broken(r, err);

@@ -326,6 +326,9 @@ struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, stru
 	uint64_t hash = store_hash(h->hot, key);
 	struct object *o = store_find(h->hot, key, hash);
 	*err = 0;
+	/* Who waited for it has it from the store now, but did not find it there. */
+	if (!l->got || r->hot == HOT_UNASKED)
+		r->hot = o ? HOT_HIT : HOT_MISS;
 	if (o)
 		return hot_of(recheck(r, l, o, tree, path));
 	if (l->wait) {

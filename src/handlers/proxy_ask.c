@@ -2,6 +2,7 @@
  * client.  On the request's loop; what has to be put together goes to its arena. */
 #include "base/num.h"
 #include "handlers/proxy.h"
+#include "http/ids.h"
 #include "http/req.h"
 #include "http/target.h"
 
@@ -102,13 +103,13 @@ static bool is_set(const struct proxy *v, struct str name)
 	return false;
 }
 
-static bool is_passed(const struct proxy *v, const struct ask *ask, const struct field *f)
+static bool is_passed(const struct proxy *v, const struct ask *ask, const struct ids *ids, const struct field *f)
 {
 	if (f->id == FIELD_HOST || f->id == FIELD_CONTENT_LENGTH || f->id == FIELD_EXPECT || field_is_hop(f->name))
 		return false;
 	if (v->forwarded != FORWARDED_PASS && is_forwarded(f->name))
 		return false;
-	return !is_set(v, f->name) && !fields_name(ask->fields, ask->field_count, f->name);
+	return ids_pass(ids, f->name) && !is_set(v, f->name) && !fields_name(ask->fields, ask->field_count, f->name);
 }
 
 static void add_fields(struct call *c, struct buf *out)
@@ -116,9 +117,13 @@ static void add_fields(struct call *c, struct buf *out)
 	const struct proxy *v = proxy_of(c);
 	const struct ask *ask = &c->req->ask;
 	const struct proxy_field *own = v->fields.p;
+	const struct ids *ids = req_ids(c->req);
 	for (size_t i = 0; i < ask->field_count; i++)
-		if (is_passed(v, ask, &ask->fields[i]))
+		if (is_passed(v, ask, ids, &ask->fields[i]))
 			add_field(out, ask->fields[i].name, ask->fields[i].value);
+	for (unsigned i = 0; i < ids->own_count; i++)
+		if (!is_set(v, ids->own[i].name))
+			add_field(out, ids->own[i].name, ids->own[i].value);
 	for (size_t i = 0; i < v->fields.count; i++) {
 		struct str value = tmpl_field(&own[i].value, c->req);
 		if (value.n)

@@ -17,8 +17,27 @@ struct str end_name(enum end end)
 		[END_BROKEN] = { "broken", 6 },
 		[END_DRAIN] = { "drain", 5 },
 		[END_IDLE] = { "tunnel_timeout", 14 },
+		[END_CONNECT] = { "connect_failed", 14 },
+		[END_CONNECT_TIMEOUT] = { "connect_timeout", 15 },
+		[END_SERVER_SEND] = { "server_send_timeout", 19 },
+		[END_ANSWER_TIMEOUT] = { "answer_timeout", 14 },
+		[END_READ_TIMEOUT] = { "read_timeout", 12 },
+		[END_SERVER_BROKE] = { "server_broke", 12 },
+		[END_SERVER_BAD] = { "server_bad", 10 },
+		[END_QUEUE_FULL] = { "queue_full", 10 },
+		[END_QUEUE_TIMEOUT] = { "queue_timeout", 13 },
+		[END_NO_SERVER] = { "no_server", 9 },
+		[END_DISK_QUEUE] = { "disk_queue", 10 },
+		[END_DESCRIPTORS] = { "descriptors", 11 },
+		[END_TEMPORARY] = { "temporary_full", 14 },
 	};
 	return NAMES[end];
+}
+
+/* What the client did counts more than what it was told. */
+enum end req_ended(const struct req *r)
+{
+	return r->end == END_DONE || r->end == END_BROKEN ? r->cause ? r->cause : r->end : r->end;
 }
 
 /* No CR, LF or NUL: eight bytes at a time are seen to hold no control character at all; only what does is looked at
@@ -245,6 +264,17 @@ const struct core *req_core(const struct req *r)
 	if (r->admin || !r->site)
 		return conf_core(req_conf(r));
 	return r->route ? r->route->values[0] : r->site->values[0];
+}
+
+const void *req_values(const struct req *r, const struct module *m)
+{
+	const struct conf *conf = req_conf(r);
+	bool main = r->admin || !r->site;
+	void *const *values = main ? conf->values : r->route ? r->route->values : r->site->values;
+	for (size_t i = 0; i < conf->module_count; i++)
+		if (conf->modules[i] == m)
+			return values[i];
+	return NULL;
 }
 
 void req_id_print(const struct req *r, char *p)

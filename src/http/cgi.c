@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/num.h"
 #include "http/core.h"
+#include "http/ids.h"
 #include "http/target.h"
 
 /* The run of one request: who takes the variables, and what several of them are made of. */
@@ -172,17 +173,20 @@ static struct str joined(struct req *r, size_t first)
 static void put_fields(const struct run *run)
 {
 	const struct ask *ask = &run->r->ask;
+	const struct ids *ids = req_ids(run->r);
 	for (size_t i = 0; i < ask->field_count; i++) {
 		const struct field *f = &ask->fields[i];
 		size_t k = 0;
 		while (k < i && !same_name(&ask->fields[k], f))
 			k++;
-		if (k < i || is_hidden(f))
+		if (k < i || is_hidden(f) || !ids_pass(ids, f->name))
 			continue;
 		struct str name = field_var(run->r, f->name);
 		if (name.n)
 			put(run, name, joined(run->r, i));
 	}
+	for (unsigned i = 0; i < ids->own_count; i++)
+		put(run, field_var(run->r, ids->own[i].name), ids->own[i].value);
 }
 
 static void put_params(const struct run *run)

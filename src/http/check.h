@@ -14,9 +14,10 @@
  * its directive, and a member's address the member's word; values of an ARG_MANY list are found by the address of the
  * value or of the struct items.
  *
- * It is called once per scope that set any of the module's directives without a mistake, after the scope around it,
- * and before values are inherited from it: it may also change the values (resolve a name, compute a table), and
- * allocate in the snapshot's arena.  Runs on the thread that builds the configuration; it must not keep the checker. */
+ * It is called once per scope that set any of the module's directives without a mistake, after the scope around it (and
+ * for main's values, where a route is handled with those although nobody set any), and before values are inherited from
+ * it: it may also change the values (resolve a name, compute a table), and allocate in the snapshot's arena.  Runs on the
+ * thread that builds the configuration; it must not keep the checker. */
 #pragma once
 
 #include "base/directive.h"

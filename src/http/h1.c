@@ -179,7 +179,7 @@ static void accept_head(struct conn *c)
 	struct home *h = c->home;
 	struct req *r = &c->exchange->req;
 	h->input = str_from(h->input, r->ask.head_b);
-	counter_add(&h->stats.requests, 1);
+	counter_add(&h->stats.requests, !c->admin);
 	c->requests++;
 	r->id = h->next_id++;
 	r->received_b = 0;

@@ -21,11 +21,30 @@ enum end {
 	END_BROKEN,          /* the body could not go on: a file that shrank, an origin that broke off */
 	END_DRAIN,           /* the server stopped */
 	END_IDLE,            /* a tunnel without a byte for tunnel_timeout */
+	/* petrel answered, or broke off, in place of an origin. */
+	END_CONNECT,         /* no connection to a server */
+	END_CONNECT_TIMEOUT,
+	END_SERVER_SEND,     /* a server took in no more of the request for its send timeout */
+	END_ANSWER_TIMEOUT,
+	END_READ_TIMEOUT,
+	END_SERVER_BROKE,    /* a server closed its connection before the answer's end */
+	END_SERVER_BAD,      /* its answer is malformed, or too large a head, or a status that stands for a failure */
+	/* Refused for load. */
+	END_QUEUE_FULL,
+	END_QUEUE_TIMEOUT,
+	END_NO_SERVER,       /* none of the pool is well */
+	END_DISK_QUEUE,      /* too many files wait for the disk */
+	END_DESCRIPTORS,     /* no file can be opened any more, or no memory for it */
+	END_TEMPORARY,       /* no room for the request's body */
 };
 struct str end_name(enum end end);
 
+/* Whether the file was there. */
+enum hot_look { HOT_UNASKED, HOT_HIT, HOT_MISS };
+
 struct hot;
 struct call;
+struct ids;
 struct tunnel;
 struct listen_spec;
 
@@ -86,11 +105,15 @@ struct req {
 	struct tunnel *tunnel;       /* what the connection is to be after the answer (http/tunnel.h); NULL */
 	struct call *call;           /* to an origin (http/upstream.h); NULL: none */
 	struct trip trip;
+	const struct ids *ids;       /* http/ids.h; NULL: nobody asked for them yet */
 	unsigned again;              /* how often it was routed anew */
 	unsigned kept_status;        /* the status to answer with in spite of the page's 200: see req_again_page().  0: none */
 	struct field *kept_fields;   /* of an answer that another takes the place of, to go out with that */
 	size_t kept_field_count;
-	enum end end;
+	enum end end;                /* how its answer ended */
+	enum end cause;              /* why it is not the one that was asked for: of an origin, or for load; END_DONE: it is */
+	bool shed;                   /* refused for load, by cause */
+	enum hot_look hot;           /* of the file that was looked for last */
 
 	uint64_t id;
 	uint64_t begin_ns, first_ns, done_ns;  /* head complete; first byte of the answer sent; on the loop's clock */
@@ -108,6 +131,8 @@ static inline const struct conf *req_conf(const struct req *r)
 
 /* Core values of the request's route, or site, or main scope, whichever is known. */
 const struct core *req_core(const struct req *r);
+/* The values of any module there, or NULL where the snapshot does not have it. */
+const void *req_values(const struct req *r, const struct module *m);
 /* Of the URL that was asked for: "http". */
 struct str req_scheme(const struct req *r);
 /* Its number as $id has it: REQ_ID_B hexadecimal digits. */
@@ -132,7 +157,9 @@ enum go req_answer(struct req *r, unsigned status);
 /* The same with a sentence for the reader, which has to outlive the request or be in its arena. */
 enum go req_answer_why(struct req *r, unsigned status, const char *why);
 /* Refused for load: 503, Retry-After, a body by kind (see http/shed.c). */
-enum go req_shed(struct req *r);
+enum go req_shed(struct req *r, enum end why);
+/* Who ended the request and by which deadline, all in all. */
+enum end req_ended(const struct req *r);
 /* Adds a field; name and value outlive the request, or are in its arena, or are borrowed for the turn by a body that
  * keeps them.  A value never holds CR, LF or NUL: they are must()ed. */
 void answer_add(struct req *r, struct str name, struct str value);

@@ -23,16 +23,6 @@ struct shed {
 	struct str bytes;    /* of the image, while the snapshot is open; .p NULL: none */
 };
 
-static const struct shed *shed_of(const struct req *r)
-{
-	const struct conf *conf = req_conf(r);
-	void *const *values = r->route ? r->route->values : r->site ? r->site->values : conf->values;
-	for (size_t i = 0; i < conf->module_count; i++)
-		if (conf->modules[i] == &SHED)
-			return values[i];
-	return NULL;
-}
-
 enum kind { KIND_PAGE, KIND_IMAGE, KIND_JSON };
 
 /* By the name's ending, else by what the client likes best. */
@@ -50,11 +40,13 @@ static enum kind kind_of(const struct req *r)
 	return str_starts(first, STR("application/json")) ? KIND_JSON : KIND_PAGE;
 }
 
-enum go req_shed(struct req *r)
+enum go req_shed(struct req *r, enum end why)
 {
-	const struct shed *v = shed_of(r);
+	const struct shed *v = req_values(r, &SHED);
 	unsigned long long retry_s = v ? (v->retry_after_ms + 999) / 1000 : RETRY_DEFAULT_S;
 	enum kind kind = kind_of(r);
+	r->cause = why;
+	r->shed = true;
 	counter_add(&req_meter(r)->shed, 1);
 	if (kind == KIND_IMAGE && v && v->bytes.p)
 		answer_bytes(r, 503, mime_of(v->image), v->bytes);

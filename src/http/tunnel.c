@@ -121,6 +121,7 @@ void tunnel_free(struct tunnel *t, enum end end)
 	r->received_b += t->up.moved_b;
 	req_log(r);
 	home_conf_put(r->use);
+	arena_fini(&r->arena);
 	mem_free(r);
 	origin_close(t->origin);
 	peer_leave(t->pool, t->peer, OUTCOME_GOOD, 0, h->loop.now_ms);

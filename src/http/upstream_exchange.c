@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/sys.h"
+#include "http/ids.h"
 #include "http/iov.h"
 #include "http/upstream_parts.h"
 #include "net/proxy_head.h"
@@ -306,10 +307,11 @@ static enum heard hear(struct call *c, struct str *data)
 
 static void say_aside(struct call *c, struct str text)
 {
+	struct str id = req_name(c->req);
 	while (text.n && (text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '\r'))
 		text.n--;
-	log_note(call_home(c)->ring, LOG_LEVEL_WARN, "%.*s: %.*s (request %016llx, %s)", STR_F(c->outward->backend->name),
-	         STR_F(text), (unsigned long long)c->req->id, c->peer_name);
+	log_note(call_home(c)->ring, LOG_LEVEL_WARN, "%.*s: %.*s (request %.*s, %s)", STR_F(c->outward->backend->name),
+	         STR_F(text), STR_F(id), c->peer_name);
 }
 
 /* The answer is complete: the server is free for others, whatever its client does. */
@@ -414,10 +416,13 @@ static struct call *call_of(struct body *b)
 /* An answer that breaks off in the middle: its client has to see that. */
 static enum body_got cut_off(struct call *c)
 {
-	log_note(call_home(c)->ring, LOG_LEVEL_ERROR, "%.*s: %s broke off its answer after %llu bytes: %s (request %016llx)",
+	struct str id = req_name(c->req);
+	log_note(call_home(c)->ring, LOG_LEVEL_ERROR, "%.*s: %s broke off its answer after %llu bytes: %s (request %.*s)",
 	         STR_F(c->outward->backend->name), c->peer_name, (unsigned long long)c->taken_b,
-	         c->why ? c->why : "the connection was closed", (unsigned long long)c->req->id);
+	         c->why ? c->why : "the connection was closed", STR_F(id));
 	c->fault = FAULT_CUT;
+	if (!c->req->cause)
+		c->req->cause = c->origin->ended ? END_SERVER_BROKE : END_SERVER_BAD;
 	c->at = CALL_FAILED;
 	upstream_leave(c, OUTCOME_FAILED, false);
 	return BODY_BROKEN;
@@ -438,6 +443,7 @@ static enum body_got take(struct call *c, struct str *data)
 			if (!c->late)
 				return BODY_LATER;
 			c->why = "it said nothing for too long";
+			c->req->cause = END_READ_TIMEOUT;
 			return cut_off(c);
 		case HEARD_END:
 			complete(c);

@@ -3,6 +3,7 @@
  * A request is repeated only where it can't have had an effect yet (no byte of it was sent), or may have it twice (RFC
  * 9110, 9.2.2), and its body can be sent a second time; as often as the pool allows, within the pool's budget, so that
  * retries can't bring down what is ill already. */
+#include "http/ids.h"
 #include "http/upstream_parts.h"
 
 enum { UNREACHED_MOST = 6 };
@@ -13,21 +14,22 @@ static const struct {
 	unsigned status;         /* that the client gets */
 	unsigned retry;          /* RETRY_…: any of them allows another attempt; 0: never */
 	enum outcome outcome;    /* for the server */
+	enum end end;            /* where it was the last attempt */
 } FAULTS[] = {
-	[FAULT_NONE] = { 500, 0, OUTCOME_NONE },
-	[FAULT_QUEUE] = { 503, 0, OUTCOME_NONE },
-	[FAULT_NO_SERVER] = { 503, 0, OUTCOME_NONE },
-	[FAULT_CONNECT] = { 502, RETRY_CONNECT, OUTCOME_FAILED },
-	[FAULT_CONNECT_LATE] = { 504, RETRY_CONNECT | RETRY_TIMEOUT, OUTCOME_FAILED },
-	[FAULT_BROKEN] = { 502, RETRY_BROKEN, OUTCOME_FAILED },
-	[FAULT_STALE] = { 502, RETRY_ALWAYS, OUTCOME_NONE },
-	[FAULT_LATE] = { 504, RETRY_TIMEOUT, OUTCOME_FAILED },
-	[FAULT_BAD] = { 502, RETRY_BROKEN, OUTCOME_FAILED },
-	[FAULT_TOO_LARGE] = { 502, 0, OUTCOME_FAILED },
-	[FAULT_STATUS] = { 502, RETRY_ALWAYS, OUTCOME_FAILED },
-	[FAULT_CUT] = { 502, 0, OUTCOME_FAILED },
-	[FAULT_UPLOAD] = { 400, 0, OUTCOME_NONE },
-	[FAULT_ASK] = { 502, 0, OUTCOME_NONE },
+	[FAULT_NONE] = { 500, 0, OUTCOME_NONE, END_DONE },
+	[FAULT_QUEUE] = { 503, 0, OUTCOME_NONE, END_QUEUE_FULL },
+	[FAULT_NO_SERVER] = { 503, 0, OUTCOME_NONE, END_NO_SERVER },
+	[FAULT_CONNECT] = { 502, RETRY_CONNECT, OUTCOME_FAILED, END_CONNECT },
+	[FAULT_CONNECT_LATE] = { 504, RETRY_CONNECT | RETRY_TIMEOUT, OUTCOME_FAILED, END_CONNECT_TIMEOUT },
+	[FAULT_BROKEN] = { 502, RETRY_BROKEN, OUTCOME_FAILED, END_SERVER_BROKE },
+	[FAULT_STALE] = { 502, RETRY_ALWAYS, OUTCOME_NONE, END_SERVER_BROKE },
+	[FAULT_LATE] = { 504, RETRY_TIMEOUT, OUTCOME_FAILED, END_ANSWER_TIMEOUT },
+	[FAULT_BAD] = { 502, RETRY_BROKEN, OUTCOME_FAILED, END_SERVER_BAD },
+	[FAULT_TOO_LARGE] = { 502, 0, OUTCOME_FAILED, END_SERVER_BAD },
+	[FAULT_STATUS] = { 502, RETRY_ALWAYS, OUTCOME_FAILED, END_SERVER_BAD },
+	[FAULT_CUT] = { 502, 0, OUTCOME_FAILED, END_SERVER_BROKE },
+	[FAULT_UPLOAD] = { 400, 0, OUTCOME_NONE, END_DONE },
+	[FAULT_ASK] = { 502, 0, OUTCOME_NONE, END_BAD },
 };
 
 bool upstream_status_fails(const struct call *c)
@@ -82,16 +84,15 @@ static void forget(struct call *c)
 /* Two messages, of which each is said once a second: who was given up is not to be lost among those who were not. */
 static void say(const struct call *c, bool again)
 {
-	const struct req *r = c->req;
-	struct str name = c->outward->backend->name, path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
+	struct req *r = c->req;
+	struct str name = c->outward->backend->name, id = req_name(r), path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
 	const char *peer = c->peer_name[0] ? c->peer_name : "no server:", *why = c->why ? c->why : "failed";
-	unsigned long long id = r->id;
 	if (again)
-		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; tried again elsewhere (%.*s, request %016llx)", STR_F(name),
-		         peer, why, STR_F(path), id);
+		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; tried again elsewhere (%.*s, request %.*s)", STR_F(name),
+		         peer, why, STR_F(path), STR_F(id));
 	else
-		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; given up (%.*s, request %016llx)", STR_F(name), peer, why,
-		         STR_F(path), id);
+		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; given up (%.*s, request %.*s)", STR_F(name), peer, why,
+		         STR_F(path), STR_F(id));
 }
 
 /* An application's process ended before it took the connection, or with the request unread: a Unix socket is reset then,
@@ -102,6 +103,21 @@ static bool was_unreached(const struct call *c)
 	       (c->fault == FAULT_CONNECT || (c->fault == FAULT_BROKEN && c->reset));
 }
 
+/* By which deadline, too: what the call waited for when it came. */
+static enum end end_of(const struct call *c)
+{
+	if (c->fault == FAULT_QUEUE && c->at == CALL_QUEUE)
+		return END_QUEUE_TIMEOUT;
+	if (c->fault == FAULT_LATE && c->at == CALL_HOLD)
+		return END_READ_TIMEOUT;
+	if (c->fault == FAULT_LATE && (c->out.n > c->out_at || c->range.length_b))
+		return END_SERVER_SEND;
+	/* What there is of it may be right: its end is missing. */
+	if (c->fault == FAULT_BAD && c->origin->ended)
+		return END_SERVER_BROKE;
+	return c->fault == FAULT_ASK && c->refused == 503 ? END_TEMPORARY : FAULTS[c->fault].end;
+}
+
 bool upstream_again(struct call *c)
 {
 	c->unreached += was_unreached(c);
@@ -110,6 +126,7 @@ bool upstream_again(struct call *c)
 		say(c, again);
 	if (c->peer && again)
 		atomic_fetch_add(&c->peer->retried, 1);
+	c->req->cause = again ? END_DONE : end_of(c);
 	forget(c);
 	c->at = CALL_PICK;
 	return again;
@@ -122,6 +139,6 @@ enum go upstream_sorry(struct call *c)
 	if (c->fault == FAULT_UPLOAD)
 		return req_upload_broken(r);
 	if (c->fault == FAULT_QUEUE || c->fault == FAULT_NO_SERVER)
-		return req_shed(r);
+		return req_shed(r, r->cause);
 	return req_answer_why(r, c->refused ? c->refused : FAULTS[c->fault].status, c->why);
 }

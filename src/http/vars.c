@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "http/ids.h"
 #include "http/req.h"
 #include "http/target.h"
 
@@ -50,7 +51,7 @@ static void var_client_port(struct buf *out, struct req *r, struct str a)
 static void var_end(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
-	buf_add(out, end_name(r->end));
+	buf_add(out, end_name(req_ended(r)));
 }
 
 /* "x_forwarded_for" is the field X-Forwarded-For. */
@@ -91,6 +92,13 @@ static void var_host(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
 	buf_add(out, r->ask.host);
+}
+
+static void var_hot(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	if (r->hot)
+		buf_add(out, r->hot == HOT_HIT ? STR("hit") : STR("miss"));
 }
 
 static void var_id(struct buf *out, struct req *r, struct str a)
@@ -137,6 +145,12 @@ static void var_request(struct buf *out, struct req *r, struct str a)
 	var_protocol(out, r, a);
 }
 
+static void var_request_id(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	buf_add(out, req_ids(r)->request_id);
+}
+
 static void var_route(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
@@ -148,6 +162,13 @@ static void var_scheme(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
 	buf_add(out, req_scheme(r));
+}
+
+static void var_shed(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	if (r->shed)
+		buf_add(out, end_name(r->cause));
 }
 
 static void var_site(struct buf *out, struct req *r, struct str a)
@@ -234,6 +255,12 @@ static void var_time_queue(struct buf *out, struct req *r, struct str a)
 	print_seconds(out, 0, r->trip.queue_ns);
 }
 
+static void var_trace_id(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	buf_add(out, req_ids(r)->trace_id);
+}
+
 const struct var VARS[] = {
 	{ "attempts", "How many servers of a pool were asked, one after the other.", var_attempts, true },
 	{ "body_bytes", "Bytes of the answer's body that were sent.", var_body_bytes, true },
@@ -241,10 +268,13 @@ const struct var VARS[] = {
 	{ "bytes_out", "Bytes of the answer that were sent, its head included.", var_bytes_out, true },
 	{ "client", "The client's address.", var_client },
 	{ "client_port", "The client's port.", var_client_port },
-	{ "end", "Who ended the request, and by which deadline: done, client, broken, drain, min_rate, send_timeout …", var_end,
-	  true },
+	{ "end", "Who ended the request, and by which deadline. done: it was answered; the client: client, bad-request, "
+	         "header_timeout, body_timeout, send_timeout, min_rate, tunnel_timeout; the server that was asked: "
+	         "connect_failed, connect_timeout, server_send_timeout, answer_timeout, read_timeout, server_broke, server_bad; "
+	         "petrel: what $shed has, broken (a file that shrank), drain (it stopped).", var_end, true },
 	{ "field_", "A field of the request: $field_user_agent.", var_field },
 	{ "host", "The host that was asked for, in lower case, without its port.", var_host },
+	{ "hot", "Whether the file was in the hot set: hit or miss; empty where no file was looked for.", var_hot, true },
 	{ "id", "The request's number, 16 hexadecimal digits.", var_id },
 	{ "method", "GET, HEAD, POST …", var_method },
 	{ "path", "The path, decoded and normalised.", var_path, .decoded = true },
@@ -252,10 +282,13 @@ const struct var VARS[] = {
 	{ "query", "The query with its question mark; empty where there is none.", var_query },
 	{ "query_string", "The query without its question mark.", var_arguments },
 	{ "request", "The request line as it came.", var_request },
+	{ "request_id", "The id by which applications know the request, the client's or petrel's: see request_id.", var_request_id },
 	{ "route", "The pattern of the route that answered.", var_route },
 	{ "scheme", "http.", var_scheme },
 	{ "sent_", "A field of the answer: $sent_content_type.", var_sent, true },
 	{ "server", "The server of a pool, or the process of an app, that was asked last.", var_server, true },
+	{ "shed", "Why the request was refused for load: queue_full, queue_timeout, no_server, disk_queue, descriptors; empty "
+	          "where it was not.", var_shed, true },
 	{ "site", "The first name of the site that answered.", var_site },
 	{ "status", "The answer's status; 0 where none was sent.", var_status, true },
 	{ "target", "The request's target as it came: path and query.", var_target },
@@ -266,6 +299,8 @@ const struct var VARS[] = {
 	{ "time_first", "Seconds from the request's last head byte to the answer's first byte.", var_time_first, true },
 	{ "time_queue", "Seconds in the queue of a pool.", var_time_queue, true },
 	{ "time_total", "Seconds from the request's last head byte to the answer's last byte.", var_time_total, true },
+	{ "trace_id", "The trace's id, 32 hexadecimal digits, of the traceparent that goes on to applications; else empty.",
+	  var_trace_id },
 	{},
 };
 

@@ -6,6 +6,7 @@
 #include "handlers/handlers.h"
 #include "http/backend.h"
 #include "http/core.h"
+#include "http/ids.h"
 #include "http/shed.h"
 
 const struct module *const MODULES[] = {
@@ -13,6 +14,7 @@ const struct module *const MODULES[] = {
 	&SHED,
 	&BACKENDS,
 	&ALERTS,
+	&IDS,
 	/* Gates. */
 	&INTERNAL,
 	&ACCESS,

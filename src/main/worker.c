@@ -12,6 +12,7 @@
 #include "base/must.h"
 #include "base/num.h"
 #include "control/admin.h"
+#include "control/alert.h"
 #include "control/apps.h"
 #include "control/keeper.h"
 #include "control/sample.h"
@@ -46,6 +47,7 @@ struct worker {
 	struct apps *apps;
 	struct keeper *keeper;
 	struct observer *observer;
+	struct alerts *alerts;
 	struct control admin;            /* what the admin socket may ask */
 	struct link calls;               /* its reloads that the supervisor has not answered */
 	int status;
@@ -185,6 +187,7 @@ static int start(struct worker *w, const struct core *core)
 	w->observer = observer_new(&w->control, &(struct observed){ fill, w });
 	w->admin.observer = w->observer;
 	w->admin.apps = w->apps;
+	w->admin.alerts = w->alerts = alerts_new(&w->admin, &w->control, w->ring);
 	w->admin.keeper = w->keeper;
 	w->started = true;
 	return 0;
@@ -250,6 +253,7 @@ static void on_conf(struct worker *w, int fd)
 	apps_conf(w->apps, conf);
 	publish(&w->publisher, conf, &w->listenings);
 	w->admin.conf = conf;
+	alerts_conf(w->alerts, conf);
 }
 
 /* --- The admin socket: reloads. --- */
@@ -267,6 +271,8 @@ static void answer_calls(struct worker *w, unsigned status, struct str json)
 static void refuse_calls(struct worker *w)
 {
 	answer_calls(w, 503, STR("{\"ok\":false,\"messages\":[{\"level\":\"error\",\"text\":\"the server is stopping\"}]}\n"));
+	if (w->alerts)
+		alerts_stop(w->alerts);
 }
 
 static void reload(struct control *c, struct admin_call *call)
@@ -457,6 +463,7 @@ static void fini(struct worker *w)
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
 	observer_free(w->observer);
+	alerts_free(w->alerts);
 	apps_free(w->apps);
 	keeper_free(w->keeper);
 	store_free(p->shared.hot);

@@ -60,7 +60,7 @@ static void ask(const char *method, const char *path, const char *body, struct a
 	*out = (struct asked){};
 	if (call.errand) {
 		buf_add(&call.body, str_of(body));
-		call.errand->run(&control, &call);
+		errand_run(&call);
 		out->status = call.status;
 		snprintf(out->json, sizeof out->json, "%.*s", STR_F(buf_str(&call.json)));
 		json_t *json = json_loads(out->json, 0, NULL);
@@ -195,11 +195,11 @@ static void changes_of_servers(void **state)
 		{ "DELETE", "/pools/api/servers/unix:/run/api.sock", "", 200, "unix:/run/api.sock was removed", "10.0.0.1:9000*2" },
 		{ ADD, "{\"server\":\"unix:/run/api.sock\",\"backup\":true}", 200, "was added", FIRST },
 
-		{ ADD, "", 400, "the body has to be a JSON object such as", NULL },
-		{ ADD, "[]", 400, "the body has to be a JSON object such as", NULL },
+		{ ADD, "", 400, "it is a JSON object such as", NULL },
+		{ ADD, "[]", 400, "it is a JSON object such as", NULL },
 		{ ADD, "{\"server\":\"a:1\",\"wait\":3}", 400, "the body can't have a \\\"wait\\\"", NULL },
-		{ ADD, "{}", 422, "\\\"server\\\" has to be an address", NULL },
-		{ ADD, "{\"server\":5}", 422, "\\\"server\\\" has to be an address", NULL },
+		{ ADD, "{}", 422, "\\\"server\\\" has to be a text such as", NULL },
+		{ ADD, "{\"server\":5}", 422, "\\\"server\\\" has to be a text such as", NULL },
 		{ ADD, "{\"server\":\"api\"}", 422, "is no server: the port is missing", NULL },
 		{ ADD, "{\"server\":\"http://a\"}", 422, "without a scheme", NULL },
 		{ ADD, "{\"server\":\"a:1\",\"weight\":0}", 422, "a whole number from 1 to 256", NULL },
@@ -317,8 +317,69 @@ static void the_list_of_errands(void **state)
 	(void)state;
 	struct buf list = {};
 	errand_list(&list);
-	assert_true(str_starts(buf_str(&list), STR("GET /status.json, POST /reload, ")));
+	assert_true(str_starts(buf_str(&list), STR("GET /status.json, GET /metrics, GET /openapi.json, POST /reload, ")));
 	buf_fini(&list);
+}
+
+/* What a star of a row stands for in the tests. */
+static void path_of(char *out, size_t out_n, const struct errand *e)
+{
+	struct buf path = {};
+	for (const char *p = e->path; *p; p++)
+		buf_add(&path, *p == '*' ? STR("x:1") : str_make(p, 1));
+	snprintf(out, out_n, "%.*s", STR_F(buf_str(&path)));
+	buf_fini(&path);
+}
+
+static void check_given(const struct given *g, const char *path)
+{
+	for (; g && g->name; g++) {
+		json_t *example = g->example ? json_loads(g->example, JSON_DECODE_ANY, NULL) : NULL;
+		bool right = g->kind == GIVEN_NUMBER ? json_is_integer(example) && g->max >= g->min :
+		             g->kind == GIVEN_FLAG ? json_is_boolean(example) : json_is_string(example);
+		if (!g->doc || !right)
+			fail_msg("%s: \"%s\" lacks its sentence, its example or its range", path, g->name);
+		json_decref(example);
+	}
+}
+
+/* Each row is found by its path, and has all that its description needs. */
+static void rows_are_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; errand_at(i); i++) {
+		const struct errand *e = errand_at(i);
+		struct str stars[ADMIN_STARS] = {};
+		struct buf methods = {};
+		char path[128];
+		size_t count = 0;
+		path_of(path, sizeof path, e);
+		if (errand_find(e->method, str_of(path), stars, &methods) != e)
+			fail_msg("row %zu, %s: another row is found", i, e->path);
+		for (const char *p = e->path; *p; p++)
+			count += *p == '*';
+		for (const struct given *g = e->stars; g && g->name; g++)
+			count--;
+		if (count || !e->doc || (!e->change && !e->example && !e->type) || (e->one && !e->body))
+			fail_msg("row %zu, %s: something is not described", i, e->path);
+		check_given(e->stars, e->path);
+		check_given(e->query, e->path);
+		check_given(e->body, e->path);
+		buf_fini(&methods);
+	}
+}
+
+static void described(void **state)
+{
+	(void)state;
+	struct buf out = {};
+	openapi_print(&out);
+	json_t *all = json_loadb(out.p, out.n, JSON_REJECT_DUPLICATES, NULL), *paths = json_object_get(all, "paths");
+	const json_t *add = json_object_get(json_object_get(paths, "/pools/{pool}/servers"), "post");
+	assert_non_null(add);
+	assert_string_equal(json_string_value(json_object_get(add, "summary")), "One server more.");
+	json_decref(all);
+	buf_fini(&out);
 }
 
 int main(void)
@@ -326,6 +387,7 @@ int main(void)
 	const struct CMUnitTest TESTS[] = {
 		cmocka_unit_test(answers),          cmocka_unit_test(changes_of_servers), cmocka_unit_test(kept_over_a_reload),
 		cmocka_unit_test(changes_are_kept), cmocka_unit_test(pools_as_json),      cmocka_unit_test(the_list_of_errands),
+		cmocka_unit_test(rows_are_whole),   cmocka_unit_test(described),
 	};
 	return cmocka_run_group_tests(TESTS, setup, teardown);
 }

@@ -6,6 +6,8 @@
 
 struct asked {
 	struct home home;
+	struct conf conf;            /* without modules */
+	struct conf_use use;
 	struct req r;
 	struct field fields[16];
 };
@@ -15,7 +17,9 @@ static inline struct req *asked_init(struct asked *a, enum method method, const 
 {
 	struct str rest = str_of(fields);
 	*a = (struct asked){};
+	a->use.conf = &a->conf;
 	a->r.home = &a->home;
+	a->r.use = &a->use;
 	a->r.id = 0x1234567890abcdef;
 	a->r.ask.method = method;
 	a->r.ask.fields = a->fields;

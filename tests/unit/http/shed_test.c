@@ -13,7 +13,7 @@
 static enum go shed_handle(struct req *r, const void *values)
 {
 	(void)values;
-	return req_shed(r);
+	return req_shed(r, END_DISK_QUEUE);
 }
 
 /* A handler that is always too busy. */
