@@ -419,7 +419,7 @@ static const struct directive NOTIFY[] = {
 	{ .name = "sendmail", .args = ARGS({ "path", &TYPE_PATH, NOTIFY_AT(sendmail), .preset = "/usr/sbin/sendmail" }),
 	  .doc = "The program that takes mail: it is run with -t -i." },
 	{ .name = "user", .args = ARGS({ "name", &TYPE_WORD, NOTIFY_AT(user) }),
-	  .doc = "The user that it runs as, when petrel is started as root; without it, the user that serves." },
+	  .doc = "The user that it runs as, when petrel is started as root; without it, the user that serves, or nobody." },
 	{ .name = "timeout", .args = ARGS({ "time", &TYPE_DURATION, NOTIFY_AT(timeout_ms), .range = { 1, DAY_MS, NULL },
 	                                    .preset = "10s" }),
 	  .doc = "What takes longer is ended, and counts as failed." },

@@ -492,7 +492,7 @@ bool teller_add(struct teller *t, const struct tell *what)
 static void add_trial(struct way *w, struct trial *t)
 {
 	struct message *m = message_new();
-	struct tell what = { .what = TELL_TEST, .name = STR("test"), .text = STR("a test message") };
+	struct tell what = { .what = TELL_TEST, .name = STR("test") };
 	m->trial = t;
 	t->left++;
 	link_add(&m->items, &item_new(&what)->link);
@@ -502,6 +502,10 @@ static void add_trial(struct way *w, struct trial *t)
 
 bool teller_test(struct teller *t, struct str name, struct admin_call *call)
 {
+	if (t->stopped) {
+		admin_refuse(call, 503, "the server is stopping");
+		return true;
+	}
 	struct trial *trial = MEM_NEW(struct trial);
 	*trial = (struct trial){ .call = call, .fine = true, .left = 1 };
 	for (struct link *l = t->ways.next; l != &t->ways; l = l->next) {

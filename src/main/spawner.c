@@ -271,6 +271,8 @@ static void start_notify(struct spawner *s, const struct notify_conf *n, const s
 	struct tell_start t;
 	int err = tell_start(&t, n, m->text);
 	t.launch.user = user_of(s, n->user);
+	if (!t.launch.user && geteuid() == 0)
+		t.launch.user = "nobody";
 	if (err)
 		tell_failed(s, m->id, err, "no memory file for the message");
 	else
