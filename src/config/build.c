@@ -39,6 +39,7 @@ static void build(struct builder *b)
 	b->conf->mentions = frame_mentions(main);
 	site_build_all(main, &list);
 	overlay_check_sites(main);
+	frame_check_all(main);
 }
 
 static void fini(struct builder *b)
