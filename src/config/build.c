@@ -36,8 +36,10 @@ static void build(struct builder *b)
 	block_apply(main, &list);
 	block_overlay(main, b->overlay);
 	frame_check(main);
+	b->conf->mentions = frame_mentions(main);
 	site_build_all(main, &list);
 	overlay_check_sites(main);
+	frame_check_all(main);
 }
 
 static void fini(struct builder *b)

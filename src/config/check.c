@@ -51,6 +51,14 @@ enum scope check_scope(const struct checker *c)
 	return c->frame->scope;
 }
 
+struct place check_place(struct checker *c, const void *value)
+{
+	const struct spot *at = spot_of(c, value);
+	struct place place = spot_place(at);
+	place.file = str_of(frame_file(c->frame->b, at->source));
+	return place;
+}
+
 struct arena *check_arena(struct checker *c)
 {
 	return &c->frame->b->conf->arena;
@@ -68,6 +76,16 @@ void frame_check(struct frame *f)
 		struct checker c = { .frame = f };
 		if (m->check && f->marks[i] == FRAME_OWN)
 			m->check(&c, f->values[i]);
+	}
+}
+
+void frame_check_all(struct frame *main)
+{
+	for (size_t i = 0; i < main->b->rows.module_count; i++) {
+		const struct module *m = main->b->rows.modules[i];
+		struct checker c = { .frame = main };
+		if (m->check_all && main->marks[i] == FRAME_OWN)
+			m->check_all(&c, main->values[i]);
 	}
 }
 

@@ -133,6 +133,7 @@ static void route_build(struct frame *site_frame, const struct site *site, const
 	block_apply(f, &list);
 	overlay_route(f, site, s);
 	frame_check(f);
+	route->mentions = frame_mentions(f);
 	set_hooks(f, &site->fallback, route);
 	set_handler(f, route);
 }
@@ -208,6 +209,7 @@ static void site_build(struct frame *main, const struct statement *s, struct sit
 	overlay_site(f, site);
 	frame_check(f);
 	site->values = f->values;
+	site->mentions = frame_mentions(f);
 	site->fallback.place = site->place;
 	set_hooks(f, main_hooks, &site->fallback);
 	routes_build(f, site, &list, errors);

@@ -15,6 +15,7 @@ extern const struct module ADMIN;
 /* The site that connections to the admin socket are answered by: one route, handled by ADMIN. */
 extern const struct site ADMIN_SITE;
 
+struct alerts;
 struct apps;
 struct control;
 struct errand;
@@ -70,6 +71,7 @@ struct control {
 	/* NULL before the first configuration. */
 	struct keeper *keeper;
 	struct apps *apps;
+	struct alerts *alerts;
 	struct observer *observer;   /* control/sample.h: what all counters say */
 	const struct conf *conf;     /* the snapshot published last, opened */
 	struct viewers *viewers;     /* control/page.h: who looks at the status page */

@@ -29,7 +29,8 @@ void change_print_who(struct buf *out, uint64_t wall_ms, const struct caller *wh
 	size_t n = civil_print(time, (int64_t)(wall_ms / 1000));
 	buf_addf(out, "\"time\":\"%.*sZ\",", (int)n, time);
 	if (ip_length(&who->from))
-		buf_addf(out, "\"address\":\"%.*s\",%s", (int)ip_print(from, &who->from), from, who->token ? "\"by\":\"token\"," : "");
+		buf_addf(out, "\"address\":\"%.*s\",\"by\":\"%s\",", (int)ip_print(from, &who->from), from,
+		         who->token ? "token" : "page");
 	else if (who->pid)
 		buf_addf(out, "\"uid\":%u,\"pid\":%d,", (unsigned)who->uid, (int)who->pid);
 }

@@ -135,6 +135,8 @@ static void run_openapi(struct control *c, struct admin_call *call)
 #define POOL { "pool", .doc = "The name of a pool.", .example = "\"api\"" }
 #define SERVER { "server", .doc = "A server as it is configured, or one of its addresses.", .example = "\"10.0.0.3:9000\"" }
 #define APP { "app", .doc = "The name of an application.", .example = "\"php\"" }
+#define ALERT { "alert", .doc = "The name of an alert.", .example = "\"slow\"" }
+#define NO_ALERT { 404, "There is no such alert." }
 #define NO_POOL { 404, "There is no such pool." }
 #define NO_SERVER { 404, "There is no such pool, or no such server in it." }
 #define NO_APP { 404, "There is no such application." }
@@ -200,6 +202,19 @@ static const struct errand ERRANDS[] = {
 	  .change = true, .stars = GIVEN(APP), .refusals = REFUSALS(NO_APP), .run = run_restart },
 	{ METHOD_GET, "/apps/*", "One application and its processes.", .stars = GIVEN(APP), .refusals = REFUSALS(NO_APP),
 	  .example = "{\"name\":\"php\",\"processes\":[]}", .run = run_app },
+	{ METHOD_GET, "/alerts", "All alerts with their states and values, the ways to tell of them, and the silences.",
+	  .example = "{\"alerts\":[],\"notify\":[],\"silences\":[]}", .run = errand_alerts },
+	{ METHOD_POST, "/alerts/test", "Sends a message to try a way to tell, or all of them, and answers what became of it.",
+	  .body = GIVEN({ "notify", .doc = "The name of a notify block; without it, all.", .example = "\"sms\"" }),
+	  .refusals = REFUSALS({ 404, "There is no such notify block, or none at all." }),
+	  .example = "{\"ok\":true,\"tests\":[{\"notify\":\"sms\",\"ok\":true,\"outcome\":\"delivered\"}]}",
+	  .run = errand_test },
+	{ METHOD_POST, "/alerts/*/silence", "Nobody is told of an alert for a while.", .change = true, .stars = GIVEN(ALERT),
+	  .body = GIVEN({ "for", .required = true, .doc = "How long: 30m, 2h, 1d.", .example = "\"2h\"" },
+	                { "reason", .doc = "Why, for others.", .example = "\"deploying\"" }),
+	  .refusals = REFUSALS(NO_ALERT, { 409, "There are too many silences." }), .run = errand_silence },
+	{ METHOD_DELETE, "/alerts/*/silence", "Ends the silence of an alert.", .change = true, .stars = GIVEN(ALERT),
+	  .refusals = REFUSALS({ 404, "There is no such alert, or it is not silenced." }), .run = errand_unsilence },
 };
 
 const struct errand *errand_at(size_t i)

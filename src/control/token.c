@@ -1,8 +1,8 @@
 /* The gate of the admin socket over TCP.  On the request's loop.
  *
  * A wrong token is answered late, so that guessing is slow, and the log says from where, at most once a second.  A name in
- * Host that is none of ours is refused before all: a page that had its own name point here (DNS rebinding) can't ask.  There
- * is no CORS: nothing answers OPTIONS, and no page of another origin may send the field with the token. */
+ * Host is refused before all: a page that had its own name point here (DNS rebinding) can't ask.  There is no CORS:
+ * nothing answers OPTIONS, and no page of another origin may send the field with the token. */
 #include "control/token.h"
 
 #include <arpa/inet.h>

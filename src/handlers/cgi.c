@@ -166,5 +166,6 @@ const struct module CGI = {
 	.size = sizeof(struct cgi),
 	.directives = DIRECTIVES,
 	.handle = cgi_handle,
+	.explain = gateway_explain,
 	.check = cgi_check,
 };

@@ -164,10 +164,10 @@ static const struct directive DIRECTIVES[] = {
 	               { "mode", &TYPE_WORD, LISTEN_AT(mode), ARG_KEYWORD },
 	               { "group", &TYPE_WORD, LISTEN_AT(group), ARG_KEYWORD },
 	               { "token", &TYPE_TOKEN, LISTEN_AT(token), ARG_KEYWORD }),
-	  .doc = "Where `petrel reload`, `petrel ctl` and `petrel top` speak to the server: a Unix socket, which only root and the "
-	         "user that started it may open unless mode and group say otherwise; or an address over TCP, where each request "
-	         "has to bring the token (Authorization: Bearer). The token goes over the network as it is: better not further "
-	         "than this machine.",
+	  .doc = "Where `petrel reload`, `petrel ctl` and `petrel top` speak to the server: a Unix socket, which only root and "
+	         "the user that started it may open unless mode and group say otherwise; or an address over TCP, where each "
+	         "request has to bring the token (Authorization: Bearer). The token goes over the network as it is: better not "
+	         "further than this machine.",
 	  .example = "admin unix:/run/petrel/admin.sock;\nadmin unix:/run/petrel/ops.sock mode 0660 group ops;\n"
 	             "admin 127.0.0.1:9911 token ${env.PETREL_TOKEN};" },
 	{ .name = "state", .fixed = FIXED_RELOAD, .scopes = SCOPE_MAIN, .offset = AT(state),

@@ -71,7 +71,7 @@ static bool shed_active(const void *values)
 static enum go shed_gate(struct req *r, const void *values)
 {
 	(void)values;
-	return req_shed(r, END_SHED);
+	return req_shed(r, END_SHED_ALL);
 }
 
 /* --- Configuration. --- */

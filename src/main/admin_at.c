@@ -46,8 +46,8 @@ static void take_line(const struct admin_line *line, struct admin_at *out, bool 
 	*found = true;
 }
 
-/* Only words are read, so that mistakes elsewhere, in a configuration that somebody is just writing, keep nobody from asking
- * the server how it is. */
+/* Only words are read, so that mistakes elsewhere, in a configuration that somebody is just writing, keep nobody from
+ * asking the server how it is. */
 static void find_in(const struct source *source, const struct env *from, struct arena *arena, struct admin_at *out,
                     bool *found)
 {

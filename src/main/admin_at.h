@@ -1,5 +1,5 @@
-/* struct admin_at: where a running server answers its operators, and what it wants to see: found as `petrel ctl` and its like
- * are told.  One thread; waits. */
+/* struct admin_at: where a running server answers its operators, and what it wants to see: found as `petrel ctl` and its
+ * like are told.  One thread; waits. */
 #pragma once
 
 #include "config/source.h"
@@ -12,8 +12,8 @@ struct admin_at {
 	char token[TOKEN_MOST_B + 1];   /* empty: none */
 };
 
-/* The admin socket that a configuration names, as far as it can be read: it may be wrong elsewhere.  Of several a Unix socket
- * is taken.  False: none. */
+/* The admin socket that a configuration names, as far as it can be read: it may be wrong elsewhere.  Of several a Unix
+ * socket is taken.  False: none. */
 bool admin_at_conf(const struct sources *s, struct admin_at *out);
 /* What a command was told: --socket, -c and --token-file, each NULL where it was not given. */
 struct admin_told {

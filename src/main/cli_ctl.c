@@ -33,6 +33,7 @@ enum {
 	ACTION_STATUS, ACTION_CONNECTIONS, ACTION_POOLS, ACTION_POOL, ACTION_ADD, ACTION_REMOVE, ACTION_DRAIN, ACTION_READY,
 	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_SET, ACTION_UNSET, ACTION_SETTINGS,
 	ACTION_SHED_ON, ACTION_SHED_OFF, ACTION_HOT_CLEAR, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
+	ACTION_ALERTS, ACTION_SILENCE, ACTION_SILENCE_WHY, ACTION_UNSILENCE, ACTION_TEST_ALL, ACTION_TEST,
 };
 
 /* Words in capitals are given by whoever asks; what stands in brackets may be left out; ... is all words that follow. */
@@ -59,6 +60,12 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_CHANGES] = { "changes", "what was changed over this socket, by whom" },
 	[ACTION_RELOAD] = { "reload", "read the configuration again" },
 	[ACTION_REOPEN] = { "log reopen", "open the log files anew" },
+	[ACTION_ALERTS] = { "alerts", "all alerts, and what became of messages about them" },
+	[ACTION_SILENCE] = { "alerts silence NAME TIME", "nobody is told of it for so long: 30m, 2h, 1d" },
+	[ACTION_SILENCE_WHY] = { "alerts silence NAME TIME REASON", "the same, with a reason for others" },
+	[ACTION_UNSILENCE] = { "alerts unsilence NAME", "whoever is to be told is told again" },
+	[ACTION_TEST_ALL] = { "alerts test", "send a message to try, by each way to tell" },
+	[ACTION_TEST] = { "alerts test NOTIFY", "by one of them" },
 	{},
 };
 
@@ -91,6 +98,12 @@ static const struct request {
 	[ACTION_CHANGES] = { "GET", "/changes", NULL, show_changes },
 	[ACTION_RELOAD] = { "POST", "/reload", NULL, NULL },
 	[ACTION_REOPEN] = { "POST", "/log/reopen", NULL, show_did },
+	[ACTION_ALERTS] = { "GET", "/alerts", NULL, show_alerts },
+	[ACTION_SILENCE] = { "POST", "/alerts/%1/silence", "{\"for\":\"%2\"}", show_did },
+	[ACTION_SILENCE_WHY] = { "POST", "/alerts/%1/silence", "{\"for\":\"%2\",\"reason\":\"%3\"}", show_did },
+	[ACTION_UNSILENCE] = { "DELETE", "/alerts/%1/silence", NULL, show_did },
+	[ACTION_TEST_ALL] = { "POST", "/alerts/test", "{}", show_tests },
+	[ACTION_TEST] = { "POST", "/alerts/test", "{\"notify\":\"%1\"}", show_tests },
 };
 
 /* --- Its words. --- */

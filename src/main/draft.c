@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/whole.h"
 #include "config/build.h"
+#include "control/alert_conf.h"
 #include "handlers/cgi.h"
 #include "http/backend.h"
 #include "main/channel.h"
@@ -49,7 +50,8 @@ static int open_all(struct draft *d, const struct conf *conf, struct draft *old,
 static void look_at_apps(struct draft *d, const struct conf *conf)
 {
 	const struct backends *all = conf_backends(conf);
-	d->has_apps = cgi_is_used(conf);
+	const struct alerts_conf *alerts = conf_alerts(conf);
+	d->has_apps = cgi_is_used(conf) || alerts->notifies.count;
 	for (size_t i = 0; i < all->apps.count; i++) {
 		const struct app_conf *app = &((const struct backend *)all->apps.p)[i].app;
 		d->has_apps = true;

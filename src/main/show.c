@@ -6,17 +6,18 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "main/show_in.h"
 #include "main/table.h"
 
 /* --- Members. --- */
 
-static const char *text_of(const json_t *json, const char *name)
+const char *text_of(const json_t *json, const char *name)
 {
 	const char *text = json_string_value(json_object_get(json, name));
 	return text ? text : "";
 }
 
-static uint64_t number_of(const json_t *json, const char *name)
+uint64_t number_of(const json_t *json, const char *name)
 {
 	json_int_t n = json_integer_value(json_object_get(json, name));
 	return n > 0 ? (uint64_t)n : 0;
@@ -32,7 +33,7 @@ static void cell_count(struct table *t, uint64_t n)
 }
 
 /* Lines of at most the table's width, all but the first behind `indent` blanks. */
-static void add_wrapped(struct buf *out, size_t indent, struct str text)
+void add_wrapped(struct buf *out, size_t indent, struct str text)
 {
 	size_t width = TABLE_WIDTH - indent;
 	while (text.n > width) {
@@ -287,8 +288,7 @@ void show_pool(const json_t *json, bool colour, struct buf *out)
 
 /* --- Apps. --- */
 
-/* "5s", "3m", "2h", "4d": the largest unit alone. */
-static void age_add(struct buf *out, uint64_t ms)
+void age_add(struct buf *out, uint64_t ms)
 {
 	static const struct {
 		uint64_t ms;

@@ -15,6 +15,7 @@
 #include "base/whole.h"
 #include "config/overlay.h"
 #include "control/admin.h"
+#include "control/alert.h"
 #include "control/apps.h"
 #include "control/keeper.h"
 #include "control/page.h"
@@ -55,6 +56,7 @@ struct worker {
 	struct apps *apps;
 	struct keeper *keeper;
 	struct observer *observer;
+	struct alerts *alerts;
 	struct control admin;            /* what the admin socket may ask */
 	struct buf lost;                 /* of what was kept: to be said */
 	struct link calls;               /* its reloads that the supervisor has not answered */
@@ -243,6 +245,7 @@ static int start(struct worker *w, const struct core *core)
 	w->admin.observer = w->observer;
 	w->admin.viewers = viewers_new(&w->admin);
 	w->admin.apps = w->apps;
+	w->admin.alerts = w->alerts = alerts_new(&w->admin, &w->control, w->ring);
 	w->admin.keeper = w->keeper;
 	w->started = true;
 	return 0;
@@ -320,6 +323,7 @@ static void adopt(struct worker *w, struct conf *conf, bool fresh)
 	w->publishing = true;
 	publish(&w->publisher, conf, &w->listenings);
 	w->admin.conf = conf;
+	alerts_conf(w->alerts, conf);
 }
 
 static void take_conf(struct worker *w, int fd)
@@ -445,6 +449,8 @@ static void refuse_calls(struct worker *w)
 	answer_calls(w, 503, STR("{\"ok\":false,\"messages\":[{\"level\":\"error\",\"text\":\"the server is stopping\"}]}\n"));
 	settings_refuse(&w->admin);
 	state_end(&w->admin);
+	if (w->alerts)
+		alerts_stop(w->alerts);
 }
 
 static void reload(struct control *c, struct admin_call *call)
@@ -648,6 +654,7 @@ static void fini(struct worker *w)
 	mailbox_open(&w->control.mailbox);
 	viewers_free(w->admin.viewers);
 	observer_free(w->observer);
+	alerts_free(w->alerts);
 	apps_free(w->apps);
 	keeper_free(w->keeper);
 	store_free(p->shared.hot);
