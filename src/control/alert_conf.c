@@ -402,7 +402,7 @@ static const struct directive NOTIFY[] = {
 	{ .name = "webhook", .args = ARGS({ "url", &TYPE_WORD, NOTIFY_AT(url) }),
 	  .doc = "A POST of a JSON object to this URL, https:// or http://; any answer of 2xx is right.",
 	  .example = "webhook https://hooks.example.org/petrel;" },
-	{ .name = "secret", .args = ARGS({ "secret", &TYPE_WORD, NOTIFY_AT(secret) }),
+	{ .name = "secret", .args = ARGS({ "secret", &TYPE_SECRET, NOTIFY_AT(secret), .range = { 1, 512, NULL } }),
 	  .doc = "Signs the webhook's requests: X-Petrel-Signature: sha256=HEX is the HMAC-SHA256, under this secret, of the value "
 	         "of X-Petrel-Timestamp, a dot, and the body.",
 	  .example = "secret ${env.HOOK_SECRET};" },
@@ -454,7 +454,7 @@ static const struct directive DIRECTIVES[] = {
 	         "second; its state is shown by `petrel ctl alerts`, and stays over a reload that does not change it.",
 	  .example = "alert slow   { when p99(route /api/*) > 500ms for 1m; to sms; }\n"
 	             "alert quiet  { when change(rate(petrel_requests_total), 1h) < -50% for 5m; text \"are we reachable?\"; }" },
-	{ .name = "notify", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(notifies),
+	{ .name = "notify", .fixed = FIXED_RELOAD, .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(notifies),
 	  .item_size = sizeof(struct notify_conf), .args = ARGS({ "name", &TYPE_WORD, NOTIFY_AT(name) }), .inner = NOTIFY,
 	  .doc = "A way to tell somebody of alerts: a command, a webhook, or mail. Each message runs as a process of its own that "
 	         "has no rights of petrel's.",

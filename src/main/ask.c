@@ -38,7 +38,8 @@ static int receive_all(int fd, struct buf *out)
 }
 
 /* HTTP/1.0: the answer ends with its connection, and nothing is chunked. */
-static int exchange(int fd, const struct admin_at *at, const char *method, struct str path, struct str body, struct buf *out)
+static int exchange(int fd, const struct admin_at *at, const char *method, struct str path, struct str body,
+                    struct buf *out)
 {
 	struct buf request = {};
 	buf_addf(&request, "%s %.*s HTTP/1.0\r\n", method, STR_F(path));
