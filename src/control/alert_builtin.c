@@ -13,6 +13,7 @@ const struct alert_builtin ALERT_BUILTINS[] = {
 	  "hardly any descriptor is left: soon no connection can be accepted" },
 	{ "log_dropped", "increase(petrel_log_dropped_total, 1m) > 0", "log records were dropped: the logs' disk is too slow" },
 	{ "log_errors", "increase(petrel_log_write_errors_total, 1m) > 0", "logs can't be written: a disk that is full or fails" },
+	{ "disk_fails", "increase(petrel_disk_errors_total, 5m) > 0", "files could not be read: a disk is failing" },
 	{ "long_turn", "max(petrel_loop_longest_turn_seconds) > 1s",
 	  "an event loop did one thing for so long that all its connections waited" },
 	{},
