@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/errand.h"
+#include "control/token.h"
 #include "http/exchange.h"
 
 /* --- There and back. --- */
@@ -260,11 +261,13 @@ static enum go admin_handle(struct req *r, const void *values)
 const struct module ADMIN = {
 	.name = "admin",
 	.doc = "The admin socket.",
+	.gate = token_gate,
 	.handle = admin_handle,
 };
 
 static const struct str NAMES[] = { { "admin", 5 } };
-static const struct route ROUTES[] = { { .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
+static const struct hook GATES[] = { { &ADMIN, NULL } };
+static const struct route ROUTES[] = { { .gates = { GATES, 1 }, .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
 
 const struct site ADMIN_SITE = {
 	.names = NAMES,
