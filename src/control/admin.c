@@ -1,5 +1,5 @@
-/* Calls to the control thread, and the admin socket's handler, which makes one of each request.  Runs on the loop of the
- * request; admin_answer() and what it is answered by run on the worker's control thread. */
+/* Calls to the control thread, and the admin socket's handler, which makes one of each request.  Runs on the loop of
+ * the request; admin_answer() and what it is answered by run on the worker's control thread. */
 #include "control/admin.h"
 
 #include <sys/socket.h>

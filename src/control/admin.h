@@ -63,8 +63,8 @@ struct control {
 
 /* --- On a request's loop: for handlers that ask the control thread. --- */
 
-/* r->state from now on, with the query of a request on the admin socket; stars: what those of the errand's path stand for, in path, or NULL.  The caller is who the kernel
- * says, or an address. */
+/* r->state from now on, with the query of a request on the admin socket.  stars: what those of the errand's path stand
+ * for, in path; or NULL.  The caller is who the kernel says, or an address. */
 struct admin_call *call_new(struct req *r, const struct errand *errand, struct str path, const struct str *stars);
 /* Sends it: return call_send(call); the handler is called again, with call->home_again once it was answered. */
 enum go call_send(struct admin_call *call);

@@ -19,8 +19,8 @@ void part_head(struct buf *out, const struct view *v)
 {
 	char name[65] = "";
 	gethostname(name, sizeof name - 1);
-	buf_add(out, STR("<b><svg viewBox=\"0 0 24 14\" aria-hidden=\"true\"><path d=\"M0 4C5 .5 9 2 12 7 15 2 19 .5 24 4 19 "
-	                 "3.5 15.5 6 13.5 10.5L12 14 10.5 10.5C8.5 6 5 3.5 0 4Z\"/></svg>"));
+	buf_add(out, STR("<b><svg viewBox=\"0 0 24 14\" aria-hidden=\"true\"><path d=\"M0 4C5 .5 9 2 12 7 15 2 19 .5 24 4 "
+	                 "19 3.5 15.5 6 13.5 10.5L12 14 10.5 10.5C8.5 6 5 3.5 0 4Z\"/></svg>"));
 	html_text(out, str_of(name));
 	buf_add(out, STR("</b> <span>up "));
 	add_age(out, v->now->wall_ms > v->now->started_ms ? v->now->wall_ms - v->now->started_ms : 0);

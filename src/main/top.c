@@ -301,7 +301,8 @@ static void add_keys(struct screen *s)
 		     { TOP_PROCESSES, "p processes" }, { TOP_LOOPS, "l loops" } };
 	struct buf line = {};
 	for (size_t i = 0; i < countof(KEYS); i++) {
-		colour_add(&line, s->top->colour, s->top->view == KEYS[i].view ? COLOUR_HEAD : COLOUR_NONE, str_of(KEYS[i].text));
+		colour_add(&line, s->top->colour, s->top->view == KEYS[i].view ? COLOUR_HEAD : COLOUR_NONE,
+		           str_of(KEYS[i].text));
 		buf_add(&line, STR("  "));
 	}
 	buf_add(&line, STR("<> sort  i flip  q quit"));

@@ -1,5 +1,5 @@
-/* The tables of `petrel top`, from JSON: routes, servers, processes, loops.  What happened in a second is the difference of
- * two answers, unless the server says it itself.  One thread. */
+/* The tables of `petrel top`, from JSON: routes, servers, processes, loops.  What happened in a second is the difference
+ * of two answers, unless the server says it itself.  One thread. */
 #include <math.h>
 #include <string.h>
 
@@ -182,7 +182,8 @@ static enum colour state_colour(const char *state)
 	return !strcmp(state, "drain") || !strcmp(state, "down") || !strcmp(state, "retired") ? COLOUR_WARN : COLOUR_BAD;
 }
 
-static void server_row(const struct top *t, struct top_rows *rows, const json_t *pool, const json_t *s, const json_t *before)
+static void server_row(const struct top *t, struct top_rows *rows, const json_t *pool, const json_t *s,
+                       const json_t *before)
 {
 	struct cell c = { rows, row_new(rows), 0 };
 	struct buf busy = {};

@@ -162,6 +162,10 @@ def test_other_forms_of_the_same(server):
     answer = server.request("/-/status?json")
     assert answer.headers["Content-Type"] == "application/json" and "connections" in json.loads(answer.body)
     assert "connections" in server.get_json("/-/see/status.json")
+    for target in ("/-/status?metrics", "/-/see/metrics"):
+        answer = server.request(target)
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert b"# TYPE petrel_" in answer.body
     assert "connections" in server.get_json("/-/status", headers={"Accept": "application/json"})
     assert server.request("/-/see").body.startswith(b"<!doctype html>")
     head = server.request("/-/status", "HEAD")
