@@ -201,7 +201,7 @@ static enum go press(struct req *r, struct form *f)
 	if (b->star2)
 		query_get(fields, str_of(b->star2), &path);
 	const struct errand *errand = errand_find(b->method, buf_str(&path), stars, &methods);
-	struct admin_call *call = errand ? call_new(r, errand, buf_str(&path), stars) : NULL;
+	struct admin_call *call = errand ? admin_call_new(r, errand, buf_str(&path), stars) : NULL;
 	buf_fini(&path);
 	buf_fini(&methods);
 	buf_fini(&f->body);
@@ -209,7 +209,7 @@ static enum go press(struct req *r, struct form *f)
 		return answer_message(r, 422, STR("The form is not whole."));
 	if (b->body)
 		buf_add(&call->body, str_of(b->body));
-	return call_send(call);
+	return admin_send(call);
 }
 
 static enum go take_form(struct req *r, const struct status *v)
@@ -227,7 +227,7 @@ static enum go take_form(struct req *r, const struct status *v)
 		r->state = f = ARENA_NEW(&r->arena, struct form);
 		r->state_close = form_close;
 	}
-	enum go go = call_body(r, &f->body, FORM_MOST_B);
+	enum go go = admin_body(r, &f->body, FORM_MOST_B);
 	if (go == GO_NEXT)
 		go = press(r, f);
 	if (go != GO_WAIT)
@@ -296,12 +296,12 @@ static enum go status_handle(struct req *r, const void *values)
 		return GO_ANSWER;
 	if (!call) {
 		const struct errand *errand = errand_of(want, v);
-		return errand ? call_send(call_new(r, errand, r->ask.path, NULL)) : req_answer(r, 404);
+		return errand ? admin_send(admin_call_new(r, errand, r->ask.path, NULL)) : req_answer(r, 404);
 	}
 	if (!call->home_again)
 		return GO_WAIT;
 	enum go go = answer_call(r, v, want, call);
-	call_free(call);
+	admin_call_free(call);
 	return go;
 }
 
