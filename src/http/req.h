@@ -36,6 +36,7 @@ enum end {
 	END_DISK_QUEUE,      /* too many files wait for the disk */
 	END_DESCRIPTORS,     /* no file can be opened any more, or no memory for it */
 	END_TEMPORARY,       /* no room for the request's body */
+	END_SHED_ALL,        /* shed { all on; } */
 };
 struct str end_name(enum end end);
 
