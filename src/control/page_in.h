@@ -26,6 +26,7 @@ extern const struct part PARTS[];
 enum { PARTS_MOST = 16 };
 
 void part_head(struct buf *out, const struct view *v);        /* page_parts.c */
+void part_alerts(struct buf *out, const struct view *v);
 void part_tiles(struct buf *out, const struct view *v);
 void part_charts(struct buf *out, const struct view *v);      /* page_charts.c */
 void part_routes(struct buf *out, const struct view *v);      /* page_parts.c */
