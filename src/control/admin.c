@@ -137,7 +137,8 @@ static struct caller caller_of(struct req *r)
 static struct str copy_of(struct str s)
 {
 	char *copy = mem_new(s.n + 1);
-	memcpy(copy, s.p, s.n);
+	if (s.n)
+		memcpy(copy, s.p, s.n);
 	return str_make(copy, s.n);
 }
 
