@@ -295,10 +295,10 @@ static int say_error(const struct answer *a, const json_t *json)
 static int tell(const struct request *r, const struct answer *a, bool raw)
 {
 	bool fine = a->status == 200;
-	if (raw)
+	if (raw && a->body.n) {
 		fwrite(a->body.p, 1, a->body.n, stdout);
-	if (raw && a->body.n)
 		return fine ? 0 : FAILED;
+	}
 	if (!r->show)
 		return reload_tell(a);
 	json_t *json = json_loadb(a->body.p, a->body.n, 0, NULL);
