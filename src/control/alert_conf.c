@@ -79,7 +79,7 @@ int url_parse(struct str text, struct url *out, const char **why)
 	rest = str_head(rest, str_find(rest, '#'));
 	size_t end = str_find(str_head(rest, str_find(rest, '?')), '/');
 	out->authority = str_head(rest, end);
-	out->target = str_from(rest, end);
+	out->target = str_from(rest, out->authority.n);
 	*why = "a user and password can't stand there: header Authorization \"...\";";
 	if (str_find(out->authority, '@') < out->authority.n)
 		return -EINVAL;

@@ -292,12 +292,21 @@ static int take_text(struct parser *p, struct str *out)
 	return out->n ? 0 : unexpected(p, "a value");
 }
 
+/* Metrics have a route's pattern without the mark before it. */
+static struct str pattern_of(struct str value)
+{
+	bool marked = value.n > 1 && (value.p[0] == '=' || value.p[0] == '~') && is_blank(value.p[1]);
+	return marked ? str_trim(str_from(value, 1)) : value;
+}
+
 static int filter_add(struct parser *p, struct expr_node *n, size_t at, struct str label, struct str value, bool unlike)
 {
 	if (!metric_has_label(n->metric, label))
 		return no_label(p, at, n->metric, label);
 	if (n->filter_count == EXPR_FILTERS)
 		return wrong(p, at, label.n, "no more than %d labels can be asked for", EXPR_FILTERS);
+	if (str_eq(label, STR("route")))
+		value = pattern_of(value);
 	n->filters[n->filter_count++] = (struct expr_filter){ arena_str(p->arena, label).p, arena_str(p->arena, value), unlike };
 	return 0;
 }
