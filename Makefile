@@ -23,7 +23,8 @@ LIBS     := libpcre2-8 liburing libzstd libbrotlienc zlib jansson libxxhash libc
 SOURCES  := $(sort $(wildcard src/*/*.c))
 UNIT     := $(sort $(wildcard tests/unit/*/*_test.c))
 FUZZ     := $(sort $(wildcard tests/fuzz/*_fuzz.c))
-OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o)
+ASSETS   := $(sort $(wildcard src/*/*.S))
+OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o) $(ASSETS:%.S=$(OUT)/obj/%.o)
 LIBRARY  := $(OUT)/libpetrel.a
 TESTS    := $(UNIT:tests/unit/%.c=$(OUT)/unit/%)
 FUZZERS  := $(FUZZ:tests/fuzz/%.c=$(OUT)/%)
@@ -36,7 +37,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpo
 CPPFLAGS += -Isrc -D_GNU_SOURCE -DPETREL_VERSION='"$(VERSION)"'
 CFLAGS   += -std=gnu2x -g -pthread -fno-strict-aliasing -fPIE $(WARNINGS)
 LDFLAGS  += -pthread -pie
-LDLIBS   += $(shell pkg-config --libs $(LIBS) 2>/dev/null)
+LDLIBS   += $(shell pkg-config --libs $(LIBS) 2>/dev/null) -lm
 
 # Release: optimised over all files at once, and hardened.
 FLAGS_release := -O2 -flto=auto -ffat-lto-objects -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fstack-clash-protection
@@ -102,6 +103,12 @@ $(OUT)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_$(FLAVOUR)) -MMD -MP -c -o $@ $<
+
+# Bytes of files, by the assembler's .incbin.
+$(OUT)/obj/%.o: %.S $(wildcard web/*) Makefile
+	@mkdir -p $(@D)
+	@echo '  AS    $@'
+	@$(CC) -c -o $@ $<
 
 # liburing says its version to pkg-config only.
 $(OUT)/obj/src/main/cli_version.o: CPPFLAGS += -DLIBURING_VERSION='"$(shell pkg-config --modversion liburing)"'

@@ -51,6 +51,14 @@ enum scope check_scope(const struct checker *c)
 	return c->frame->scope;
 }
 
+struct place check_place(struct checker *c, const void *value)
+{
+	const struct spot *at = spot_of(c, value);
+	struct place place = spot_place(at);
+	place.file = str_of(frame_file(c->frame->b, at->source));
+	return place;
+}
+
 struct arena *check_arena(struct checker *c)
 {
 	return &c->frame->b->conf->arena;

@@ -292,3 +292,15 @@ void conf_dump(const struct conf *c, struct buf *out)
 		dump_site(&d, c, &c->sites[i]);
 	buf_fini(&d.run);
 }
+
+void conf_dump_module(const struct conf *c, const struct route *route, const struct module *m, struct buf *out)
+{
+	struct dump d = { .out = out };
+	struct view v = { .scope = SCOPE_ROUTE, .handler = route->handler.module };
+	for (size_t i = 0; i < c->module_count; i++)
+		for (const struct directive *row = c->modules[i]->directives; c->modules[i] == m && row && row->name; row++)
+			if (is_wanted(&v, m, row, false) || is_wanted(&v, m, row, true))
+				dump_row(&d, &v, row, row->scopes, route->values[i]);
+	flush(&d);
+	buf_fini(&d.run);
+}

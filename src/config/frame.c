@@ -87,3 +87,38 @@ void *frame_values(struct frame *f, size_t module)
 	f->marks[module] |= FRAME_OWN;
 	return f->values[module];
 }
+
+/* Directives of one file follow one another. */
+const char *frame_file(struct builder *b, const struct source *source)
+{
+	if (b->named != source) {
+		b->name = arena_str(&b->conf->arena, source->name).p;
+		b->named = source;
+	}
+	return b->name;
+}
+
+static struct mention mention_of(struct builder *b, const struct directive *row, const struct spot *at)
+{
+	return (struct mention){ row, frame_file(b, at->source), at->line };
+}
+
+/* The row by which a module answers. */
+static const struct directive *handler_row(const struct module *m)
+{
+	const struct directive *row = m->directives;
+	while (row->kind != DIR_HANDLER)
+		row++;
+	return row;
+}
+
+struct mentions frame_mentions(const struct frame *f)
+{
+	size_t count = 0;
+	struct mention *p = arena_raw(&f->b->conf->arena, (f->seen.count + 1) * sizeof *p);
+	for (size_t i = 0; i < f->seen.count; i++)
+		p[count++] = mention_of(f->b, f->seen.p[i].row, &f->seen.p[i].at);
+	if (f->handler)
+		p[count++] = mention_of(f->b, handler_row(f->handler), &f->handler_at);
+	return (struct mentions){ p, count };
+}

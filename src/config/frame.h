@@ -15,6 +15,7 @@ struct frame;
 struct builder {
 	const struct sources *sources;
 	const struct statement **trees;  /* by the sources' index */
+	const struct statement *overlay; /* what is laid over them; NULL: nothing */
 	struct rows rows;
 	struct conf *conf;
 	struct arena scratch;            /* gone after building */
@@ -26,6 +27,8 @@ struct builder {
 	size_t expanded;                 /* statements met, those of a file once for each time it is included */
 	bool files;                      /* checks may look at the world */
 	struct frame *frames;            /* main, site, route: their lists are used again */
+	const struct source *named;      /* whose name is in the snapshot's arena at `name` */
+	const char *name;
 };
 
 /* Directives met in one scope or block, each once. */
@@ -60,6 +63,10 @@ struct frame {
 /* The frame of a scope inside `outer`, NULL for main; it is valid until the next one of its kind is opened. */
 struct frame *frame_open(struct builder *b, enum scope scope, const struct frame *outer, const struct spot *at);
 void frame_fini(struct frame *f);
+/* What the scope said itself, in the snapshot's arena. */
+struct mentions frame_mentions(const struct frame *f);
+/* The name of a file, likewise. */
+const char *frame_file(struct builder *b, const struct source *source);
 /* The module's values that belong to this scope alone. */
 void *frame_values(struct frame *f, size_t module);
 

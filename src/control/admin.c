@@ -1,5 +1,5 @@
-/* The admin socket's handler: takes in the request's body, sends the call to the control thread and waits for it.  Runs on
- * the loop of its connection; admin_answer() and what it is answered by run on the worker's control thread. */
+/* Calls to the control thread, and the admin socket's handler, which makes one of each request.  Runs on the loop of the
+ * request; admin_answer() and what it is answered by run on the worker's control thread. */
 #include "control/admin.h"
 
 #include <sys/socket.h>
@@ -11,11 +11,12 @@
 
 /* --- There and back. --- */
 
-static void call_free(struct admin_call *call)
+void call_free(struct admin_call *call)
 {
 	mem_free((void *)(uintptr_t)call->path.p);
 	mem_free((void *)(uintptr_t)call->query.p);
 	buf_fini(&call->body);
+	buf_fini(&call->did);
 	buf_fini(&call->json);
 	mem_free(call);
 }
@@ -64,18 +65,41 @@ void admin_note(struct admin_call *call, struct str what)
 	changes_add(&call->control->changes, clock_wall_ms(), &call->caller, what);
 }
 
+/* "kept" stands there where it was asked for. */
+static void answer_did(struct admin_call *call, struct str but)
+{
+	struct buf json = {};
+	buf_add(&json, STR("{\"ok\":true,\"did\":\""));
+	buf_add_json(&json, buf_str(&call->did));
+	buf_add_json(&json, but);
+	buf_add_char(&json, '"');
+	if (call->keep)
+		buf_addf(&json, ",\"kept\":%s", but.n ? "false" : "true");
+	buf_add(&json, STR("}\n"));
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&json);
+}
+
 void admin_did(struct admin_call *call, const char *format, ...)
 {
-	struct buf text = {}, json = {};
 	va_list args;
 	va_start(args, format);
-	buf_addv(&text, format, args);
+	buf_addv(&call->did, format, args);
 	va_end(args);
-	admin_note(call, buf_str(&text));
-	add_text(&json, true, "did", buf_str(&text));
-	admin_answer(call, 200, buf_str(&json));
-	buf_fini(&text);
-	buf_fini(&json);
+	if (call->keep)
+		buf_add(&call->did, STR("; kept"));
+	admin_note(call, buf_str(&call->did));
+	if (!state_keep(call->control, call))
+		answer_did(call, STR(""));
+}
+
+void admin_kept(struct admin_call *call, struct str why)
+{
+	struct buf but = {};
+	if (why.n)
+		buf_addf(&but, ", but not over a restart of the server: %.*s", STR_F(why));
+	answer_did(call, buf_str(&but));
+	buf_fini(&but);
 }
 
 static void at_control(struct mail *m)
@@ -84,7 +108,7 @@ static void at_control(struct mail *m)
 	errand_run(call);
 }
 
-/* --- The handler. --- */
+/* --- On the request's loop. --- */
 
 /* The client left, or was answered. */
 static void call_close(struct req *r, void *state)
@@ -97,15 +121,17 @@ static void call_close(struct req *r, void *state)
 		call->req = NULL;
 }
 
-/* The admin socket speaks HTTP/1 only. */
+/* Of a Unix socket the kernel knows who is at its other end: an HTTP/1 connection carries all that there is. */
 static struct caller caller_of(struct req *r)
 {
 	struct ucred cred = {};
 	socklen_t length = sizeof cred;
 	const struct exchange *x = container_of(r, struct exchange, req);
+	if (r->peer.family != AF_UNIX)
+		return (struct caller){ .from = r->peer, .token = r->admin };
 	if (getsockopt(x->conn->watch.fd, SOL_SOCKET, SO_PEERCRED, &cred, &length))
 		return (struct caller){};
-	return (struct caller){ cred.pid, cred.uid };
+	return (struct caller){ .pid = cred.pid, .uid = cred.uid };
 }
 
 static struct str copy_of(struct str s)
@@ -119,12 +145,12 @@ static struct str copy_of(struct str s)
 static void copy_path(struct admin_call *call, struct str path, const struct str *stars)
 {
 	call->path = copy_of(path);
-	for (size_t i = 0; i < ADMIN_STARS; i++)
+	for (size_t i = 0; stars && i < ADMIN_STARS; i++)
 		if (stars[i].p)
 			call->stars[i] = str_make(call->path.p + (stars[i].p - path.p), stars[i].n);
 }
 
-static struct admin_call *call_new(struct req *r, const struct errand *errand, const struct str *stars)
+struct admin_call *call_new(struct req *r, const struct errand *errand, struct str path, const struct str *stars)
 {
 	struct admin_call *call = MEM_NEW(struct admin_call);
 	call->control = r->home->control;
@@ -132,14 +158,14 @@ static struct admin_call *call_new(struct req *r, const struct errand *errand, c
 	call->home = r->home;
 	call->req = r;
 	call->caller = caller_of(r);
-	copy_path(call, r->ask.path, stars);
-	call->query = copy_of(r->ask.query);
+	copy_path(call, path, stars);
+	call->query = copy_of(r->admin ? r->ask.query : STR(""));
 	r->state = call;
 	r->state_close = call_close;
 	return call;
 }
 
-static enum go send_call(struct admin_call *call)
+enum go call_send(struct admin_call *call)
 {
 	call->sent = true;
 	call->mail.deliver = at_control;
@@ -147,21 +173,32 @@ static enum go send_call(struct admin_call *call)
 	return GO_WAIT;
 }
 
-static enum go take_body(struct req *r, struct admin_call *call)
+enum go call_body(struct req *r, struct buf *out, size_t most_b)
 {
 	struct chunk chunk;
 	enum body_got got;
-	while (call->errand->body && (got = body_read(r->upload, &chunk, ADMIN_BODY_B)) != BODY_END) {
+	while ((got = body_read(r->upload, &chunk, most_b)) != BODY_END) {
 		if (got == BODY_LATER)
 			return GO_WAIT;
-		if (got == BODY_SOME)
-			buf_add(&call->body, chunk.bytes);
-		if (got == BODY_SOME && call->body.n <= ADMIN_BODY_B)
-			continue;
-		call_free(call);
-		return got == BODY_BROKEN ? req_upload_broken(r) : req_answer(r, 413);
+		if (got == BODY_BROKEN)
+			return req_upload_broken(r);
+		buf_add(out, chunk.bytes);
+		if (out->n > most_b)
+			return req_answer(r, 413);
 	}
-	return send_call(call);
+	return GO_NEXT;
+}
+
+/* --- The handler. --- */
+
+static enum go take_body(struct req *r, struct admin_call *call)
+{
+	enum go go = call->errand->body ? call_body(r, &call->body, ADMIN_BODY_B) : GO_NEXT;
+	if (go == GO_NEXT)
+		return call_send(call);
+	if (go != GO_WAIT)
+		call_free(call);
+	return go;
 }
 
 static enum go answer_call(struct req *r, struct admin_call *call)
@@ -215,7 +252,7 @@ static enum go admin_handle(struct req *r, const void *values)
 		buf_fini(&methods);
 		if (!errand)
 			return go;
-		call = call_new(r, errand, stars);
+		call = call_new(r, errand, r->ask.path, stars);
 	}
 	return take_body(r, call);
 }

@@ -5,6 +5,8 @@
  * of the monotonic clock: a clock that is set changes nothing but what is shown. */
 #pragma once
 
+#include <jansson.h>
+
 #include "base/buf.h"
 #include "base/directive.h"
 #include "control/change.h"
@@ -50,9 +52,9 @@ void alerts_print(const struct alerts *a, struct buf *out);
 bool alerts_unsilence(struct alerts *a, struct str name);
 /* Appends the names of all alerts, for messages. */
 void alerts_names(const struct alerts *a, struct buf *out);
-/* The silences as a JSON list, for a state file, and from one: those that are not over are set. */
-void alerts_print_silences(const struct alerts *a, struct buf *out);
-void alerts_restore_silences(struct alerts *a, struct str json);
+/* The silences as a list, for control/state.h, and from one: those that are not over are set. */
+json_t *alerts_kept(const struct alerts *a);
+void alerts_restore(struct alerts *a, const json_t *list);
 /* Sends a message to try a way to tell (empty: all), and answers the call with what became of it.  False: there is none
  * of this name, and the call is the caller's. */
 bool alerts_test(struct alerts *a, struct str notify, struct admin_call *call);

@@ -11,6 +11,11 @@ static const char *const STATES[] = {
 	[PROCESS_BACKOFF] = "backoff",   [PROCESS_GONE] = "gone",
 };
 
+const char *process_state_name(const struct process *p)
+{
+	return STATES[p->state];
+}
+
 static void print_text(struct buf *out, const char *key, struct str text)
 {
 	buf_addf(out, "\"%s\":\"", key);
@@ -29,20 +34,19 @@ static void print_lines(struct buf *out, const struct tail *l)
 	buf_add_char(out, ']');
 }
 
-/* Why it is to be replaced; empty: it is not. */
-static struct str due_of(const struct app *a, const struct process *p)
+struct str process_due(const struct process *p)
 {
-	return p->due ? str_of(p->due) : p->generation != a->generation ? STR("restart") : STR("");
+	return p->due ? str_of(p->due) : p->generation != p->app->generation ? STR("restart") : STR("");
 }
 
-static void print_process(struct buf *out, const struct app *a, struct process *p)
+static void print_process(struct buf *out, struct process *p)
 {
-	uint64_t now_ms = a->ways->loop->now_ms;
+	uint64_t now_ms = p->app->ways->loop->now_ms;
 	process_count(p);
 	buf_add_char(out, '{');
 	print_text(out, "id", str_of(p->name));
-	buf_addf(out, ",\"pid\":%d,\"state\":\"%s\",", (int)p->pid, STATES[p->state]);
-	print_text(out, "due", due_of(a, p));
+	buf_addf(out, ",\"pid\":%d,\"state\":\"%s\",", (int)p->pid, process_state_name(p));
+	print_text(out, "due", process_due(p));
 	buf_addf(out,
 	         ",\"age_ms\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"busy\":%u,\"memory\":%" PRIu64 ",\"descriptors\":%" PRIu64
 	         ",\"port\":%u,\"failures\":%u,", now_ms - p->asked_ms, process_requests(p),
@@ -77,7 +81,7 @@ void app_print(struct buf *out, struct app *a)
 	buf_add(out, STR(",\n \"processes\":["));
 	for (struct link *l = a->processes.next; l != &a->processes; l = l->next) {
 		buf_add(out, l == a->processes.next ? STR("\n  ") : STR(",\n  "));
-		print_process(out, a, container_of(l, struct process, link));
+		print_process(out, container_of(l, struct process, link));
 	}
 	buf_add(out, STR("]}"));
 }

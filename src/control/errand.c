@@ -36,6 +36,20 @@ static void run_reopen(struct control *c, struct admin_call *call)
 	admin_did(call, "the logs are opened anew");
 }
 
+static void run_hot_clear(struct control *c, struct admin_call *call)
+{
+	c->ops->hot_clear(c);
+	admin_did(call, "the hot set was emptied");
+}
+
+static void run_settings(struct control *c, struct admin_call *call)
+{
+	struct buf json = {};
+	settings_print(&c->settings, &json);
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&json);
+}
+
 static void run_changes(struct control *c, struct admin_call *call)
 {
 	struct buf json = {};
@@ -145,8 +159,25 @@ static const struct errand ERRANDS[] = {
 	{ METHOD_GET, "/changes", "What was changed over this socket, when and by whom; the newest ones.",
 	  .example = "{\"count\":1,\"changes\":[{\"time\":\"2026-11-20T10:00:00Z\",\"uid\":0,\"pid\":4711,"
 	             "\"did\":\"pool api: 10.0.0.1:9000 drains\"}]}", .run = run_changes },
+	{ METHOD_GET, "/changes.conf", "What is changed now, servers and settings, as configuration that can be pasted.",
+	  .type = "text/plain", .run = errand_as_config },
+	{ METHOD_GET, "/settings", "What operators set in this server, over what its configuration says.",
+	  .example = "{\"settings\":[{\"time\":\"2026-11-20T10:00:00Z\",\"uid\":0,\"pid\":4711,\"keep\":false,"
+	             "\"set\":\"limits connections 5000\"}]}", .run = run_settings },
+	{ METHOD_POST, "/settings",
+	  "Sets a directive in the running server, at once on all loops, or takes it back. The same words as in the "
+	  "configuration, with those of its block before it: limits connections 5000; pool api queue 2000 timeout 3s; site "
+	  "example.org route /api/* throttle 500k. Of two for the same thing the later one wins.",
+	  .change = true, .keeps = true, .one = true,
+	  .body = GIVEN({ "set", .doc = "A directive and its values.", .example = "\"limits connections 5000\"" },
+	                { "unset", .doc = "A directive without its values, or the block that holds it.",
+	                  .example = "\"limits connections\"" }),
+	  .refusals = REFUSALS({ 404, "It is not set here." }, { 409, "There are too many settings." },
+	                       { 422, "There is no such thing, or a value that it can't have, or it needs a reload." },
+	                       { 503, "The server is stopping." }), .run = settings_ask },
+	{ METHOD_POST, "/hot/clear", "Empties the hot set: files are read anew.", .change = true, .run = run_hot_clear },
 	{ METHOD_GET, "/pools", "All pools and their servers.", .example = "{\"pools\":[]}", .run = errand_pools },
-	{ METHOD_POST, "/pools/*/servers", "One server more.", .change = true, .stars = GIVEN(POOL),
+	{ METHOD_POST, "/pools/*/servers", "One server more.", .change = true, .keeps = true, .stars = GIVEN(POOL),
 	  .body = GIVEN({ "server", .required = true, .doc = "Its address, or its name and port.",
 	                  .example = "\"10.0.0.3:9000\"" },
 	                { "weight", GIVEN_NUMBER, .min = 1, .max = POOL_WEIGHT_MAX, .doc = "Its share.", .example = "2" },
@@ -155,13 +186,14 @@ static const struct errand ERRANDS[] = {
 	                { "backup", GIVEN_FLAG, .doc = "It is asked only when no other can be.", .example = "false" }),
 	  .refusals = REFUSALS(NO_POOL, { 409, "The server is there already; or the pool is an app." }),
 	  .run = errand_server_add },
-	{ METHOD_PATCH, "/pools/*/servers/*", "Changes a server's state or weight.", .change = true, .one = true,
+	{ METHOD_PATCH, "/pools/*/servers/*", "Changes a server's state or weight.", .change = true, .keeps = true, .one = true,
 	  .stars = GIVEN(POOL, SERVER),
 	  .body = GIVEN({ "state", .words = STATES, .doc = "drain: no new clients. down: no new requests at all.",
 	                  .example = "\"drain\"" },
 	                { "weight", GIVEN_NUMBER, .min = 1, .max = POOL_WEIGHT_MAX, .doc = "Its share.", .example = "2" }),
 	  .refusals = REFUSALS(NO_SERVER, IS_APP), .run = errand_server_change },
 	{ METHOD_DELETE, "/pools/*/servers/*", "Removes a server. What is under way there ends.", .change = true,
+	  .keeps = true,
 	  .stars = GIVEN(POOL, SERVER), .refusals = REFUSALS(NO_SERVER, IS_APP), .run = errand_server_remove },
 	{ METHOD_GET, "/pools/*", "One pool and its servers.", .stars = GIVEN(POOL), .refusals = REFUSALS(NO_POOL),
 	  .example = "{\"name\":\"api\",\"servers\":[]}", .run = errand_pool },

@@ -35,7 +35,8 @@ struct errand {
 	const struct given *query;
 	const struct given *body;      /* members of a JSON object, which is read first: call->body */
 	bool one;                      /* just one of them at a time */
-	bool change;                   /* answers with admin_did() and takes "?keep" */
+	bool change;                   /* answers with admin_did() */
+	bool keeps;                    /* and takes "?keep" */
 	const struct refusal *refusals;
 	const char *type;              /* of the answer; NULL: application/json */
 	const char *example;           /* an answer, as JSON; NULL where it is a change, or no JSON */
@@ -73,7 +74,13 @@ void errand_silence(struct control *c, struct admin_call *call);
 void errand_unsilence(struct control *c, struct admin_call *call);
 void errand_test(struct control *c, struct admin_call *call);
 
+/* control/as_config.c: GET /changes.conf */
+void errand_as_config(struct control *c, struct admin_call *call);
+
 /* control/errand_pools.c */
+
+/* Of enum peer_state the one that matters: "ready", "sick" … */
+const char *peer_state_name(uint32_t state);
 void errand_pools(struct control *c, struct admin_call *call);
 void errand_pool(struct control *c, struct admin_call *call);
 void errand_server_add(struct control *c, struct admin_call *call);

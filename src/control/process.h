@@ -69,5 +69,9 @@ bool process_serves(const struct process *p);
 void process_count(struct process *p);
 /* Requests since its start. */
 uint64_t process_requests(const struct process *p);
+/* "ready", "backoff" … */
+const char *process_state_name(const struct process *p);
+/* Why it is to be replaced; empty: it is not. */
+struct str process_due(const struct process *p);
 /* Gives up its place; PROCESS_GONE, or at the very end. */
 void process_free(struct process *p);

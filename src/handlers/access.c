@@ -72,4 +72,5 @@ const struct module ACCESS = {
 	.directives = DIRECTIVES,
 	.active = access_active,
 	.gate = access_gate,
+	.gate_foretells = true,
 };

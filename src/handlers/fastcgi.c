@@ -308,5 +308,6 @@ const struct module FASTCGI = {
 	.size = sizeof(struct gateway),
 	.directives = DIRECTIVES,
 	.handle = gateway_handle,
+	.explain = gateway_explain,
 	.check = fastcgi_check,
 };

@@ -13,6 +13,7 @@
 #include "http/conditional.h"
 #include "http/core.h"
 #include "http/encoding.h"
+#include "http/explain.h"
 #include "http/mime.h"
 #include "http/range.h"
 #include "http/route.h"
@@ -316,6 +317,29 @@ static enum go files_handle(struct req *r, const void *values)
 	return go;
 }
 
+/* What is on the disk is nothing that the control thread could wait for. */
+static void files_explain(struct req *r, const void *values, struct explained *out)
+{
+	const struct files *v = values;
+	const struct tmpl *tries = v->try.p;
+	struct str root = req_core(r)->root;
+	if (!root.n)
+		explain_say(out, "there is no root: 404");
+	else if (!v->hidden && is_hidden(r->ask.path))
+		explain_say(out, "a part of the path begins with a dot: 404");
+	else if (!v->try.count)
+		explain_say(out, "serves %.*s%.*s, where it is there", STR_F(root), STR_F(r->ask.path));
+	for (size_t i = 0; root.n && (v->hidden || !is_hidden(r->ask.path)) && i < v->try.count; i++) {
+		struct str text = tmpl_str(&tries[i], r);
+		if (i + 1 < v->try.count)
+			explain_say(out, "serves %.*s%.*s, where it is there", STR_F(root), STR_F(text));
+		else if (str_eq(text, STR("=404")) || str_eq(text, r->ask.path))
+			explain_say(out, "else answers 404");
+		else
+			out->again = text;
+	}
+}
+
 /* --- Configuration. --- */
 
 static void files_check(struct checker *c, void *values)
@@ -377,5 +401,6 @@ const struct module FILES = {
 	.size = sizeof(struct files),
 	.directives = DIRECTIVES,
 	.handle = files_handle,
+	.explain = files_explain,
 	.check = files_check,
 };

@@ -37,4 +37,5 @@ const struct module INTERNAL = {
 	.directives = DIRECTIVES,
 	.active = internal_active,
 	.gate = internal_gate,
+	.gate_foretells = true,
 };

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "handlers/handlers.h"
 #include "http/check.h"
+#include "http/explain.h"
 #include "http/sendfile.h"
 
 const struct codec PROXY_CODEC = {
@@ -18,6 +19,16 @@ const struct codec PROXY_CODEC = {
 static enum go proxy_handle(struct req *r, const void *values)
 {
 	return upstream_handle(r, &((const struct proxy *)values)->outward);
+}
+
+static void proxy_explain(struct req *r, const void *values, struct explained *out)
+{
+	const struct proxy *v = values;
+	struct buf target = {};
+	proxy_target(r, v, &target);
+	explain_say(out, "asks the server for %.*s %.*s", STR_F(r->ask.method_name), STR_F(buf_str(&target)));
+	out->backend = v->outward.backend;
+	buf_fini(&target);
 }
 
 /* --- Configuration. --- */
@@ -155,5 +166,6 @@ const struct module PROXY = {
 	.size = sizeof(struct proxy),
 	.directives = DIRECTIVES,
 	.handle = proxy_handle,
+	.explain = proxy_explain,
 	.check = proxy_check,
 };

@@ -55,6 +55,8 @@ static inline const struct proxy *proxy_of(const struct call *c)
 
 /* proxy_ask.c */
 unsigned proxy_ask(struct call *c, struct buf *out);
+/* The target that a server is asked for. */
+void proxy_target(struct req *r, const struct proxy *v, struct buf *out);
 void proxy_frame(struct call *c, uint64_t n, struct buf *out);
 /* Whether the client asks for a WebSocket. */
 bool proxy_upgrades(const struct ask *ask);

@@ -31,15 +31,14 @@ static void add_query(struct buf *out, const struct ask *ask)
 }
 
 /* As the client wrote it, unless the operator wants another or the request was routed anew. */
-static void add_target(struct call *c, struct buf *out)
+void proxy_target(struct req *r, const struct proxy *v, struct buf *out)
 {
-	struct req *r = c->req;
-	const struct tmpl *path = &proxy_of(c)->path;
+	const struct tmpl *path = &v->path;
 	if (!path->count && !r->again) {
-		buf_add(out, target_origin_form(c->arena, r->ask.target));
+		buf_add(out, target_origin_form(&r->arena, r->ask.target));
 		return;
 	}
-	struct str target = path->count ? tmpl_url(path, r) : target_encode(c->arena, r->ask.path);
+	struct str target = path->count ? tmpl_url(path, r) : target_encode(&r->arena, r->ask.path);
 	if (!target.n || target.p[0] != '/')
 		buf_add_char(out, '/');
 	buf_add(out, target);
@@ -243,7 +242,7 @@ unsigned proxy_ask(struct call *c, struct buf *out)
 {
 	buf_add(out, c->req->ask.method_name);
 	buf_add_char(out, ' ');
-	add_target(c, out);
+	proxy_target(c->req, proxy_of(c), out);
 	buf_add(out, STR(" HTTP/1.1\r\n"));
 	add_field(out, STR("Host"), proxy_host(c));
 	add_fields(c, out);

@@ -1,6 +1,7 @@
 /* redirect: sends the client elsewhere.  Runs on the request's loop; keeps nothing. */
 #include "handlers/handlers.h"
 #include "http/check.h"
+#include "http/explain.h"
 #include "http/req.h"
 #include "http/vars.h"
 
@@ -16,6 +17,12 @@ static enum go redirect_handle(struct req *r, const void *values)
 	req_answer(r, (unsigned)v->status);
 	answer_add(r, STR("Location"), target);
 	return GO_ANSWER;
+}
+
+static void redirect_explain(struct req *r, const void *values, struct explained *out)
+{
+	const struct redirect *v = values;
+	explain_say(out, "answers %u, to %.*s", (unsigned)v->status, STR_F(tmpl_url(&v->target, r)));
 }
 
 static void redirect_check(struct checker *c, void *values)
@@ -44,5 +51,6 @@ const struct module REDIRECT = {
 	.size = sizeof(struct redirect),
 	.directives = DIRECTIVES,
 	.handle = redirect_handle,
+	.explain = redirect_explain,
 	.check = redirect_check,
 };

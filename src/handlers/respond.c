@@ -1,6 +1,7 @@
 /* respond: an answer that stands in the configuration.  Runs on the request's loop; keeps nothing. */
 #include "handlers/handlers.h"
 #include "http/check.h"
+#include "http/explain.h"
 #include "http/req.h"
 #include "http/vars.h"
 
@@ -15,6 +16,13 @@ static enum go respond_handle(struct req *r, const void *values)
 	const struct respond *v = values;
 	answer_bytes(r, (unsigned)v->status, v->type, tmpl_str(&v->text, r));
 	return GO_ANSWER;
+}
+
+static void respond_explain(struct req *r, const void *values, struct explained *out)
+{
+	const struct respond *v = values;
+	(void)r;
+	explain_say(out, "answers %u, with the text that stands there", (unsigned)v->status);
 }
 
 static void respond_check(struct checker *c, void *values)
@@ -41,5 +49,6 @@ const struct module RESPOND = {
 	.size = sizeof(struct respond),
 	.directives = DIRECTIVES,
 	.handle = respond_handle,
+	.explain = respond_explain,
 	.check = respond_check,
 };

@@ -83,5 +83,6 @@ const struct module SCGI = {
 	.size = sizeof(struct gateway),
 	.directives = DIRECTIVES,
 	.handle = gateway_handle,
+	.explain = gateway_explain,
 	.check = scgi_check,
 };

@@ -39,4 +39,5 @@ const struct module THROTTLE = {
 	.directives = DIRECTIVES,
 	.active = throttle_active,
 	.gate = throttle_gate,
+	.gate_foretells = true,
 };

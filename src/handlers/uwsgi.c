@@ -85,5 +85,6 @@ const struct module UWSGI = {
 	.size = sizeof(struct gateway),
 	.directives = DIRECTIVES,
 	.handle = gateway_handle,
+	.explain = gateway_explain,
 	.check = uwsgi_check,
 };

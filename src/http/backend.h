@@ -4,7 +4,7 @@
 
 #include "base/directive.h"
 #include "base/list.h"
-#include "http/module.h"
+#include "http/conf.h"
 #include "http/vars.h"
 #include "share/pool.h"
 
@@ -81,6 +81,7 @@ struct backend {
 	bool half_close;                 /* a client that sends no more still wants its answer */
 	int send_proxy;                  /* PROXY protocol to the servers: 0 none, 1, 2 */
 
+	struct place place;              /* of a pool or app; line 0: an address that a route named */
 	struct pool *pool;               /* share's, while the snapshot is open */
 	unsigned meter;                  /* its number, too */
 	struct link link;                /* of backends that routes named by address */

@@ -282,10 +282,14 @@ void backends_check(struct checker *c, void *values)
 	struct backend *pools = v->pools.p, *apps = v->apps.p;
 	backends_index(v);
 	check_retry(c, &v->direct);
-	for (size_t i = 0; i < v->pools.count; i++)
+	for (size_t i = 0; i < v->pools.count; i++) {
+		pools[i].place = check_place(c, &pools[i]);
 		check_pool(c, v, &pools[i]);
-	for (size_t i = 0; i < v->apps.count; i++)
+	}
+	for (size_t i = 0; i < v->apps.count; i++) {
+		apps[i].place = check_place(c, &apps[i]);
 		check_app(c, v, &apps[i]);
+	}
 }
 
 /* --- What routes name. --- */

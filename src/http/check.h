@@ -20,7 +20,7 @@
  * thread that builds the configuration; it must not keep the checker. */
 #pragma once
 
-#include "base/directive.h"
+#include "http/conf.h"
 
 struct conf;
 struct checker;
@@ -38,6 +38,8 @@ bool check_files(const struct checker *c);
 /* Whether this scope itself set the value. */
 bool check_was_set(const struct checker *c, const void *value);
 enum scope check_scope(const struct checker *c);
+/* Where a value was set in this scope, else the scope; the file's name is in the snapshot's arena. */
+struct place check_place(struct checker *c, const void *value);
 /* The snapshot's arena. */
 struct arena *check_arena(struct checker *c);
 /* The configuration as far as it is built: values of main, and of this scope's outer scopes.  Its sites are there in

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "http/check.h"
+#include "http/explain.h"
 #include "http/sendfile.h"
 
 static enum go on_reply(struct req *r, struct call *c)
@@ -13,6 +14,27 @@ static enum go on_reply(struct req *r, struct call *c)
 enum go gateway_handle(struct req *r, const void *values)
 {
 	return upstream_handle(r, &((const struct gateway *)values)->outward);
+}
+
+/* Of all variables, those that say what is run. */
+struct told {
+	struct cgi_sink sink;
+	struct explained *out;
+};
+
+static void tell(struct cgi_sink *sink, struct str name, struct str value)
+{
+	struct told *t = container_of(sink, struct told, sink);
+	if (str_eq(name, STR("SCRIPT_FILENAME")) || str_eq(name, STR("SCRIPT_NAME")) || str_eq(name, STR("PATH_INFO")))
+		explain_say(t->out, "%.*s is \"%.*s\"", STR_F(name), STR_F(value));
+}
+
+void gateway_explain(struct req *r, const void *values, struct explained *out)
+{
+	const struct gateway *g = values;
+	struct told told = { { tell }, out };
+	cgi_vars(r, &g->cgi, (int64_t)r->ask.length_b, &told.sink);
+	out->backend = g->outward.backend;
 }
 
 enum heard gateway_hear(struct call *c, struct str *in, struct str *data)

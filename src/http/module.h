@@ -7,6 +7,7 @@
 #include "base/directive.h"
 
 struct req;
+struct explained;
 struct conf;
 struct checker;
 struct log;
@@ -39,8 +40,12 @@ struct module {
 	bool (*active)(const void *values);
 	/* Before the handler: may answer instead (limits, access, redirects). */
 	enum go (*gate)(struct req *r, const void *values);
+	/* The gate goes by the request's head and the values alone, so that it may be asked what it would say. */
+	bool gate_foretells;
 	/* Fills r->answer.  Exactly one module handles a request. */
 	enum go (*handle)(struct req *r, const void *values);
+	/* What handle() would do, for `petrel ctl explain` (http/explain.h).  NULL: nothing can be said. */
+	void (*explain)(struct req *r, const void *values, struct explained *out);
 	/* Edits the answer's head, may wrap its body: GO_NEXT, or GO_AGAIN.  Called in reverse order of modules. */
 	enum go (*on_head)(struct req *r, const void *values);
 	/* After the last byte, or after the request broke off: logs and counters. */

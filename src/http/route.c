@@ -12,7 +12,7 @@ struct host_slot {
 struct host_table {
 	struct host_slot *slots;
 	size_t mask;               /* slots - 1; at most half of them are used */
-	const struct site *any;    /* of "*" */
+	struct host_slot any;      /* of "*" */
 	bool wildcards;            /* there is a "*.suffix" at all */
 };
 
@@ -25,12 +25,12 @@ static void put(struct host_table *t, struct str name, const struct site *site)
 	t->slots[at] = (struct host_slot){ hash, name, site };
 }
 
-static const struct site *get(const struct host_table *t, struct str name)
+static const struct host_slot *get(const struct host_table *t, struct str name)
 {
 	uint64_t hash = hash_bytes(name, 0);
 	for (size_t at = hash & t->mask; t->slots[at].site; at = (at + 1) & t->mask)
 		if (t->slots[at].hash == hash && str_eq(t->slots[at].name, name))
-			return t->slots[at].site;
+			return &t->slots[at];
 	return NULL;
 }
 
@@ -48,7 +48,7 @@ struct host_table *host_table_build(struct arena *a, const struct site *sites, s
 		for (size_t n = 0; n < sites[i].name_count; n++) {
 			struct str name = sites[i].names[n];
 			if (str_eq(name, STR("*")))
-				t->any = &sites[i];
+				t->any = (struct host_slot){ .name = name, .site = &sites[i] };
 			else
 				put(t, name, &sites[i]);
 			t->wildcards |= str_starts(name, STR("*."));
@@ -58,7 +58,7 @@ struct host_table *host_table_build(struct arena *a, const struct site *sites, s
 }
 
 /* "a.b.example.org" is looked up as "*.b.example.org", "*.example.org", "*.org". */
-static const struct site *get_wildcard(const struct host_table *t, struct str host)
+static const struct host_slot *get_wildcard(const struct host_table *t, struct str host)
 {
 	char name[257] = "*";
 	size_t dot;
@@ -66,21 +66,39 @@ static const struct site *get_wildcard(const struct host_table *t, struct str ho
 		host = str_from(host, dot);
 		if (host.n < sizeof name) {
 			memcpy(name + 1, host.p, host.n);
-			const struct site *site = get(t, (struct str){ name, host.n + 1 });
-			if (site)
-				return site;
+			const struct host_slot *slot = get(t, (struct str){ name, host.n + 1 });
+			if (slot)
+				return slot;
 		}
 		host = str_from(host, 1);
 	}
 	return NULL;
 }
 
+static const struct host_slot *find(const struct host_table *t, struct str host)
+{
+	const struct host_slot *slot = host.n ? get(t, host) : NULL;
+	if (!slot && t->wildcards)
+		slot = get_wildcard(t, host);
+	return slot ? slot : &t->any;
+}
+
 const struct site *host_table_find(const struct host_table *t, struct str host)
 {
-	const struct site *site = host.n ? get(t, host) : NULL;
-	if (!site && t->wildcards)
-		site = get_wildcard(t, host);
-	return site ? site : t->any;
+	return find(t, host)->site;
+}
+
+const struct site *host_table_fit(const struct host_table *t, struct str host, enum host_fit *fit, struct str *name)
+{
+	const struct host_slot *slot = find(t, host);
+	*name = slot->name;
+	if (!slot->site)
+		*fit = HOST_FITS_NONE;
+	else if (slot == &t->any)
+		*fit = HOST_FITS_ANY;
+	else
+		*fit = str_starts(slot->name, STR("*.")) ? HOST_FITS_WILDCARD : HOST_FITS_EXACTLY;
+	return slot->site;
 }
 
 const struct route *route_pick(const struct site *site, struct str path, struct captures *captures)

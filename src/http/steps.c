@@ -16,7 +16,7 @@ void req_unrouted(struct req *r)
 	r->captures.count = 0;
 }
 
-static enum go step_route(struct req *r)
+enum go req_route(struct req *r)
 {
 	const struct conf *conf = req_conf(r);
 	if (str_eq(r->ask.path, STR("*"))) {
@@ -139,7 +139,9 @@ static void measure(struct req *r)
 	counter_add(&m->by_class[r->first_ns && class < METER_CLASSES ? class : 0], 1);
 	counter_add(&m->in_b, r->received_b);
 	counter_add(&m->out_b, r->sent_b);
-	histogram_add(&m->time, (r->done_ns - r->begin_ns) / 1000);
+	/* How long somebody listened says nothing about how fast he was answered. */
+	bool endless = (r->answer.endless || r->answer.tunnel) && r->first_ns;
+	histogram_add(&m->time, ((endless ? r->first_ns : r->done_ns) - r->begin_ns) / 1000);
 }
 
 void req_log(struct req *r)
@@ -169,7 +171,7 @@ static enum go step_done(struct req *r)
 }
 
 static enum go (*const STEPS[STEP_COUNT])(struct req *) = {
-	[STEP_ROUTE] = step_route, [STEP_GATE] = step_gate, [STEP_HANDLE] = step_handle,
+	[STEP_ROUTE] = req_route, [STEP_GATE] = step_gate, [STEP_HANDLE] = step_handle,
 	[STEP_HEAD] = step_head,   [STEP_SEND] = step_send, [STEP_DONE] = step_done,
 };
 

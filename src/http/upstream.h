@@ -130,5 +130,8 @@ enum go upstream_handle(struct req *r, const struct outward *o);
 void upstream_meanwhile(struct call *c);
 /* The request is over, or will be answered otherwise: whatever the call still holds is given back. */
 void upstream_close(struct call *c);
+/* What is known of a request when a server of this backend is chosen for it: by a call, and by who wants to know what one
+ * would do. */
+void upstream_know(const struct backend *b, struct req *r, struct pick *out);
 /* Whether a client that sends no more means that it left. */
 bool upstream_minds_fin(const struct call *c);

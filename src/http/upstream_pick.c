@@ -17,10 +17,10 @@ struct seat {
 
 /* --- What is known of the request. --- */
 
-static uint64_t hash_of(struct call *c)
+static uint64_t hash_of(const struct backend *b, struct req *r)
 {
 	struct buf key = {};
-	tmpl_print(&key, &c->outward->backend->hash_key, c->req);
+	tmpl_print(&key, &b->hash_key, r);
 	uint64_t hash = hash_bytes(buf_str(&key), 0);
 	buf_fini(&key);
 	return hash;
@@ -42,14 +42,14 @@ static uint64_t cookie_of(const struct req *r, struct str name)
 	return 0;
 }
 
-static void know(struct call *c)
+void upstream_know(const struct backend *b, struct req *r, struct pick *out)
 {
-	const struct backend *b = c->outward->backend;
-	c->pick.loop = call_home(c)->loop.index;
+	out->loop = r->home->loop.index;
+	out->now_ms = r->home->loop.now_ms;
 	if (b->balance == BALANCE_HASH)
-		c->pick.hash = hash_of(c);
+		out->hash = hash_of(b, r);
 	if (b->sticky.n)
-		c->pick.sticky = cookie_of(c->req, b->sticky);
+		out->sticky = cookie_of(r, b->sticky);
 }
 
 void upstream_stick(struct call *c)
@@ -186,7 +186,7 @@ enum went upstream_pick(struct call *c)
 	struct home *h = call_home(c);
 	struct peer *peer;
 	if (!c->req->trip.attempts)
-		know(c);
+		upstream_know(c->outward->backend, c->req, &c->pick);
 	c->req->trip.attempts += !c->paused;
 	c->pick.now_ms = c->since_ms = h->loop.now_ms;
 	c->begin_ns = h->loop.now_ns;

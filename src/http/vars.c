@@ -282,13 +282,14 @@ const struct var VARS[] = {
 	{ "query", "The query with its question mark; empty where there is none.", var_query },
 	{ "query_string", "The query without its question mark.", var_arguments },
 	{ "request", "The request line as it came.", var_request },
-	{ "request_id", "The id by which applications know the request, the client's or petrel's: see request_id.", var_request_id },
+	{ "request_id", "The id by which applications know the request, the client's or petrel's: see request_id.",
+	  var_request_id },
 	{ "route", "The pattern of the route that answered.", var_route },
 	{ "scheme", "http.", var_scheme },
 	{ "sent_", "A field of the answer: $sent_content_type.", var_sent, true },
 	{ "server", "The server of a pool, or the process of an app, that was asked last.", var_server, true },
-	{ "shed", "Why the request was refused for load: queue_full, queue_timeout, no_server, disk_queue, descriptors; empty "
-	          "where it was not.", var_shed, true },
+	{ "shed", "Why the request was refused for load: queue_full, queue_timeout, no_server, disk_queue, descriptors; "
+	          "empty where it was not.", var_shed, true },
 	{ "site", "The first name of the site that answered.", var_site },
 	{ "status", "The answer's status; 0 where none was sent.", var_status, true },
 	{ "target", "The request's target as it came: path and query.", var_target },

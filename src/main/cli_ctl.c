@@ -14,8 +14,8 @@
 #include "main/show.h"
 #include "main/table.h"
 
-enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP };
-enum { FAILED = 1, USAGE = 2, WORDS_MOST = 12 };
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG };
+enum { FAILED = 1, USAGE = 2 };
 
 static const char USUAL_CONF[] = "/etc/petrel/petrel.conf";
 
@@ -23,7 +23,8 @@ const struct option CTL_OPTIONS[] = {
 	[CTL_CONFIG] = { "config", 'c', "FILE", "the configuration, which names the admin socket" },
 	[CTL_SOCKET] = { "socket", 's', "PATH", "the admin socket" },
 	[CTL_JSON] = { "json", 0, NULL, "print the answer as it came" },
-	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives the next reload" },
+	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives reloads and restarts" },
+	[CTL_AS_CONFIG] = { "as-config", 0, NULL, "with changes: print them as configuration, to be pasted" },
 	{},
 };
 
@@ -31,11 +32,12 @@ const struct option CTL_OPTIONS[] = {
 
 enum {
 	ACTION_STATUS, ACTION_CONNECTIONS, ACTION_POOLS, ACTION_POOL, ACTION_ADD, ACTION_REMOVE, ACTION_DRAIN, ACTION_READY,
-	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
+	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_SET, ACTION_UNSET, ACTION_SETTINGS,
+	ACTION_SHED_ON, ACTION_SHED_OFF, ACTION_HOT_CLEAR, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
 	ACTION_ALERTS, ACTION_SILENCE, ACTION_SILENCE_WHY, ACTION_UNSILENCE, ACTION_TEST_ALL, ACTION_TEST,
 };
 
-/* Words in capitals are given by whoever asks; what stands in brackets may be left out. */
+/* Words in capitals are given by whoever asks; what stands in brackets may be left out; ... is all words that follow. */
 const struct action CTL_ACTIONS[] = {
 	[ACTION_STATUS] = { "status", "the server in a few lines" },
 	[ACTION_CONNECTIONS] = { "connections", "its connections, requests and bytes" },
@@ -50,7 +52,13 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_APPS] = { "apps", "all applications" },
 	[ACTION_APP] = { "app NAME", "one application and its processes" },
 	[ACTION_RESTART] = { "app NAME restart", "a new process for each, one after the other" },
-	[ACTION_CHANGES] = { "changes", "what was changed over this socket" },
+	[ACTION_SET] = { "set ...", "a directive, after the words of its block: set pool api queue 2000" },
+	[ACTION_UNSET] = { "unset ...", "what the configuration says holds again: unset pool api queue" },
+	[ACTION_SETTINGS] = { "settings", "all that is set so" },
+	[ACTION_SHED_ON] = { "shed on", "refuse every request, as if for load" },
+	[ACTION_SHED_OFF] = { "shed off", "serve again" },
+	[ACTION_HOT_CLEAR] = { "hot clear", "empty the hot set" },
+	[ACTION_CHANGES] = { "changes", "what was changed over this socket, by whom" },
 	[ACTION_RELOAD] = { "reload", "read the configuration again" },
 	[ACTION_REOPEN] = { "log reopen", "open the log files anew" },
 	[ACTION_ALERTS] = { "alerts", "all alerts, and what became of messages about them" },
@@ -62,24 +70,32 @@ const struct action CTL_ACTIONS[] = {
 	{},
 };
 
-/* What is asked of the server.  %1 and %2 in the path and the body are the first and the second word in capitals. */
+/* What is asked of the server.  %1 and %2 in the path and the body are the first and the second word in capitals, %r all
+ * that follow. */
 static const struct request {
 	const char *method, *path, *body;
 	void (*show)(const json_t *json, bool colour, struct buf *out);   /* NULL: as `petrel reload` does */
+	bool keeps;              /* it can be asked for with --keep */
 } REQUESTS[] = {
 	[ACTION_STATUS] = { "GET", "/status.json", NULL, show_status },
 	[ACTION_CONNECTIONS] = { "GET", "/status.json", NULL, show_connections },
 	[ACTION_POOLS] = { "GET", "/pools", NULL, show_pools },
 	[ACTION_POOL] = { "GET", "/pools/%1", NULL, show_pool },
-	[ACTION_ADD] = { "POST", "/pools/%1/servers", "{\"server\":\"%2\"%o}", show_did },
-	[ACTION_REMOVE] = { "DELETE", "/pools/%1/servers/%2", NULL, show_did },
-	[ACTION_DRAIN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"drain\"}", show_did },
-	[ACTION_READY] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"ready\"}", show_did },
-	[ACTION_DOWN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"down\"}", show_did },
-	[ACTION_WEIGHT] = { "PATCH", "/pools/%1/servers/%2", "{\"weight\":%3}", show_did },
+	[ACTION_ADD] = { "POST", "/pools/%1/servers", "{\"server\":\"%2\"%o}", show_did, true },
+	[ACTION_REMOVE] = { "DELETE", "/pools/%1/servers/%2", NULL, show_did, true },
+	[ACTION_DRAIN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"drain\"}", show_did, true },
+	[ACTION_READY] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"ready\"}", show_did, true },
+	[ACTION_DOWN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"down\"}", show_did, true },
+	[ACTION_WEIGHT] = { "PATCH", "/pools/%1/servers/%2", "{\"weight\":%3}", show_did, true },
 	[ACTION_APPS] = { "GET", "/apps", NULL, show_apps },
 	[ACTION_APP] = { "GET", "/apps/%1", NULL, show_app },
 	[ACTION_RESTART] = { "POST", "/apps/%1/restart", NULL, show_did },
+	[ACTION_SET] = { "POST", "/settings", "{\"set\":\"%r\"}", show_did, true },
+	[ACTION_UNSET] = { "POST", "/settings", "{\"unset\":\"%r\"}", show_did, true },
+	[ACTION_SETTINGS] = { "GET", "/settings", NULL, show_settings },
+	[ACTION_SHED_ON] = { "POST", "/settings", "{\"set\":\"shed all on\"}", show_did, true },
+	[ACTION_SHED_OFF] = { "POST", "/settings", "{\"unset\":\"shed all\"}", show_did, true },
+	[ACTION_HOT_CLEAR] = { "POST", "/hot/clear", NULL, show_did },
 	[ACTION_CHANGES] = { "GET", "/changes", NULL, show_changes },
 	[ACTION_RELOAD] = { "POST", "/reload", NULL, NULL },
 	[ACTION_REOPEN] = { "POST", "/log/reopen", NULL, show_did },
@@ -97,8 +113,15 @@ static const struct request {
 struct said {
 	struct str given[3];     /* %1 to %3 */
 	struct buf options;      /* %o: ,"weight":2 */
+	struct buf rest;         /* %r: words as the configuration has them */
 	const char *wrong;       /* the word that could not be; NULL: one is missing */
 };
+
+static void said_fini(struct said *said)
+{
+	buf_fini(&said->options);
+	buf_fini(&said->rest);
+}
 
 static bool is_number(struct str s)
 {
@@ -134,6 +157,21 @@ static bool take_options(struct str rows, char **words, int count, struct said *
 	return true;
 }
 
+/* "...": each as one word of the configuration, whatever the shell's quotes held. */
+static void take_rest(char **words, int count, struct said *said)
+{
+	for (int i = 0; i < count; i++) {
+		struct str word = str_of(words[i]);
+		bool mark = str_eq(word, STR("=")) || str_eq(word, STR("~"));
+		if (i)
+			buf_add_char(&said->rest, ' ');
+		if (mark)
+			buf_add(&said->rest, word);
+		else
+			type_print_word(&said->rest, word);
+	}
+}
+
 /* How many words of the pattern the given ones go along with; all of it: *fits. */
 static int match(struct str pattern, char **words, int count, struct said *said, bool *fits)
 {
@@ -144,6 +182,11 @@ static int match(struct str pattern, char **words, int count, struct said *said,
 		struct str word = str_cut(&pattern, ' ');
 		if (at == count)
 			return at;
+		if (str_eq(word, STR("..."))) {
+			take_rest(words + at, count - at, said);
+			*fits = true;
+			return count;
+		}
 		said->wrong = words[at];
 		if (is_upper(word) ? str_eq(word, STR("N")) && !is_number(str_of(words[at])) : !str_eq(word, str_of(words[at])))
 			return at;
@@ -166,7 +209,7 @@ static int action_of(char **words, int count, struct said *said)
 		int along = match(str_of(CTL_ACTIONS[i].words), words, count, said, &fits);
 		if (fits)
 			return i;
-		buf_fini(&said->options);
+		said_fini(said);
 		if (along >= most) {
 			most = along;
 			wrong = said->wrong;
@@ -218,7 +261,7 @@ static int say_usage(char **words, int count)
 
 /* --- Where to ask. --- */
 
-static int parse_socket(const char *text, const char *whose, struct addr *out)
+static int parse_socket(const char *command, const char *text, const char *whose, struct addr *out)
 {
 	struct buf local = {};
 	struct type_in in = {};
@@ -227,39 +270,39 @@ static int parse_socket(const char *text, const char *whose, struct addr *out)
 	int err = TYPE_ADDRESS.parse(&in, buf_str(&local), &range, out);
 	buf_fini(&local);
 	if (err)
-		fprintf(stderr, "petrel ctl: %s \"%s\": %s\n", whose, text, in.error);
+		fprintf(stderr, "petrel %s: %s \"%s\": %s\n", command, whose, text, in.error);
 	return err ? FAILED : 0;
 }
 
-static int find_in(const char *file, bool asked, struct addr *out)
+static int find_in(const char *command, const char *file, bool asked, struct addr *out)
 {
 	struct sources sources = {};
 	struct messages messages = {};
 	bool read = !sources_read(&sources, str_of(file), &messages) || sources.count;
 	bool found = read && ask_admin(&sources, out);
 	if (!found && !read && asked)
-		fprintf(stderr, "petrel ctl: %s can't be read\n", file);
+		fprintf(stderr, "petrel %s: %s can't be read\n", command, file);
 	else if (!found && !read)
-		fprintf(stderr, "petrel ctl: where is the server?  There is no %s: name its configuration (-c FILE), its admin\n"
-		                "socket (--socket PATH), or set PETREL_ADMIN\n", file);
+		fprintf(stderr, "petrel %s: where is the server?  There is no %s: name its configuration (-c FILE), its admin\n"
+		                "socket (--socket PATH), or set PETREL_ADMIN\n", command, file);
 	else if (!found)
-		fprintf(stderr, "petrel ctl: %s names no admin socket: add \"admin unix:/run/petrel/admin.sock;\" and restart\n",
-		        file);
+		fprintf(stderr, "petrel %s: %s names no admin socket: add \"admin unix:/run/petrel/admin.sock;\" and restart\n",
+		        command, file);
 	messages_fini(&messages);
 	sources_fini(&sources);
 	return found ? 0 : FAILED;
 }
 
-static int find_admin(const struct options *o, struct addr *out)
+int ctl_admin(const char *command, const char *socket, const char *config, struct addr *out)
 {
 	const char *named = getenv("PETREL_ADMIN");
-	if (o->values[CTL_SOCKET])
-		return parse_socket(o->values[CTL_SOCKET], "--socket", out);
-	if (o->values[CTL_CONFIG])
-		return find_in(o->values[CTL_CONFIG], true, out);
+	if (socket)
+		return parse_socket(command, socket, "--socket", out);
+	if (config)
+		return find_in(command, config, true, out);
 	if (named && *named)
-		return parse_socket(named, "PETREL_ADMIN", out);
-	return find_in(USUAL_CONF, false, out);
+		return parse_socket(command, named, "PETREL_ADMIN", out);
+	return find_in(command, USUAL_CONF, false, out);
 }
 
 /* --- Asking. --- */
@@ -275,6 +318,8 @@ static void fill(const char *template, const struct said *said, bool json, struc
 			buf_add_char(out, *p);
 		else if (*++p == 'o')
 			buf_add(out, buf_str(&said->options));
+		else if (*p == 'r')
+			buf_add_json(out, buf_str(&said->rest));
 		else if (json)
 			buf_add_json(out, given);
 		else
@@ -316,11 +361,15 @@ static int tell(const struct request *r, const struct answer *a, bool raw)
 }
 
 /* Only what changes a server can be kept. */
-static int check_keep(const struct options *o, int action)
+static int check_options(const struct options *o, int action)
 {
-	if (!o->values[CTL_KEEP] || (action >= ACTION_ADD && action <= ACTION_WEIGHT))
+	if (o->values[CTL_KEEP] && !REQUESTS[action].keeps)
+		fprintf(stderr, "petrel ctl: --keep goes with changes of servers and settings; \"%s\" is none\n",
+		        CTL_ACTIONS[action].words);
+	else if (o->values[CTL_AS_CONFIG] && action != ACTION_CHANGES)
+		fputs("petrel ctl: --as-config goes with \"changes\"\n", stderr);
+	else
 		return 0;
-	fprintf(stderr, "petrel ctl: --keep goes with changes of servers; \"%s\" is none\n", CTL_ACTIONS[action].words);
 	return USAGE;
 }
 
@@ -344,10 +393,13 @@ int cli_ctl(const struct options *o)
 	if (action < 0)
 		return say_usage(o->words, o->word_count);
 	const struct request *r = &REQUESTS[action];
-	int status = check_keep(o, action), err = 0;
+	bool raw = o->values[CTL_JSON] || o->values[CTL_AS_CONFIG];
+	int status = check_options(o, action), err = 0;
 	if (!status)
-		status = find_admin(o, &admin);
+		status = ctl_admin("ctl", o->values[CTL_SOCKET], o->values[CTL_CONFIG], &admin);
 	fill(r->path, &said, false, &path);
+	if (o->values[CTL_AS_CONFIG])
+		buf_add(&path, STR(".conf"));
 	if (o->values[CTL_KEEP])
 		buf_add(&path, STR("?keep"));
 	if (r->body)
@@ -357,9 +409,9 @@ int cli_ctl(const struct options *o)
 	if (err)
 		status = say_no_answer(&admin, err);
 	else if (!status)
-		status = tell(r, &answer, o->values[CTL_JSON]);
+		status = tell(r, &answer, raw);
 	answer_fini(&answer);
-	buf_fini(&said.options);
+	said_fini(&said);
 	buf_fini(&path);
 	buf_fini(&body);
 	return status;

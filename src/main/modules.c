@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "control/alert_conf.h"
+#include "control/page.h"
 #include "handlers/handlers.h"
 #include "http/backend.h"
 #include "http/core.h"
@@ -28,6 +29,7 @@ const struct module *const MODULES[] = {
 	&REDIRECT,
 	&RESPOND,
 	&SCGI,
+	&STATUS,
 	&UWSGI,
 	/* Heads, from the last to the first: what it is that is answered, then its fields, then its coding. */
 	&COMPRESS,

@@ -32,25 +32,18 @@ static void cell_count(struct table *t, uint64_t n)
 	buf_fini(&text);
 }
 
-/* Text that the server did not make; nothing in it talks to the terminal. */
-static void add_safe(struct buf *out, struct str text)
-{
-	for (size_t i = 0; i < text.n; i++)
-		buf_add_char(out, (unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f ? '?' : text.p[i]);
-}
-
 void add_wrapped(struct buf *out, size_t indent, struct str text)
 {
 	size_t width = TABLE_WIDTH - indent;
 	while (text.n > width) {
 		size_t cut = str_rfind(str_head(text, width + 1), ' ');
 		cut = cut > width ? str_find(text, ' ') : cut;
-		add_safe(out, str_head(text, cut));
+		plain_add(out, str_head(text, cut));
 		text = str_from(text, cut + 1);
 		if (text.n)
 			buf_addf(out, "\n%*s", (int)indent, "");
 	}
-	add_safe(out, text);
+	plain_add(out, text);
 	buf_add_char(out, '\n');
 }
 
@@ -397,7 +390,7 @@ static void show_last_end(const json_t *json, struct buf *out)
 	add_end(out, text_of(json, "name"), last);
 	json_array_foreach(json_object_get(last, "lines"), i, line) {
 		buf_add(out, STR("  | "));
-		add_safe(out, str_of(json_string_value(line)));
+		plain_add(out, str_of(json_string_value(line)));
 		buf_add_char(out, '\n');
 	}
 }
@@ -434,13 +427,38 @@ void show_app(const json_t *json, bool colour, struct buf *out)
 static const char *caller_of(const json_t *change, char *text, size_t text_n)
 {
 	const json_t *uid = json_object_get(change, "uid");
+	const char *address = json_string_value(json_object_get(change, "address"));
 	const struct passwd *pw = uid ? getpwuid((uid_t)json_integer_value(uid)) : NULL;
 	if (pw)
 		return pw->pw_name;
+	if (address)
+		return address;
 	if (!uid)
-		return "";
+		return text_of(change, "address");
 	snprintf(text, text_n, "uid %lld", (long long)json_integer_value(uid));
 	return text;
+}
+
+void show_settings(const json_t *json, bool colour, struct buf *out)
+{
+	static const struct column COLUMNS[] = { { "set", .gives = true }, { "since" }, { "by" }, { "kept" }, {} };
+	const json_t *settings = json_object_get(json, "settings"), *s;
+	struct table t;
+	char who[32];
+	size_t i;
+	if (!json_array_size(settings)) {
+		buf_add(out, STR("nothing is set\n"));
+		return;
+	}
+	table_init(&t, COLUMNS);
+	json_array_foreach(settings, i, s) {
+		table_add(&t, "%s", text_of(s, "set"));
+		table_add(&t, "%s", text_of(s, "time"));
+		table_add(&t, "%s", caller_of(s, who, sizeof who));
+		table_add(&t, "%s", json_is_true(json_object_get(s, "keep")) ? "yes" : "");
+	}
+	table_print(&t, TABLE_WIDTH, colour, out);
+	table_fini(&t);
 }
 
 void show_changes(const json_t *json, bool colour, struct buf *out)
@@ -453,7 +471,11 @@ void show_changes(const json_t *json, bool colour, struct buf *out)
 	if (!json_array_size(changes))
 		buf_add(out, STR("no changes\n"));
 	json_array_foreach(changes, i, c) {
-		buf_addf(out, "%s  %-*s  ", text_of(c, "time"), WHO_N, caller_of(c, who, sizeof who));
+		struct str caller = str_of(caller_of(c, who, sizeof who));
+		plain_add(out, str_of(text_of(c, "time")));
+		buf_add(out, STR("  "));
+		plain_add(out, caller);
+		buf_addf(out, "%*s  ", caller.n < WHO_N ? (int)(WHO_N - caller.n) : 0, "");
 		add_wrapped(out, INDENT, str_of(text_of(c, "did")));
 	}
 }

@@ -13,6 +13,7 @@ void show_pools(const json_t *json, bool colour, struct buf *out);
 void show_pool(const json_t *json, bool colour, struct buf *out);
 void show_apps(const json_t *json, bool colour, struct buf *out);
 void show_app(const json_t *json, bool colour, struct buf *out);
+void show_settings(const json_t *json, bool colour, struct buf *out);
 void show_changes(const json_t *json, bool colour, struct buf *out);
 void show_alerts(const json_t *json, bool colour, struct buf *out);
 /* What became of messages that were sent to try. */

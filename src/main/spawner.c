@@ -406,15 +406,19 @@ static void kill_late(struct spawner *s)
 
 static void take_conf(struct spawner *s, int fd)
 {
+	struct messages messages = {};
 	struct buf why = {};
-	struct conf *conf = conf_received(fd, &why);
+	struct conf *conf = conf_received(fd, STR(""), &messages);
 	if (conf && s->conf)
 		conf_free(s->conf);
 	if (conf)
 		s->conf = conf;
-	else
+	else {
+		messages_print(&messages, false, &why);
 		say("the spawner can't take the configuration: %.*s", STR_F(buf_str(&why)));
+	}
 	buf_fini(&why);
+	messages_fini(&messages);
 	mem_give_back();
 }
 

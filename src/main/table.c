@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/must.h"
+#include "base/utf8.h"
 
 enum { GAP = 2, NARROWEST = 8 };
 
@@ -60,6 +61,23 @@ bool colour_wanted(void)
 	return isatty(STDOUT_FILENO) && !(never && *never);
 }
 
+/* Whether this character tells a terminal to do something: C0, DEL, or C1 (ECMA-48), which some take in UTF-8, too. */
+static bool is_control(struct str c)
+{
+	unsigned char first = (unsigned char)c.p[0];
+	return first < ' ' || first == 0x7f || (c.n == 2 && first == 0xc2 && (unsigned char)c.p[1] < 0xa0);
+}
+
+void plain_add(struct buf *out, struct str text)
+{
+	while (text.n) {
+		size_t n = utf8_length(text);
+		struct str c = str_head(text, n);
+		buf_add(out, n && !is_control(c) ? c : STR("?"));
+		text = str_from(text, n ? n : 1);
+	}
+}
+
 /* n in units of 1000^i or 1024^i, one decimal. */
 static void scaled(struct buf *out, uint64_t n, unsigned unit, const char *const *names)
 {
@@ -100,25 +118,23 @@ void table_fini(struct table *t)
 	arena_fini(&t->arena);
 }
 
-/* Whatever the server says, nothing in it talks to the terminal. */
 void table_add(struct table *t, const char *format, ...)
 {
-	struct buf text = {};
+	struct buf text = {}, plain = {};
 	struct table_cell *c = ARENA_NEW(&t->arena, struct table_cell);
 	va_list args;
 	va_start(args, format);
 	buf_addv(&text, format, args);
 	va_end(args);
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] < ' ' || text.p[i] == 0x7f)
-			text.p[i] = '?';
-	c->text = arena_str(&t->arena, buf_str(&text));
+	plain_add(&plain, buf_str(&text));
+	c->text = arena_str(&t->arena, buf_str(&plain));
 	if (t->last)
 		t->last->next = c;
 	else
 		t->first = c;
 	t->last = c;
 	t->cells++;
+	buf_fini(&plain);
 	buf_fini(&text);
 }
 

@@ -25,13 +25,15 @@ struct table {
 
 void table_init(struct table *t, const struct column *columns);
 void table_fini(struct table *t);
-/* The next cell, row by row. */
+/* The next cell, row by row, by plain_add(). */
 [[gnu::format(printf, 2, 3)]] void table_add(struct table *t, const char *format, ...);
 /* The colour of the cell added last. */
 void table_colour(struct table *t, enum colour colour);
 /* Appends the table with its titles; colour: whether there is to be any. */
 void table_print(const struct table *t, unsigned width, bool colour, struct buf *out);
 
+/* Appends text of anybody's: well-formed UTF-8 in which nothing talks to the terminal. */
+void plain_add(struct buf *out, struct str text);
 /* Appends text in a colour, or as it is. */
 void colour_add(struct buf *out, bool colour, enum colour which, struct str text);
 /* Whether standard output is a terminal, and NO_COLOR is not set. */

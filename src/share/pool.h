@@ -146,6 +146,7 @@ struct pick {
 	                                      * another is picked */
 	const struct peer *tried[POOL_TRIED];  /* not these again, where there is another */
 	size_t tried_count;
+	bool dry;                            /* nothing is taken: see pool_foresee() */
 };
 
 enum picked {
@@ -154,6 +155,19 @@ enum picked {
 	PICK_NONE,       /* there is none that is well */
 };
 enum picked pool_pick(struct pool *pool, const struct pick *pick, struct peer **out);
+
+/* Whom the next request would get, without getting it: *out is borrowed until the control thread's next change.  The
+ * control thread's. */
+enum picked pool_foresee(struct pool *pool, const struct pick *pick, struct peer **out);
+
+/* Why a server is passed by. */
+enum unfit {
+	UNFIT_NOT,           /* it could be picked */
+	UNFIT_STATE,         /* peer->state */
+	UNFIT_FULL,
+	UNFIT_BACKUP,        /* others can be picked */
+};
+enum unfit pool_unfit(struct pool *pool, const struct pick *pick, const struct peer *peer);
 
 /* Whoever waits for a slot; embedded in something that lives until its mail is delivered or pool_unwait() said true. */
 struct pool_waiter {

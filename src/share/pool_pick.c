@@ -119,9 +119,17 @@ static uint64_t scatter(uint64_t n)
 	return n ^ n >> 31;
 }
 
-static uint64_t ticket_take(struct pool *pool)
+/* nth: of those that this pick has taken already. */
+static uint64_t ticket_take(struct pool *pool, const struct pick *k, unsigned nth)
 {
+	if (k->dry)
+		return atomic_load_explicit(&pool->ticket, memory_order_relaxed) + nth;
 	return atomic_fetch_add_explicit(&pool->ticket, 1, memory_order_relaxed);
+}
+
+static bool grab(struct peer *p, const struct pick *k)
+{
+	return k->dry ? has_room(p) : slot_take(p);
 }
 
 /* --- Who is less busy. --- */
@@ -138,7 +146,8 @@ static struct load load_of(const struct peer_list *l, const struct peer *p, cons
 	return (struct load){
 		.busy = (uint64_t)relaxed(&p->busy) + 1,
 		.pull = pull_of(l, p, k->now_ms),
-		.handy = p->here[k->loop].idle_count ? 2 : room,
+		/* That is the loop's own affair, which another thread can't look at. */
+		.handy = !k->dry && p->here[k->loop].idle_count ? 2 : room,
 	};
 }
 
@@ -152,7 +161,7 @@ static bool is_less(const struct load *a, const struct load *b)
 static struct peer *least_busy(struct pool *pool, const struct peer_list *l, const struct pick *k, const struct reach *r)
 {
 	const struct peer_group *g = &l->groups[r->backup];
-	unsigned first = (unsigned)(ticket_take(pool) % g->count);
+	unsigned first = (unsigned)(ticket_take(pool, k, 0) % g->count);
 	struct peer *best = NULL;
 	struct load least = {};
 	for (unsigned i = 0; i < g->count; i++) {
@@ -174,7 +183,7 @@ static struct peer *take_least(struct pool *pool, const struct peer_list *l, con
 	struct peer *p;
 	do
 		p = least_busy(pool, l, k, r);
-	while (p && !slot_take(p));
+	while (p && !grab(p, k));
 	return p;
 }
 
@@ -185,12 +194,12 @@ static struct peer *take_turn(struct pool *pool, const struct peer_list *l, cons
 {
 	const struct peer_group *g = &l->groups[r->backup];
 	for (unsigned i = 0; i < g->turn_count && i < TURNS_TRIED; i++) {
-		uint64_t ticket = ticket_take(pool);
+		uint64_t ticket = ticket_take(pool, k, i);
 		struct peer *p = g->turns[ticket % g->turn_count];
 		if (!pick_fits(p, k, r))
 			continue;
 		uint64_t whole = (uint64_t)relaxed(&p->weight) * PART, pull = pull_of(l, p, k->now_ms);
-		if ((pull >= whole || scatter(ticket) % whole < pull) && slot_take(p))
+		if ((pull >= whole || scatter(ticket) % whole < pull) && grab(p, k))
 			return p;
 	}
 	return NULL;
@@ -201,14 +210,14 @@ static struct peer *take_of_two(struct pool *pool, const struct peer_list *l, co
 {
 	const struct peer_group *g = &l->groups[r->backup];
 	for (unsigned i = 0; i < DRAWS; i++) {
-		uint64_t chance = scatter(ticket_take(pool));
+		uint64_t chance = scatter(ticket_take(pool, k, i));
 		struct peer *a = g->turns[(uint32_t)chance % g->turn_count];
 		struct peer *b = g->turns[(chance >> 32) % g->turn_count];
 		if (!pick_fits(a, k, r) || !pick_fits(b, k, r) || (a == b && g->count > 1))
 			continue;
 		struct load load_a = load_of(l, a, k), load_b = load_of(l, b, k);
 		struct peer *p = is_less(&load_b, &load_a) ? b : a;
-		if (slot_take(p))
+		if (grab(p, k))
 			return p;
 	}
 	return NULL;
@@ -261,7 +270,7 @@ static struct peer *take_on_ring(const struct peer_list *l, const struct pick *k
 	unsigned at = ring_find(g, k->hash), looks = RING_ROUNDS * g->count;
 	for (unsigned i = 0; i < looks; i++) {
 		struct peer *p = g->ring[(at + i) % g->ring_count].peer;
-		if (pick_fits(p, k, r) && within_share(l, p, k, &share) && slot_take(p))
+		if (pick_fits(p, k, r) && within_share(l, p, k, &share) && grab(p, k))
 			return p;
 	}
 	return NULL;
@@ -296,7 +305,7 @@ static struct peer *take_sticky(const struct peer_list *l, const struct pick *k)
 	for (unsigned i = 0; i < l->count; i++) {
 		struct peer *p = l->peers[i];
 		if (p->id == k->sticky && !(state_now(p, k->now_ms) & ~(uint32_t)PEER_DRAINING) && !was_tried(p, k) &&
-		    slot_take(p))
+		    grab(p, k))
 			return p;
 	}
 	return NULL;
@@ -321,7 +330,8 @@ enum picked pick_now(struct pool *pool, const struct pick *k, struct peer **out)
 		p = take(pool, l, k, &reach);
 	if (!p)
 		return PICK_WAIT;
-	slot_taken(pool, p, k->loop);
+	if (!k->dry)
+		slot_taken(pool, p, k->loop);
 	*out = p;
 	return PICKED;
 }
@@ -335,4 +345,25 @@ enum picked pool_pick(struct pool *pool, const struct pick *pick, struct peer **
 	if (how == PICK_NONE)
 		atomic_fetch_add_explicit(&pool->none, 1, memory_order_relaxed);
 	return how;
+}
+
+/* --- Looking on. --- */
+
+enum picked pool_foresee(struct pool *pool, const struct pick *pick, struct peer **out)
+{
+	struct pick dry = *pick;
+	dry.dry = true;
+	return atomic_load(&pool->waiting) ? PICK_WAIT : pick_now(pool, &dry, out);
+}
+
+enum unfit pool_unfit(struct pool *pool, const struct pick *pick, const struct peer *peer)
+{
+	struct reach reach;
+	bool any = pick_reach(pool_list(pool), pick, &reach);
+	uint32_t state = state_now(peer, pick->now_ms);
+	if (state & ~(uint32_t)(any && reach.ejected ? PEER_EJECTED : 0))
+		return UNFIT_STATE;
+	if (any && peer->backup && !reach.backup)
+		return UNFIT_BACKUP;
+	return has_room(peer) ? UNFIT_NOT : UNFIT_FULL;
 }

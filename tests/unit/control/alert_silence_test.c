@@ -18,11 +18,17 @@ static void init(struct alerts *a, struct loop *l)
 	link_init(&a->silences);
 }
 
+static void restore(struct alerts *a, const char *text)
+{
+	json_t *list = json_loads(text, 0, NULL);
+	alerts_restore(a, list);
+	json_decref(list);
+}
+
 static void silences_survive(void **state)
 {
 	struct alerts before, after;
 	struct loop l, k;
-	struct buf json = {}, text = {};
 	(void)state;
 	init(&before, &l);
 	init(&after, &k);
@@ -30,9 +36,10 @@ static void silences_survive(void **state)
 	link_add(&before.rules, &r->link);
 	assert_int_equal(alerts_silence(&before, STR("slow"), 3600000, STR("a \"reason\"\n"), &(struct caller){ 1, 7 }), 0);
 	assert_int_not_equal(alerts_silence(&before, STR("fast"), 3600000, STR(""), &(struct caller){}), 0);
-	alerts_print_silences(&before, &json);
+	json_t *list = alerts_kept(&before);
 	k.now_ms = 77;
-	alerts_restore_silences(&after, buf_str(&json));
+	alerts_restore(&after, list);
+	json_decref(list);
 	const struct silence *s = silence_find(&after, STR("slow"));
 	assert_non_null(s);
 	assert_true(silence_left_ms(&after, s) > 3590000 && silence_left_ms(&after, s) <= 3600000);
@@ -44,8 +51,6 @@ static void silences_survive(void **state)
 	rule_free(r);
 	silences_free(&before);
 	silences_free(&after);
-	buf_fini(&json);
-	buf_fini(&text);
 }
 
 static void what_is_no_list_of_silences_is_left_alone(void **state)
@@ -59,11 +64,11 @@ static void what_is_no_list_of_silences_is_left_alone(void **state)
 	(void)state;
 	init(&a, &l);
 	for (size_t i = 0; i < countof(ROWS); i++) {
-		alerts_restore_silences(&a, str_of(ROWS[i]));
+		restore(&a, ROWS[i]);
 		assert_int_equal(a.silence_count, 0);
 	}
 	/* The clock was set: no longer than anybody may ask for. */
-	alerts_restore_silences(&a, STR("[{\"alert\":\"a\",\"until_ms\":99999999999999}]"));
+	restore(&a, "[{\"alert\":\"a\",\"until_ms\":99999999999999}]");
 	assert_int_equal(silence_left_ms(&a, silence_find(&a, STR("a"))), SILENCE_MOST_MS);
 	silences_free(&a);
 }
