@@ -1,8 +1,8 @@
 /* struct alerts: rules over what petrel measures, looked at each second, and who is told when one begins and ends.  The
  * control thread.
  *
- * Rules are made anew with each configuration; one that is as it was keeps its state, which outlives snapshots.  Times are
- * of the monotonic clock: a clock that is set changes nothing but what is shown. */
+ * Rules are made anew with each configuration; one that is as it was keeps its state, which outlives snapshots.  Times
+ * are of the monotonic clock: a clock that is set changes nothing but what is shown. */
 #pragma once
 
 #include <jansson.h>
@@ -44,8 +44,8 @@ void alerts_each(const struct alerts *a, void (*see)(void *arg, const struct ale
 
 /* {"alerts":[…],"notify":[…],"silences":[…]} */
 void alerts_print(const struct alerts *a, struct buf *out);
-/* Nobody is told of the alert for so long; one that has been told of ends all the same.  0, or -ENOENT: there is no alert
- * of this name; -ENOSPC. */
+/* Nobody is told of the alert for so long; one that has been told of ends all the same.  0, or -ENOENT: there is no
+ * alert of this name; -ENOSPC. */
 [[nodiscard]] int alerts_silence(struct alerts *a, struct str name, uint64_t ms, struct str reason,
                                  const struct caller *who);
 /* False: it was not silenced. */

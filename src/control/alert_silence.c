@@ -1,5 +1,5 @@
-/* Silences: alerts that nobody is told of for a while.  They last by the monotonic clock, and are written down by the wall
- * clock, which alone survives a restart.  The control thread. */
+/* Silences: alerts that nobody is told of for a while.  They last by the monotonic clock, and are written down by the
+ * wall clock, which alone survives a restart.  The control thread. */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>

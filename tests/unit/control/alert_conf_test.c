@@ -81,7 +81,8 @@ static void urls_are_taken_apart(void **state)
 		{ "https://[::1]:81/x", true, "::1", "81", "[::1]:81", "/x" },
 	};
 	static const char *const WRONG[] = { "", "example.org", "ftp://x/", "https://", "https:///x", "https://a:b@c/",
-		                             "https://a:/", "https://a:0/", "https://a:65536/", "https://[::1/x", "https://a b/" };
+		                             "https://a:/", "https://a:0/", "https://a:65536/", "https://[::1/x",
+		                             "https://a b/" };
 	struct url url;
 	const char *why;
 	(void)state;

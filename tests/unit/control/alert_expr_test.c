@@ -44,7 +44,8 @@ static void print(struct buf *out, const struct expr *e)
 		if (n->metric)
 			buf_addf(out, "[%s", n->metric->name + 7);
 		for (unsigned k = 0; k < n->filter_count; k++)
-			buf_addf(out, " %s%s%.*s", n->filters[k].label, n->filters[k].unlike ? "!=" : "=", STR_F(n->filters[k].value));
+			buf_addf(out, " %s%s%.*s", n->filters[k].label, n->filters[k].unlike ? "!=" : "=",
+			         STR_F(n->filters[k].value));
 		if (n->metric)
 			buf_add_char(out, ']');
 		if (n->window_ms)
@@ -105,7 +106,8 @@ static const struct {
 	{ "rte(petrel_requests_total) > 1", "rte", "there is no metric \"rte\"", "did you mean \"rate\"?" },
 	{ "nothing_like_it > 1", "nothing_like_it", "there is no metric \"nothing_like_it\"",
 	  "all are listed by GET /metrics, and in the reference" },
-	{ "petrel_connections(stat=idle) > 1", "stat", "petrel_connections has no label \"stat\"", "did you mean \"state\"?" },
+	{ "petrel_connections(stat=idle) > 1", "stat", "petrel_connections has no label \"stat\"",
+	  "did you mean \"state\"?" },
 	{ "petrel_memory_bytes(x=y) > 1", "x", "petrel_memory_bytes has no label \"x\"", "" },
 	{ "petrel_requests_total(zzzzz=1) > 1", "zzzzz", "petrel_requests_total has no label \"zzzzz\"",
 	  "there are: site route class" },
@@ -128,7 +130,8 @@ static const struct {
 	{ "petrel_connections > 1 fo 5s", "fo", "\"for\", \"and\", \"or\" or the end is missing before \"fo\"", "" },
 	{ "p99(route /a > 1", "1", "\")\" is missing at the end", "" },
 	{ "rate(petrel_requests_total, 1s) > 1", "1s", "a time from 2s to 24h is possible here", "" },
-	{ "((((((((((((((petrel_connections)))))))))))))) > 1", "(", "the condition is too long: make two alerts of it", "" },
+	{ "((((((((((((((petrel_connections)))))))))))))) > 1", "(", "the condition is too long: make two alerts of it",
+	  "" },
 	{ "--------------petrel_connections > 1", "-", "the condition is too long: make two alerts of it", "" },
 	{ "1 < 2 and 3", "3", "a comparison is missing: what is this to be more or less than?", "" },
 };

@@ -57,7 +57,8 @@ static void what_is_no_list_of_silences_is_left_alone(void **state)
 {
 	static const char *const ROWS[] = {
 		"", "[", "{}", "7", "[7]", "[{}]", "[{\"alert\":\"a\"}]", "[{\"alert\":7,\"until_ms\":99999999999999}]",
-		"[{\"alert\":\"a\",\"until_ms\":1}]", "[{\"alert\":\"a\",\"until_ms\":-1}]", "[{\"alert\":\"\",\"until_ms\":99999999999999}]",
+		"[{\"alert\":\"a\",\"until_ms\":1}]", "[{\"alert\":\"a\",\"until_ms\":-1}]",
+		"[{\"alert\":\"\",\"until_ms\":99999999999999}]",
 	};
 	struct alerts a;
 	struct loop l;
