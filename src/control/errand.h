@@ -68,14 +68,14 @@ struct str errand_text(const json_t *body, const char *name);
 /* control/openapi.c: the description of all rows, as a JSON document. */
 void openapi_print(struct buf *out);
 
+/* control/as_config.c: GET /changes.conf */
+void errand_as_config(struct control *c, struct admin_call *call);
+
 /* control/errand_alerts.c */
 void errand_alerts(struct control *c, struct admin_call *call);
 void errand_silence(struct control *c, struct admin_call *call);
 void errand_unsilence(struct control *c, struct admin_call *call);
 void errand_test(struct control *c, struct admin_call *call);
-
-/* control/as_config.c: GET /changes.conf */
-void errand_as_config(struct control *c, struct admin_call *call);
 
 /* control/errand_pools.c */
 
