@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "control/apps.h"
+#include "control/explain.h"
 #include "control/metric.h"
 #include "control/status.h"
 
@@ -143,6 +144,16 @@ static const struct errand ERRANDS[] = {
 	{ METHOD_GET, "/changes", "What was changed over this socket, when and by whom; the newest ones.",
 	  .example = "{\"count\":1,\"changes\":[{\"time\":\"2026-11-20T10:00:00Z\",\"uid\":0,\"pid\":4711,"
 	             "\"did\":\"pool api: 10.0.0.1:9000 drains\"}]}", .run = run_changes },
+	{ METHOD_GET, "/explain", "Which way a request would take, and why. It is routed as any other, but nobody is asked.",
+	  .query = GIVEN({ "url", .required = true, .doc = "What is asked for: a URL, or host and path.",
+	                   .example = "\"http://example.org/blog/\"" },
+	                 { "method", .doc = "Its method; GET where it is left out.", .example = "\"POST\"" },
+	                 { "client", .doc = "The client's address; 127.0.0.1 where it is left out.",
+	                   .example = "\"192.0.2.1\"" },
+	                 { "header", .doc = "A field of it.", .example = "\"Cookie: a=b\"" }),
+	  .refusals = REFUSALS({ 422, "Such a request is malformed; the sentence says why." }),
+	  .example = "{\"method\":\"GET\",\"host\":\"example.org\",\"target\":\"/blog/\",\"ways\":[]}",
+	  .run = errand_explain },
 	{ METHOD_GET, "/pools", "All pools and their servers.", .example = "{\"pools\":[]}", .run = errand_pools },
 	{ METHOD_POST, "/pools/*/servers", "One server more.", .change = true, .stars = GIVEN(POOL),
 	  .body = GIVEN({ "server", .required = true, .doc = "Its address, or its name and port.",

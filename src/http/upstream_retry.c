@@ -85,7 +85,8 @@ static void forget(struct call *c)
 static void say(const struct call *c, bool again)
 {
 	struct req *r = c->req;
-	struct str name = c->outward->backend->name, id = req_name(r), path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
+	struct str name = c->outward->backend->name, id = req_name(r);
+	struct str path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
 	const char *peer = c->peer_name[0] ? c->peer_name : "no server:", *why = c->why ? c->why : "failed";
 	if (again)
 		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; tried again elsewhere (%.*s, request %.*s)", STR_F(name),

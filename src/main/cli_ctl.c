@@ -8,13 +8,14 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "http/query.h"
 #include "http/target.h"
 #include "main/ask.h"
 #include "main/cli_reload.h"
 #include "main/show.h"
 #include "main/table.h"
 
-enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP };
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_METHOD, CTL_CLIENT, CTL_HEADER };
 enum { FAILED = 1, USAGE = 2, WORDS_MOST = 12 };
 
 static const char USUAL_CONF[] = "/etc/petrel/petrel.conf";
@@ -24,6 +25,9 @@ const struct option CTL_OPTIONS[] = {
 	[CTL_SOCKET] = { "socket", 's', "PATH", "the admin socket" },
 	[CTL_JSON] = { "json", 0, NULL, "print the answer as it came" },
 	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives the next reload" },
+	[CTL_METHOD] = { "method", 0, "NAME", "of the request that is explained" },
+	[CTL_CLIENT] = { "client", 0, "ADDRESS", "who asks, or whose requests" },
+	[CTL_HEADER] = { "header", 0, "FIELD", "a field of the request that is explained: \"Name: value\"" },
 	{},
 };
 
@@ -32,6 +36,7 @@ const struct option CTL_OPTIONS[] = {
 enum {
 	ACTION_STATUS, ACTION_CONNECTIONS, ACTION_POOLS, ACTION_POOL, ACTION_ADD, ACTION_REMOVE, ACTION_DRAIN, ACTION_READY,
 	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
+	ACTION_EXPLAIN,
 };
 
 /* Words in capitals are given by whoever asks; what stands in brackets may be left out. */
@@ -52,6 +57,7 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_CHANGES] = { "changes", "what was changed over this socket" },
 	[ACTION_RELOAD] = { "reload", "read the configuration again" },
 	[ACTION_REOPEN] = { "log reopen", "open the log files anew" },
+	[ACTION_EXPLAIN] = { "explain URL", "which way a request takes, and why" },
 	{},
 };
 
@@ -76,6 +82,16 @@ static const struct request {
 	[ACTION_CHANGES] = { "GET", "/changes", NULL, show_changes },
 	[ACTION_RELOAD] = { "POST", "/reload", NULL, NULL },
 	[ACTION_REOPEN] = { "POST", "/log/reopen", NULL, show_did },
+	[ACTION_EXPLAIN] = { "GET", "/explain?url=%1", NULL, show_explain },
+};
+
+/* Options that say more about an action: parameters of the query, by their own names. */
+static const struct {
+	int option, action;
+} PARAMETERS[] = {
+	{ CTL_METHOD, ACTION_EXPLAIN },
+	{ CTL_CLIENT, ACTION_EXPLAIN },
+	{ CTL_HEADER, ACTION_EXPLAIN },
 };
 
 /* --- Its words. --- */
@@ -255,15 +271,19 @@ int ctl_admin(const char *command, const char *socket, const char *config, struc
 static void fill(const char *template, const struct said *said, bool json, struct buf *out)
 {
 	struct arena arena;
+	bool query = false;
 	arena_init(&arena, NULL, 0);
 	for (const char *p = template; *p; p++) {
 		struct str given = *p == '%' && p[1] >= '1' && p[1] <= '3' ? said->given[p[1] - '1'] : (struct str){};
+		query |= *p == '?' && !json;
 		if (*p != '%')
 			buf_add_char(out, *p);
 		else if (*++p == 'o')
 			buf_add(out, buf_str(&said->options));
 		else if (json)
 			buf_add_json(out, given);
+		else if (query)
+			query_encode(given, out);
 		else
 			buf_add(out, target_encode(&arena, given));
 	}
@@ -311,6 +331,37 @@ static int check_keep(const struct options *o, int action)
 	return USAGE;
 }
 
+/* Whether the option means something to this action. */
+static bool goes_with(int option, int action)
+{
+	bool any = false;
+	for (size_t i = 0; i < countof(PARAMETERS); i++) {
+		if (PARAMETERS[i].option == option && PARAMETERS[i].action == action)
+			return true;
+		any |= PARAMETERS[i].option == option;
+	}
+	return !any;
+}
+
+/* Adds those that were given to the query. */
+static int add_parameters(const struct options *o, int action, struct buf *path)
+{
+	for (int i = 0; CTL_OPTIONS[i].name; i++) {
+		if (o->values[i] && !goes_with(i, action)) {
+			fprintf(stderr, "petrel ctl: --%s does not go with \"%s\"\n", CTL_OPTIONS[i].name, CTL_ACTIONS[action].words);
+			return USAGE;
+		}
+	}
+	for (size_t i = 0; i < countof(PARAMETERS); i++) {
+		const char *value = o->values[PARAMETERS[i].option];
+		if (PARAMETERS[i].action != action || !value)
+			continue;
+		buf_addf(path, "%c%s=", str_find(buf_str(path), '?') < path->n ? '&' : '?', CTL_OPTIONS[PARAMETERS[i].option].name);
+		query_encode(str_of(value), path);
+	}
+	return 0;
+}
+
 static int say_no_answer(const struct addr *admin, int err)
 {
 	struct buf where = {};
@@ -337,6 +388,8 @@ int cli_ctl(const struct options *o)
 	fill(r->path, &said, false, &path);
 	if (o->values[CTL_KEEP])
 		buf_add(&path, STR("?keep"));
+	if (!status)
+		status = add_parameters(o, action, &path);
 	if (r->body)
 		fill(r->body, &said, true, &body);
 	if (!status)

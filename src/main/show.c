@@ -6,21 +6,8 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "main/member.h"
 #include "main/table.h"
-
-/* --- Members. --- */
-
-static const char *text_of(const json_t *json, const char *name)
-{
-	const char *text = json_string_value(json_object_get(json, name));
-	return text ? text : "";
-}
-
-static uint64_t number_of(const json_t *json, const char *name)
-{
-	json_int_t n = json_integer_value(json_object_get(json, name));
-	return n > 0 ? (uint64_t)n : 0;
-}
 
 /* A cell, or a part of a line, with a number that can be read at a glance. */
 static void cell_count(struct table *t, uint64_t n)

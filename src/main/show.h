@@ -16,3 +16,4 @@ void show_app(const json_t *json, bool colour, struct buf *out);
 void show_changes(const json_t *json, bool colour, struct buf *out);
 /* What a change answered. */
 void show_did(const json_t *json, bool colour, struct buf *out);
+void show_explain(const json_t *json, bool colour, struct buf *out);
