@@ -55,6 +55,14 @@ enum directive_kind {
 	DIR_INCLUDE,
 };
 
+/* Whether an operator may set it in a running server (`petrel ctl set`). */
+enum fixed {
+	FIXED_NOT,     /* yes */
+	FIXED_RELOAD,  /* no: it needs descriptors, rights or processes that only a reload brings */
+	FIXED_START,   /* no: it takes effect when the server is started */
+	FIXED_OWN,     /* no: there are commands of its own for it */
+};
+
 struct directive {
 	const char *name;               /* NULL ends a table */
 	enum directive_kind kind;
@@ -64,6 +72,7 @@ struct directive {
 	size_t offset;                  /* of its values, or of its struct items */
 	size_t item_size;               /* DIR_LIST */
 	bool required;                  /* inside a DIR_LIST block: an item without it is an error */
+	enum fixed fixed;
 	const char *doc;                /* one or more plain sentences; the first is shown in lists */
 	const char *example;            /* whole lines of configuration, or NULL */
 };

@@ -85,6 +85,7 @@ struct target {
 	size_t module;
 	void *base;                     /* of a list's item; NULL: the module's values in the scope */
 	struct seen *seen;
+	bool over;                      /* what is applied is laid over what was */
 };
 
 /* A statement at its row. */
@@ -180,7 +181,7 @@ static int apply_group(const struct met *x)
 	struct seen seen = {};
 	if (is_second(x) || !block_is_there(x->t->frame->b, x->s, x->row))
 		return -EINVAL;
-	struct target inside = { x->t->frame, x->row, x->module, x->t->base, &seen };
+	struct target inside = { x->t->frame, x->row, x->module, x->t->base, &seen, x->t->over };
 	apply_inside(&inside, x->s);
 	seen_fini(&seen);
 	if (x->s->count > 1) {
@@ -200,6 +201,14 @@ static bool is_second_handler(const struct met *x)
 	const struct spot *at = &x->s->words[0].at;
 	if (f->scope != SCOPE_ROUTE)
 		return is_second(x);
+	if (x->t->over && f->handler == f->b->rows.modules[x->module])
+		return false;
+	if (x->t->over) {
+		struct message *message = message_add(m, LEVEL_ERROR, at, "\"%s\" does not answer on this route", x->row->name);
+		if (f->handler)
+			message_hint(f->b->messages, message, "the route is answered by: %s", f->handler->name);
+		return true;
+	}
 	if (f->handler) {
 		struct message *message = message_add(m, LEVEL_ERROR, at, "a second handler, \"%s\", on one route",
 		                                      x->row->name);
@@ -219,14 +228,14 @@ static int apply_handler(const struct met *x)
 	int err = 0;
 	if (is_second_handler(x) || (!x->row->inner && !no_block(x)))
 		return -EINVAL;
-	if (x->row->args) {
+	if (x->row->args && !(x->t->over && x->s->count == 1 && x->s->block)) {
 		char *at = (char *)base_of(x) + x->row->offset;
 		spots_add(&f->spots, at, &x->s->words[0].at);
 		err = values_write(&in, x->row, x->s, at);
 	} else if (x->s->count > 1) {
 		err = values_write(&in, x->row, x->s, NULL);
 	}
-	struct target inside = { f, x->row, x->module, NULL, &seen };
+	struct target inside = { f, x->row, x->module, NULL, &seen, x->t->over };
 	apply_inside(&inside, x->s);
 	seen_fini(&seen);
 	return err;
@@ -273,10 +282,10 @@ static void say_lacking(const struct met *x, const struct directive *row)
 static int apply_item_block(const struct met *x, void *item)
 {
 	struct seen seen = {};
-	struct target inside = { x->t->frame, x->row, x->module, item, &seen };
+	struct target inside = { x->t->frame, x->row, x->module, item, &seen, x->t->over };
 	int err = 0;
 	apply_inside(&inside, x->s);
-	for (const struct directive *d = x->row->inner; d && d->name; d++) {
+	for (const struct directive *d = x->row->inner; d && d->name && !x->t->over; d++) {
 		if (d->required && !seen_has(&seen, d)) {
 			say_lacking(x, d);
 			err = -EINVAL;
@@ -286,8 +295,50 @@ static int apply_item_block(const struct met *x, void *item)
 	return err;
 }
 
+/* Items of blocks have their names first: pool, app. */
+static struct str item_name(const struct met *x, const char *item)
+{
+	return *(const struct str *)(const void *)(item + x->row->args->offset);
+}
+
+static void say_no_item(const struct met *x, const struct items *items)
+{
+	struct builder *b = x->t->frame->b;
+	const struct word *name = &x->s->words[1];
+	struct guess guess = guess_of(name->text);
+	struct buf list = {};
+	for (size_t i = 0; i < items->count; i++) {
+		struct str one = item_name(x, (const char *)items->p + i * x->row->item_size);
+		guess_offer(&guess, one);
+		buf_addf(&list, "%s%.*s", i ? ", " : "", STR_F(one));
+	}
+	struct message *m = message_add(b->messages, LEVEL_ERROR, &name->at, "there is no %s \"%.*s\"", x->row->name,
+	                                STR_F(name->text));
+	if (guess.best.p)
+		message_hint(b->messages, m, "did you mean \"%.*s\"?", STR_F(guess.best));
+	message_hint_list(b->messages, m, items->count ? "there are: " : "there is none at all", buf_str(&list));
+	buf_fini(&list);
+}
+
+/* A block that is there, by its name: what is set is laid over its values. */
+static int apply_over_item(const struct met *x)
+{
+	const struct items *items = (const struct items *)(void *)((char *)base_of(x) + x->row->offset);
+	if (x->s->count != 2 || !block_is_there(x->t->frame->b, x->s, x->row))
+		return -EINVAL;
+	for (size_t i = 0; i < items->count; i++) {
+		char *item = (char *)items->p + i * x->row->item_size;
+		if (str_eq(item_name(x, item), x->s->words[1].text))
+			return apply_item_block(x, item);
+	}
+	say_no_item(x, items);
+	return -EINVAL;
+}
+
 static int apply_item(const struct met *x)
 {
+	if (x->t->over && x->row->inner)
+		return apply_over_item(x);
 	struct items *items = (struct items *)(void *)((char *)base_of(x) + x->row->offset);
 	struct values_in in = values_of(x);
 	if (!seen_add(x->t->seen, x->row, &x->s->words[0].at))
@@ -362,6 +413,27 @@ static bool is_out_of_scope(const struct target *t, const struct directive *row,
 	return true;
 }
 
+/* What only a reload or a start can bring. */
+static bool is_fixed(const struct target *t, const struct directive *row, const struct statement *s)
+{
+	if (!t->over || row->fixed == FIXED_NOT)
+		return false;
+	struct message *m = message_add(t->frame->b->messages, LEVEL_ERROR, &s->words[0].at,
+	                                "\"%s\" can't be set in a running server", row->name);
+	switch (row->fixed) {
+	case FIXED_START:
+		message_hint(t->frame->b->messages, m, "it takes effect at a start: change the configuration and restart");
+		break;
+	case FIXED_OWN:
+		message_hint(t->frame->b->messages, m, "there are commands for it: petrel ctl pool NAME add SERVER");
+		break;
+	default:
+		message_hint(t->frame->b->messages, m, "what it needs is opened, started or checked with the supervisor's rights: "
+		             "change the configuration, then: petrel reload");
+	}
+	return true;
+}
+
 static void apply_all(const struct target *t, const struct flat *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -369,7 +441,7 @@ static void apply_all(const struct target *t, const struct flat *list)
 		x.row = row_of(t, x.s, &x.module);
 		if (!x.row)
 			say_unknown(t, x.s);
-		else if (is_out_of_scope(t, x.row, x.s) || apply_met(&x) < 0)
+		else if (is_fixed(t, x.row, x.s) || is_out_of_scope(t, x.row, x.s) || apply_met(&x) < 0)
 			mark_broken(&x);
 	}
 }
@@ -378,4 +450,15 @@ void block_apply(struct frame *f, const struct flat *list)
 {
 	struct target t = { .frame = f, .seen = &f->seen };
 	apply_all(&t, list);
+}
+
+/* Each is met for the first time: what a former one set may be set again. */
+void block_overlay(struct frame *f, const struct statement *first)
+{
+	for (const struct statement *s = first; s; s = s->next) {
+		struct seen seen = {};
+		struct target t = { .frame = f, .seen = &seen, .over = true };
+		apply_all(&t, &(struct flat){ &s, 1 });
+		seen_fini(&seen);
+	}
 }

@@ -12,6 +12,8 @@ struct flat {
 struct flat block_flatten(struct builder *b, const struct statement *first);
 /* Applies all but sites and routes, which the scope's caller builds afterwards. */
 void block_apply(struct frame *f, const struct flat *list);
+/* Applies them over what is there: each takes the place of what its row had.  first may be NULL. */
+void block_overlay(struct frame *f, const struct statement *first);
 /* The row of a statement that stands in a scope, or NULL. */
 const struct directive *block_row(const struct frame *f, const struct statement *s);
 /* "usage: …" below a message. */

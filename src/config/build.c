@@ -6,18 +6,25 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "config/check.h"
+#include "config/overlay.h"
 #include "config/site.h"
 #include "http/route.h"
+
+static const struct statement *parse(struct builder *b, const struct source *source)
+{
+	struct env env = b->sources->env;
+	return tree_parse(&(struct tree_in){ .source = source, .env = &env, .known = &b->rows.known, .arena = &b->scratch,
+	                                     .messages = b->messages });
+}
 
 static void parse_all(struct builder *b)
 {
 	const struct sources *s = b->sources;
 	b->trees = arena_new(&b->scratch, (s->count + 1) * sizeof *b->trees);
-	for (size_t i = 0; i < s->count; i++) {
-		struct env env = s->env;
-		b->trees[i] = tree_parse(&(struct tree_in){ .source = s->list[i], .env = &env, .known = &b->rows.known,
-		                                            .arena = &b->scratch, .messages = b->messages });
-	}
+	for (size_t i = 0; i < s->count; i++)
+		b->trees[i] = parse(b, s->list[i]);
+	if (s->overlay)
+		b->overlay = parse(b, s->overlay);
 }
 
 static void build(struct builder *b)
@@ -27,9 +34,12 @@ static void build(struct builder *b)
 	struct flat list = block_flatten(b, b->trees[b->sources->count - 1]);
 	b->conf->values = main->values;
 	block_apply(main, &list);
+	block_overlay(main, b->overlay);
 	frame_check(main);
-	b->conf->settings = frame_settings(main);
+	b->conf->mentions = frame_mentions(main);
 	site_build_all(main, &list);
+	overlay_check_sites(main);
+	frame_check_all(main);
 }
 
 static void fini(struct builder *b)

@@ -79,6 +79,16 @@ void frame_check(struct frame *f)
 	}
 }
 
+void frame_check_all(struct frame *main)
+{
+	for (size_t i = 0; i < main->b->rows.module_count; i++) {
+		const struct module *m = main->b->rows.modules[i];
+		struct checker c = { .frame = main };
+		if (m->check_all && main->marks[i] == FRAME_OWN)
+			m->check_all(&c, main->values[i]);
+	}
+}
+
 void frame_check_defaults(struct frame *f, size_t module)
 {
 	struct frame *main = &f->b->frames[0];

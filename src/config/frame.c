@@ -98,9 +98,9 @@ const char *frame_file(struct builder *b, const struct source *source)
 	return b->name;
 }
 
-static struct setting setting_of(struct builder *b, const struct directive *row, const struct spot *at)
+static struct mention mention_of(struct builder *b, const struct directive *row, const struct spot *at)
 {
-	return (struct setting){ row, frame_file(b, at->source), at->line };
+	return (struct mention){ row, frame_file(b, at->source), at->line };
 }
 
 /* The row by which a module answers. */
@@ -112,13 +112,13 @@ static const struct directive *handler_row(const struct module *m)
 	return row;
 }
 
-struct settings frame_settings(const struct frame *f)
+struct mentions frame_mentions(const struct frame *f)
 {
 	size_t count = 0;
-	struct setting *p = arena_raw(&f->b->conf->arena, (f->seen.count + 1) * sizeof *p);
+	struct mention *p = arena_raw(&f->b->conf->arena, (f->seen.count + 1) * sizeof *p);
 	for (size_t i = 0; i < f->seen.count; i++)
-		p[count++] = setting_of(f->b, f->seen.p[i].row, &f->seen.p[i].at);
+		p[count++] = mention_of(f->b, f->seen.p[i].row, &f->seen.p[i].at);
 	if (f->handler)
-		p[count++] = setting_of(f->b, handler_row(f->handler), &f->handler_at);
-	return (struct settings){ p, count };
+		p[count++] = mention_of(f->b, handler_row(f->handler), &f->handler_at);
+	return (struct mentions){ p, count };
 }

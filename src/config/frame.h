@@ -15,6 +15,7 @@ struct frame;
 struct builder {
 	const struct sources *sources;
 	const struct statement **trees;  /* by the sources' index */
+	const struct statement *overlay; /* what is laid over them; NULL: nothing */
 	struct rows rows;
 	struct conf *conf;
 	struct arena scratch;            /* gone after building */
@@ -63,7 +64,7 @@ struct frame {
 struct frame *frame_open(struct builder *b, enum scope scope, const struct frame *outer, const struct spot *at);
 void frame_fini(struct frame *f);
 /* What the scope said itself, in the snapshot's arena. */
-struct settings frame_settings(const struct frame *f);
+struct mentions frame_mentions(const struct frame *f);
 /* The name of a file, likewise. */
 const char *frame_file(struct builder *b, const struct source *source);
 /* The module's values that belong to this scope alone. */

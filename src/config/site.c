@@ -5,7 +5,7 @@
 
 #include "config/check.h"
 #include "config/host.h"
-
+#include "config/overlay.h"
 
 static bool is_kind(const struct frame *f, const struct statement *s, enum directive_kind kind)
 {
@@ -131,8 +131,9 @@ static void route_build(struct frame *site_frame, const struct site *site, const
 		return;
 	struct flat list = block_flatten(b, s->inside);
 	block_apply(f, &list);
+	overlay_route(f, site, s);
 	frame_check(f);
-	route->settings = frame_settings(f);
+	route->mentions = frame_mentions(f);
 	set_hooks(f, &site->fallback, route);
 	set_handler(f, route);
 }
@@ -151,6 +152,7 @@ static void routes_build(struct frame *f, struct site *site, const struct flat *
 		site->route_count++;
 	}
 	site->routes = routes;
+	overlay_check_routes(f, site, list);
 	if (errors == b->messages->count[LEVEL_ERROR])
 		site_check(b, site, &f->at, spots);
 }
@@ -204,9 +206,10 @@ static void site_build(struct frame *main, const struct statement *s, struct sit
 	struct frame *f = frame_open(b, SCOPE_SITE, main, at);
 	struct flat list = block_flatten(b, s->inside);
 	block_apply(f, &list);
+	overlay_site(f, site);
 	frame_check(f);
 	site->values = f->values;
-	site->settings = frame_settings(f);
+	site->mentions = frame_mentions(f);
 	site->fallback.place = site->place;
 	set_hooks(f, main_hooks, &site->fallback);
 	routes_build(f, site, &list, errors);

@@ -53,6 +53,15 @@ void sources_from_text(struct sources *s, struct str name, struct str folder, st
 	sources_add(s, source);
 }
 
+void sources_overlay(struct sources *s, struct str text)
+{
+	struct source *source = ARENA_NEW(&s->arena, struct source);
+	source->name = STR("petrel ctl set");
+	source->folder = STR("/");
+	source->text = arena_str(&s->arena, text);
+	s->overlay = source;
+}
+
 /* The bytes: MAGIC, then counts and strings as 32-bit little-endian numbers with the bytes behind them.  Both ends are
  * the same binary on the same machine; what is checked on the way back is that no byte of it can do harm. */
 static const struct str MAGIC = { "petrel sources 1", 16 };

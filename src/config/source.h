@@ -22,6 +22,7 @@ struct sources {
 	struct env env;
 	const struct source **list;   /* a file comes after all that it includes: the last one is the configuration */
 	size_t count, cap;
+	const struct source *overlay; /* what an operator set in the running server (config/overlay.h); NULL: nothing */
 };
 
 /* Zeroed means empty. */
@@ -31,7 +32,10 @@ void sources_fini(struct sources *s);
 /* A text from memory under a name for messages; it can't include files.  Relative paths in it begin at folder. */
 void sources_from_text(struct sources *s, struct str name, struct str folder, struct str text);
 
-/* The bundle as bytes. */
+/* Lays these statements over all others. */
+void sources_overlay(struct sources *s, struct str text);
+
+/* The bundle as bytes; without what is laid over them. */
 void sources_write(const struct sources *s, struct buf *out);
 /* Reads back what sources_write() wrote; the bytes are copied.  -EBADMSG where they are anything else. */
 [[nodiscard]] int sources_unpack(struct sources *s, struct str bytes);

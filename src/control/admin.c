@@ -16,6 +16,7 @@ void call_free(struct admin_call *call)
 	mem_free((void *)(uintptr_t)call->path.p);
 	mem_free((void *)(uintptr_t)call->query.p);
 	buf_fini(&call->body);
+	buf_fini(&call->did);
 	buf_fini(&call->json);
 	mem_free(call);
 }
@@ -64,18 +65,41 @@ void admin_note(struct admin_call *call, struct str what)
 	changes_add(&call->control->changes, clock_wall_ms(), &call->caller, what);
 }
 
+/* "kept" stands there where it was asked for. */
+static void answer_did(struct admin_call *call, struct str but)
+{
+	struct buf json = {};
+	buf_add(&json, STR("{\"ok\":true,\"did\":\""));
+	buf_add_json(&json, buf_str(&call->did));
+	buf_add_json(&json, but);
+	buf_add_char(&json, '"');
+	if (call->keep)
+		buf_addf(&json, ",\"kept\":%s", but.n ? "false" : "true");
+	buf_add(&json, STR("}\n"));
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&json);
+}
+
 void admin_did(struct admin_call *call, const char *format, ...)
 {
-	struct buf text = {}, json = {};
 	va_list args;
 	va_start(args, format);
-	buf_addv(&text, format, args);
+	buf_addv(&call->did, format, args);
 	va_end(args);
-	admin_note(call, buf_str(&text));
-	add_text(&json, true, "did", buf_str(&text));
-	admin_answer(call, 200, buf_str(&json));
-	buf_fini(&text);
-	buf_fini(&json);
+	if (call->keep)
+		buf_add(&call->did, STR("; kept"));
+	admin_note(call, buf_str(&call->did));
+	if (!state_keep(call->control, call))
+		answer_did(call, STR(""));
+}
+
+void admin_kept(struct admin_call *call, struct str why)
+{
+	struct buf but = {};
+	if (why.n)
+		buf_addf(&but, ", but not over a restart of the server: %.*s", STR_F(why));
+	answer_did(call, buf_str(&but));
+	buf_fini(&but);
 }
 
 static void at_control(struct mail *m)
@@ -104,7 +128,7 @@ static struct caller caller_of(struct req *r)
 	socklen_t length = sizeof cred;
 	const struct exchange *x = container_of(r, struct exchange, req);
 	if (r->peer.family != AF_UNIX)
-		return (struct caller){ .from = r->peer };
+		return (struct caller){ .from = r->peer, .token = r->admin };
 	if (getsockopt(x->conn->watch.fd, SOL_SOCKET, SO_PEERCRED, &cred, &length))
 		return (struct caller){};
 	return (struct caller){ .pid = cred.pid, .uid = cred.uid };

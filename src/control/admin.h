@@ -6,6 +6,8 @@
 #pragma once
 
 #include "control/change.h"
+#include "control/setting.h"
+#include "control/state.h"
 #include "http/backend.h"
 #include "http/req.h"
 
@@ -13,6 +15,7 @@ extern const struct module ADMIN;
 /* The site that connections to the admin socket are answered by: one route, handled by ADMIN. */
 extern const struct site ADMIN_SITE;
 
+struct alerts;
 struct apps;
 struct control;
 struct errand;
@@ -25,18 +28,19 @@ enum { ADMIN_BODY_B = 64 * 1024, ADMIN_STARS = 2 };
 /* One request's errand.  Heap; freed by the loop when it is back. */
 struct admin_call {
 	struct mail mail;
-	struct link link;            /* the control thread's, while it waits for an answer */
+	struct link link;            /* the control thread's, while it waits for something */
 	struct control *control;
 	const struct errand *errand;
 	struct home *home;
 	struct req *req;             /* NULL: the client is gone */
 	bool sent, home_again;       /* the loop's: it is at the control thread; it is back, with the answer below */
 	struct caller caller;
-	bool keep;                   /* "?keep": the change is to outlive the next configuration */
+	bool keep;                   /* "?keep": the change is to outlive configurations and restarts */
 	struct str path;             /* a copy */
 	struct str query;            /* one, too: query_get() of http/query.h */
 	struct str stars[ADMIN_STARS]; /* what the stars in the errand's path stand for, in `path` */
 	struct buf body;
+	struct buf did;              /* what was done, while the supervisor keeps it */
 	unsigned status;
 	struct buf json;             /* the answer: JSON, or what the errand's row says */
 };
@@ -47,15 +51,27 @@ struct control_ops {
 	void (*reload)(struct control *c, struct admin_call *call);
 	/* The logs' files are opened anew, soon. */
 	void (*reopen)(struct control *c);
+	/* Builds a snapshot with these settings over the configuration and publishes it: settings_laid() follows when it is in
+	 * effect.  0, -EBUSY while another one is on its way, or -EINVAL and a sentence in *why. */
+	int (*lay)(struct control *c, struct str overlay, struct buf *why);
+	/* The supervisor gets this document: state_kept() follows. */
+	void (*keep)(struct control *c, struct str document);
+	/* The hot set is emptied. */
+	void (*hot_clear)(struct control *c);
 };
 
 struct control {
 	struct mailbox *box;         /* the control thread's */
 	const struct control_ops *ops;
 	struct changes changes;
+	struct settings settings;
+	struct state state;
+	const struct module *const *modules;
+	size_t module_count;
 	/* NULL before the first configuration. */
 	struct keeper *keeper;
 	struct apps *apps;
+	struct alerts *alerts;
 	struct observer *observer;   /* control/sample.h: what all counters say */
 	const struct conf *conf;     /* the snapshot published last, opened */
 	struct viewers *viewers;     /* control/page.h: who looks at the status page */
@@ -78,7 +94,10 @@ enum go call_body(struct req *r, struct buf *out, size_t most_b);
 void admin_answer(struct admin_call *call, unsigned status, struct str json);
 /* {"ok":false,"error":"…"}: a sentence that says what was wrong, and what there is. */
 [[gnu::format(printf, 3, 4)]] void admin_refuse(struct admin_call *call, unsigned status, const char *format, ...);
-/* {"ok":true,"did":"…"}, which is put into the list of changes. */
+/* {"ok":true,"did":"…"}, which is put into the list of changes; where what is kept is another thing now, not before the
+ * supervisor has it. */
 [[gnu::format(printf, 2, 3)]] void admin_did(struct admin_call *call, const char *format, ...);
+/* The supervisor answered: why it could not keep it; empty: it has. */
+void admin_kept(struct admin_call *call, struct str why);
 /* The list of changes alone, where the answer is another one. */
 void admin_note(struct admin_call *call, struct str what);

@@ -20,6 +20,7 @@ struct apps {
 	struct epoch *epoch;
 	struct link all;             /* struct app; stays for those that were removed: they may come back */
 	struct programs *programs;
+	struct apps_others others;
 	struct watch spawner;        /* fd -1: there is none */
 	struct spawn_received received;
 	uint64_t last_id;
@@ -79,7 +80,8 @@ static void on_message(struct apps *a, struct spawn_received *r)
 	int fd = spawn_take_fd(r, 0);
 	if (p)
 		process_heard(p, &r->m, fd);
-	else if (!r->m.id || !programs_heard(a->programs, &r->m, fd))
+	else if (!r->m.id || !(programs_heard(a->programs, &r->m, fd) ||
+	                       (a->others.heard && a->others.heard(a->others.arg, &r->m, fd))))
 		close_fd(fd);
 	spawn_drop_fds(r);
 }
@@ -98,6 +100,18 @@ static void lose_spawner(struct apps *a)
 	close_spawner(a);
 	each_process(a, process_lost);
 	programs_lost(a->programs);
+	if (a->others.lost)
+		a->others.lost(a->others.arg);
+}
+
+void apps_others(struct apps *a, const struct apps_others *others)
+{
+	a->others = *others;
+}
+
+const struct app_ways *apps_ways(const struct apps *a)
+{
+	return &a->ways;
 }
 
 static void spawner_ready(struct watch *w, uint32_t events)

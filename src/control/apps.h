@@ -10,6 +10,8 @@
 #include "share/pool.h"
 
 struct apps;
+struct app_ways;
+struct spawn_message;
 
 struct apps *apps_new(struct loop *control, struct log_ring *ring, struct pools *pools, struct epoch *epoch);
 /* No loop runs any more.  The spawner ends the processes when its pair is closed. */
@@ -21,6 +23,16 @@ void apps_spawner(struct apps *a, int fd);
 void apps_conf(struct apps *a, const struct conf *c);
 /* Replaces all processes of an app, a few at a time; false: there is none of this name. */
 bool apps_restart(struct apps *a, struct str name);
+/* Who else has the spawner start processes: heard() is told what it says of ids that are none of ours, and takes the
+ * descriptor over (-1: none); false: it is none of his, either.  lost(): the spawner is gone, and what it started. */
+struct apps_others {
+	bool (*heard)(void *arg, const struct spawn_message *m, int fd);
+	void (*lost)(void *arg);
+	void *arg;
+};
+/* A zeroed one: nobody any more. */
+void apps_others(struct apps *a, const struct apps_others *others);
+const struct app_ways *apps_ways(const struct apps *a);
 struct app;
 /* Each that the configuration has, or that still has processes. */
 void apps_each(struct apps *a, void (*see)(void *arg, struct app *app), void *arg);

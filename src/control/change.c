@@ -2,6 +2,7 @@
 #include "control/change.h"
 
 #include <inttypes.h>
+#include <netinet/in.h>
 
 #include "base/civil.h"
 #include "base/mem.h"
@@ -22,17 +23,22 @@ void changes_add(struct changes *c, uint64_t wall_ms, const struct caller *who, 
 	*at = (struct change){ wall_ms, *who, { copy, what.n } };
 }
 
+void change_print_who(struct buf *out, uint64_t wall_ms, const struct caller *who)
+{
+	char time[32], from[INET6_ADDRSTRLEN];
+	size_t n = civil_print(time, (int64_t)(wall_ms / 1000));
+	buf_addf(out, "\"time\":\"%.*sZ\",", (int)n, time);
+	if (ip_length(&who->from))
+		buf_addf(out, "\"address\":\"%.*s\",\"by\":\"%s\",", (int)ip_print(from, &who->from), from,
+		         who->token ? "token" : "page");
+	else if (who->pid)
+		buf_addf(out, "\"uid\":%u,\"pid\":%d,", (unsigned)who->uid, (int)who->pid);
+}
+
 static void print_one(struct buf *out, const struct change *c)
 {
-	char time[32];
-	size_t n = civil_print(time, (int64_t)(c->wall_ms / 1000));
-	buf_addf(out, "{\"time\":\"%.*sZ\",", (int)n, time);
-	if (c->who.pid)
-		buf_addf(out, "\"uid\":%u,\"pid\":%d,", (unsigned)c->who.uid, (int)c->who.pid);
-	if (ip_length(&c->who.from)) {
-		char address[48];
-		buf_addf(out, "\"address\":\"%.*s\",", (int)ip_print(address, &c->who.from), address);
-	}
+	buf_add_char(out, '{');
+	change_print_who(out, c->wall_ms, &c->who);
 	buf_add(out, STR("\"did\":\""));
 	buf_add_json(out, c->what);
 	buf_add(out, STR("\"}"));

@@ -13,7 +13,8 @@ enum { CHANGES_KEPT = 100 };
 struct caller {
 	pid_t pid;              /* as the kernel says (SO_PEERCRED); 0: it does not */
 	uid_t uid;
-	struct ip from;         /* of a client of the status page; no family of IP: over a Unix socket */
+	struct ip from;         /* no family of IP: over a Unix socket */
+	bool token;             /* from there with a token, over the admin socket's TCP; else by a status page */
 };
 
 struct change {
@@ -30,5 +31,7 @@ struct changes {
 
 void changes_fini(struct changes *c);
 void changes_add(struct changes *c, uint64_t wall_ms, const struct caller *who, struct str what);
+/* "time":…,"uid":…,"pid":…, or "time":…,"address":…,"by":…, */
+void change_print_who(struct buf *out, uint64_t wall_ms, const struct caller *who);
 /* {"count":N,"changes":[{"time":…,"uid":…,"pid":…,"did":…}]}, the oldest first. */
 void changes_print(const struct changes *c, struct buf *out);

@@ -37,6 +37,20 @@ static void run_reopen(struct control *c, struct admin_call *call)
 	admin_did(call, "the logs are opened anew");
 }
 
+static void run_hot_clear(struct control *c, struct admin_call *call)
+{
+	c->ops->hot_clear(c);
+	admin_did(call, "the hot set was emptied");
+}
+
+static void run_settings(struct control *c, struct admin_call *call)
+{
+	struct buf json = {};
+	settings_print(&c->settings, &json);
+	admin_answer(call, 200, buf_str(&json));
+	buf_fini(&json);
+}
+
 static void run_changes(struct control *c, struct admin_call *call)
 {
 	struct buf json = {};
@@ -122,6 +136,8 @@ static void run_openapi(struct control *c, struct admin_call *call)
 #define POOL { "pool", .doc = "The name of a pool.", .example = "\"api\"" }
 #define SERVER { "server", .doc = "A server as it is configured, or one of its addresses.", .example = "\"10.0.0.3:9000\"" }
 #define APP { "app", .doc = "The name of an application.", .example = "\"php\"" }
+#define ALERT { "alert", .doc = "The name of an alert.", .example = "\"slow\"" }
+#define NO_ALERT { 404, "There is no such alert." }
 #define NO_POOL { 404, "There is no such pool." }
 #define NO_SERVER { 404, "There is no such pool, or no such server in it." }
 #define NO_APP { 404, "There is no such application." }
@@ -154,8 +170,25 @@ static const struct errand ERRANDS[] = {
 	  .refusals = REFUSALS({ 422, "Such a request is malformed; the sentence says why." }),
 	  .example = "{\"method\":\"GET\",\"host\":\"example.org\",\"target\":\"/blog/\",\"ways\":[]}",
 	  .run = errand_explain },
+	{ METHOD_GET, "/changes.conf", "What is changed now, servers and settings, as configuration that can be pasted.",
+	  .type = "text/plain", .run = errand_as_config },
+	{ METHOD_GET, "/settings", "What operators set in this server, over what its configuration says.",
+	  .example = "{\"settings\":[{\"time\":\"2026-11-20T10:00:00Z\",\"uid\":0,\"pid\":4711,\"keep\":false,"
+	             "\"set\":\"limits connections 5000\"}]}", .run = run_settings },
+	{ METHOD_POST, "/settings",
+	  "Sets a directive in the running server, at once on all loops, or takes it back. The same words as in the "
+	  "configuration, with those of its block before it: limits connections 5000; pool api queue 2000 timeout 3s; site "
+	  "example.org route /api/* throttle 500k. Of two for the same thing the later one wins.",
+	  .change = true, .keeps = true, .one = true,
+	  .body = GIVEN({ "set", .doc = "A directive and its values.", .example = "\"limits connections 5000\"" },
+	                { "unset", .doc = "A directive without its values, or the block that holds it.",
+	                  .example = "\"limits connections\"" }),
+	  .refusals = REFUSALS({ 404, "It is not set here." }, { 409, "There are too many settings." },
+	                       { 422, "There is no such thing, or a value that it can't have, or it needs a reload." },
+	                       { 503, "The server is stopping." }), .run = settings_ask },
+	{ METHOD_POST, "/hot/clear", "Empties the hot set: files are read anew.", .change = true, .run = run_hot_clear },
 	{ METHOD_GET, "/pools", "All pools and their servers.", .example = "{\"pools\":[]}", .run = errand_pools },
-	{ METHOD_POST, "/pools/*/servers", "One server more.", .change = true, .stars = GIVEN(POOL),
+	{ METHOD_POST, "/pools/*/servers", "One server more.", .change = true, .keeps = true, .stars = GIVEN(POOL),
 	  .body = GIVEN({ "server", .required = true, .doc = "Its address, or its name and port.",
 	                  .example = "\"10.0.0.3:9000\"" },
 	                { "weight", GIVEN_NUMBER, .min = 1, .max = POOL_WEIGHT_MAX, .doc = "Its share.", .example = "2" },
@@ -164,13 +197,14 @@ static const struct errand ERRANDS[] = {
 	                { "backup", GIVEN_FLAG, .doc = "It is asked only when no other can be.", .example = "false" }),
 	  .refusals = REFUSALS(NO_POOL, { 409, "The server is there already; or the pool is an app." }),
 	  .run = errand_server_add },
-	{ METHOD_PATCH, "/pools/*/servers/*", "Changes a server's state or weight.", .change = true, .one = true,
+	{ METHOD_PATCH, "/pools/*/servers/*", "Changes a server's state or weight.", .change = true, .keeps = true, .one = true,
 	  .stars = GIVEN(POOL, SERVER),
 	  .body = GIVEN({ "state", .words = STATES, .doc = "drain: no new clients. down: no new requests at all.",
 	                  .example = "\"drain\"" },
 	                { "weight", GIVEN_NUMBER, .min = 1, .max = POOL_WEIGHT_MAX, .doc = "Its share.", .example = "2" }),
 	  .refusals = REFUSALS(NO_SERVER, IS_APP), .run = errand_server_change },
 	{ METHOD_DELETE, "/pools/*/servers/*", "Removes a server. What is under way there ends.", .change = true,
+	  .keeps = true,
 	  .stars = GIVEN(POOL, SERVER), .refusals = REFUSALS(NO_SERVER, IS_APP), .run = errand_server_remove },
 	{ METHOD_GET, "/pools/*", "One pool and its servers.", .stars = GIVEN(POOL), .refusals = REFUSALS(NO_POOL),
 	  .example = "{\"name\":\"api\",\"servers\":[]}", .run = errand_pool },
@@ -179,6 +213,19 @@ static const struct errand ERRANDS[] = {
 	  .change = true, .stars = GIVEN(APP), .refusals = REFUSALS(NO_APP), .run = run_restart },
 	{ METHOD_GET, "/apps/*", "One application and its processes.", .stars = GIVEN(APP), .refusals = REFUSALS(NO_APP),
 	  .example = "{\"name\":\"php\",\"processes\":[]}", .run = run_app },
+	{ METHOD_GET, "/alerts", "All alerts with their states and values, the ways to tell of them, and the silences.",
+	  .example = "{\"alerts\":[],\"notify\":[],\"silences\":[]}", .run = errand_alerts },
+	{ METHOD_POST, "/alerts/test", "Sends a message to try a way to tell, or all of them, and answers what became of it.",
+	  .body = GIVEN({ "notify", .doc = "The name of a notify block; without it, all.", .example = "\"sms\"" }),
+	  .refusals = REFUSALS({ 404, "There is no such notify block, or none at all." }),
+	  .example = "{\"ok\":true,\"tests\":[{\"notify\":\"sms\",\"ok\":true,\"outcome\":\"delivered\"}]}",
+	  .run = errand_test },
+	{ METHOD_POST, "/alerts/*/silence", "Nobody is told of an alert for a while.", .change = true, .stars = GIVEN(ALERT),
+	  .body = GIVEN({ "for", .required = true, .doc = "How long: 30m, 2h, 1d.", .example = "\"2h\"" },
+	                { "reason", .doc = "Why, for others.", .example = "\"deploying\"" }),
+	  .refusals = REFUSALS(NO_ALERT, { 409, "There are too many silences." }), .run = errand_silence },
+	{ METHOD_DELETE, "/alerts/*/silence", "Ends the silence of an alert.", .change = true, .stars = GIVEN(ALERT),
+	  .refusals = REFUSALS({ 404, "There is no such alert, or it is not silenced." }), .run = errand_unsilence },
 };
 
 const struct errand *errand_at(size_t i)

@@ -35,7 +35,8 @@ struct errand {
 	const struct given *query;
 	const struct given *body;      /* members of a JSON object, which is read first: call->body */
 	bool one;                      /* just one of them at a time */
-	bool change;                   /* answers with admin_did() and takes "?keep" */
+	bool change;                   /* answers with admin_did() */
+	bool keeps;                    /* and takes "?keep" */
 	const struct refusal *refusals;
 	const char *type;              /* of the answer; NULL: application/json */
 	const char *example;           /* an answer, as JSON; NULL where it is a change, or no JSON */
@@ -66,6 +67,15 @@ struct str errand_text(const json_t *body, const char *name);
 
 /* control/openapi.c: the description of all rows, as a JSON document. */
 void openapi_print(struct buf *out);
+
+/* control/as_config.c: GET /changes.conf */
+void errand_as_config(struct control *c, struct admin_call *call);
+
+/* control/errand_alerts.c */
+void errand_alerts(struct control *c, struct admin_call *call);
+void errand_silence(struct control *c, struct admin_call *call);
+void errand_unsilence(struct control *c, struct admin_call *call);
+void errand_test(struct control *c, struct admin_call *call);
 
 /* control/errand_pools.c */
 

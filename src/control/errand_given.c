@@ -28,7 +28,7 @@ static void refuse_name(struct admin_call *call, struct str name)
 {
 	const struct errand *e = call->errand;
 	struct buf names = {};
-	list_names(&names, e->query, e->change);
+	list_names(&names, e->query, e->keeps);
 	admin_refuse(call, 400, "the query can't have a \"%.*s\"; it can have %.*s", STR_F(name),
 	             STR_F(names.n ? buf_str(&names) : STR("nothing")));
 	buf_fini(&names);
@@ -39,7 +39,7 @@ static bool query_is_right(struct admin_call *call)
 	const struct errand *e = call->errand;
 	for (struct str rest = call->query; rest.n;) {
 		struct str value = str_cut(&rest, '&'), name = str_cut(&value, '=');
-		bool keep = e->change && str_eq(name, STR("keep"));
+		bool keep = e->keeps && str_eq(name, STR("keep"));
 		if (keep && value.n) {
 			admin_refuse(call, 400, "\"keep\" takes no value: where it stands the change is kept");
 			return false;

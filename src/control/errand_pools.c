@@ -163,12 +163,6 @@ static const struct backend *changeable(const struct control *c, struct admin_ca
 	return NULL;
 }
 
-/* Behind what was done. */
-static const char *kept(const struct admin_call *call)
-{
-	return call->keep ? "; kept over reloads" : "";
-}
-
 /* The pool's refusal: 404 where it has no such server. */
 static void refuse(struct admin_call *call, int err, struct buf *why)
 {
@@ -200,8 +194,8 @@ static void say_added(struct admin_call *call, const struct backend *b, const st
 	char bound[48] = "";
 	if (s->connections)
 		snprintf(bound, sizeof bound, " and at most %" PRIu64 " connections", s->connections);
-	admin_did(call, "pool %.*s: %.*s was added with weight %" PRIu64 "%s%s%s", STR_F(b->name), STR_F(s->text),
-	          s->weight, bound, s->backup ? ", as a backup" : "", kept(call));
+	admin_did(call, "pool %.*s: %.*s was added with weight %" PRIu64 "%s%s", STR_F(b->name), STR_F(s->text),
+	          s->weight, bound, s->backup ? ", as a backup" : "");
 }
 
 void errand_server_add(struct control *c, struct admin_call *call)
@@ -245,7 +239,7 @@ static void change_state(struct control *c, struct admin_call *call, const struc
 	if (err)
 		refuse(call, err, &why);
 	else
-		admin_did(call, "pool %.*s: %.*s %s%s", STR_F(b->name), STR_F(server), w->did, kept(call));
+		admin_did(call, "pool %.*s: %.*s %s", STR_F(b->name), STR_F(server), w->did);
 }
 
 static void change_weight(struct control *c, struct admin_call *call, const struct backend *b, unsigned weight)
@@ -255,7 +249,7 @@ static void change_weight(struct control *c, struct admin_call *call, const stru
 	if (err)
 		refuse(call, err, &why);
 	else
-		admin_did(call, "pool %.*s: %.*s has weight %u%s", STR_F(b->name), STR_F(call->stars[1]), weight, kept(call));
+		admin_did(call, "pool %.*s: %.*s has weight %u", STR_F(b->name), STR_F(call->stars[1]), weight);
 }
 
 void errand_server_change(struct control *c, struct admin_call *call)
@@ -278,5 +272,5 @@ void errand_server_remove(struct control *c, struct admin_call *call)
 	if (err)
 		refuse(call, err, &why);
 	else if (b)
-		admin_did(call, "pool %.*s: %.*s was removed%s", STR_F(b->name), STR_F(call->stars[1]), kept(call));
+		admin_did(call, "pool %.*s: %.*s was removed", STR_F(b->name), STR_F(call->stars[1]));
 }

@@ -145,7 +145,7 @@ static bool has_row(const struct module *m, const struct directive *wanted)
 	return row == wanted;
 }
 
-static bool said_further_in(const struct settings *const *scopes, size_t from, const struct directive *row)
+static bool said_further_in(const struct mentions *const *scopes, size_t from, const struct directive *row)
 {
 	for (size_t i = 0; i < from; i++)
 		for (size_t k = 0; k < scopes[i]->count; k++)
@@ -155,15 +155,15 @@ static bool said_further_in(const struct settings *const *scopes, size_t from, c
 }
 
 /* Where its directives were said: the innermost scope counts, but for lists, which add up. */
-static void explain_settings(struct explaining *x, const struct module *m)
+static void explain_mentions(struct explaining *x, const struct module *m)
 {
 	const struct req *r = x->r;
-	const struct settings *scopes[] = { &r->route->settings, &r->site->settings, &x->conf->settings };
+	const struct mentions *scopes[] = { &r->route->mentions, &r->site->mentions, &x->conf->mentions };
 	bool any = false;
 	buf_add(x->out, STR(",\"from\":["));
 	for (size_t i = r->route == &r->site->fallback; i < countof(scopes); i++) {
 		for (size_t k = 0; k < scopes[i]->count; k++) {
-			const struct setting *s = &scopes[i]->p[k];
+			const struct mention *s = &scopes[i]->p[k];
 			bool whole = s->row->kind == DIR_VALUE || s->row->kind == DIR_HANDLER;
 			if (!has_row(m, s->row) || (whole && said_further_in(scopes, i, s->row)))
 				continue;
@@ -193,7 +193,7 @@ static void explain_values(struct explaining *x, const struct module *m)
 		any = true;
 	}
 	buf_add_char(x->out, ']');
-	explain_settings(x, m);
+	explain_mentions(x, m);
 	buf_fini(&text);
 }
 

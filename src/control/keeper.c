@@ -163,7 +163,7 @@ static void take_server(struct kept_pool *p, const struct server_conf *conf)
 	s->conf.text = text;
 	s->configured = true;
 	s->added = false;
-	if (!s->keep)
+	if (p->keeper->fresh && !s->keep)
 		server_reset(s);
 	link_del(&s->link);
 	link_add(&p->servers, &s->link);
@@ -184,7 +184,7 @@ static void take_servers(struct kept_pool *p, const struct items *servers)
 		next = at->next;
 		if (s->configured)
 			break;  /* those that were taken stand at the end, all others before them */
-		if (!s->added || !s->keep) {
+		if (!s->added || (p->keeper->fresh && !s->keep)) {
 			server_free(s);
 			continue;
 		}
@@ -218,6 +218,14 @@ static void take(void *arg, struct backend *b)
 	servers_publish(p);
 }
 
+static bool keeps_any(const struct kept_pool *p)
+{
+	for (struct link *at = p->servers.next; at != &p->servers; at = at->next)
+		if (container_of(at, struct kept_server, link)->keep)
+			return true;
+	return false;
+}
+
 /* Before the new ones come: a pool may take over the name of an app, and the other way round. */
 static void drop(struct keeper *k, const struct conf *c)
 {
@@ -226,13 +234,18 @@ static void drop(struct keeper *k, const struct conf *c)
 		struct kept_pool *p = container_of(at, struct kept_pool, link);
 		const struct backend *b = c ? backend_find(c, pool_name(p->pool)) : NULL;
 		next = at->next;
-		if (!b || b->is_app != p->is_app)
-			kept_free(p);
+		if (b && b->is_app == p->is_app)
+			continue;
+		if (c && keeps_any(p))
+			log_note(k->ring, LOG_LEVEL_WARN, "pool %.*s is gone, and with it what was kept of its servers",
+			         STR_F(pool_name(p->pool)));
+		kept_free(p);
 	}
 }
 
-void keeper_adopt(struct keeper *k, const struct conf *c)
+void keeper_adopt(struct keeper *k, const struct conf *c, bool fresh)
 {
+	k->fresh = fresh;
 	drop(k, c);
 	backends_each(c, take, k);
 	if (!link_alone(&k->kept) && !timer_is_set(&k->tick))

@@ -7,6 +7,8 @@
  * All of it on the control thread. */
 #pragma once
 
+#include <jansson.h>
+
 #include "event/loop.h"
 #include "http/backend.h"
 #include "share/log.h"
@@ -17,13 +19,14 @@ struct keeper;
 /* servers: whom to ask for names, as resolver_new() has it; empty: as the system is set up. */
 struct keeper *keeper_new(struct loop *l, struct pools *pools, struct log_ring *ring, struct str servers);
 void keeper_free(struct keeper *k);
-/* These are the backends from now on; c may go at once.  Pools that are no longer there are put. */
-void keeper_adopt(struct keeper *k, const struct conf *c);
+/* These are the backends from now on; c may go at once.  Pools that are no longer there are put.  fresh: it is another
+ * configuration, before which the operator's changes go that were not to be kept; else the same one with other settings. */
+void keeper_adopt(struct keeper *k, const struct conf *c, bool fresh);
 
 /* --- The operator's changes. --- */
 
-/* Take effect at once, and last until the next keeper_adopt(), or, where keep, until they are taken back or the pool is
- * gone.  A server is named as it is configured, which means all of its addresses, or as a peer of the pool.
+/* Take effect at once, and last until a fresh configuration is adopted, or, where keep, until they are taken back or the
+ * pool is gone.  A server is named as it is configured, which means all of its addresses, or as a peer of the pool.
  *
  * 0; or -errno and a sentence in *why: -ENOENT: there is no such pool or server; -EEXIST: it is there already;
  * -EINVAL. */
@@ -35,6 +38,14 @@ int keeper_server_state(struct keeper *k, struct str pool, struct str server, un
                         struct buf *why);
 int keeper_server_weight(struct keeper *k, struct str pool, struct str server, unsigned weight, bool keep,
                          struct buf *why);
+
+/* The changes to be kept, as a list of JSON objects; and back, after keeper_adopt(): what fits no more is left out, and
+ * *lost says what and why. */
+json_t *keeper_kept(const struct keeper *k);
+void keeper_restore(struct keeper *k, const json_t *list, struct buf *lost);
+/* Appends the `server` lines of a pool as they are now, where an operator changed any, or where always; false: nobody
+ * did. */
+bool keeper_lines(const struct keeper *k, struct str pool, bool always, struct buf *out);
 
 /* What is known of a peer's health, or why its name has no address: "answered 503"; empty: nothing.  Borrowed until the
  * loop's next turn. */

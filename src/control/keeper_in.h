@@ -15,6 +15,7 @@ struct keeper {
 	struct link kept;            /* struct kept_pool */
 	struct timer tick;
 	uint64_t ticked_ms;
+	bool fresh;                  /* the configuration that is being adopted is another one */
 };
 
 struct kept_pool {

@@ -4,7 +4,7 @@
 #include "base/mem.h"
 #include "control/keeper_in.h"
 
-enum { WISHES = PEER_DRAINING | PEER_DOWN };
+enum { WISHES = PEER_DRAINING | PEER_DOWN, CONNECTIONS_MOST = 1000000 };
 
 /* What an operator named: a server, or one place of it. */
 struct named {
@@ -170,6 +170,174 @@ int keeper_server_weight(struct keeper *k, struct str pool, struct str server, u
 		container_of(at, struct kept_place, link)->weight = weight;
 	servers_publish(n.pool);
 	return 0;
+}
+
+/* --- What is kept. --- */
+
+static const char *state_word(uint32_t wish)
+{
+	return wish & PEER_DOWN ? "down" : wish & PEER_DRAINING ? "drain" : NULL;
+}
+
+static void set_wish(json_t *one, const struct kept_place *p)
+{
+	const char *state = state_word(p->wish);
+	if (state)
+		json_object_set_new(one, "state", json_string(state));
+	if (p->weight)
+		json_object_set_new(one, "weight", json_integer(p->weight));
+}
+
+/* Places of one server that are not all as its first one stand there by their own names. */
+static bool is_uniform(const struct kept_server *s)
+{
+	const struct kept_place *first = container_of(s->places.next, struct kept_place, link);
+	for (struct link *at = s->places.next; at != &s->places; at = at->next) {
+		const struct kept_place *p = container_of(at, struct kept_place, link);
+		if (p->wish != first->wish || p->weight != first->weight)
+			return false;
+	}
+	return true;
+}
+
+static json_t *server_named(struct str pool, struct str server)
+{
+	return json_pack("{s:s#, s:s#}", "pool", pool.p, (int)pool.n, "server", server.p, (int)server.n);
+}
+
+static void add_kept(json_t *list, struct str pool, const struct kept_server *s)
+{
+	json_t *one = server_named(pool, s->conf.text);
+	json_array_append_new(list, one);
+	if (s->removed) {
+		json_object_set_new(one, "removed", json_true());
+		return;
+	}
+	if (s->added)
+		json_object_set_new(one, "add", json_pack("{s:I, s:I, s:b}", "weight", (json_int_t)s->conf.weight, "connections",
+		                                          (json_int_t)s->conf.connections, "backup", (int)s->conf.backup));
+	if (is_uniform(s)) {
+		set_wish(one, container_of(s->places.next, struct kept_place, link));
+		return;
+	}
+	for (struct link *at = s->places.next; at != &s->places; at = at->next) {
+		const struct kept_place *p = container_of(at, struct kept_place, link);
+		json_t *place = server_named(pool, buf_str(&p->name));
+		set_wish(place, p);
+		json_array_append_new(list, place);
+	}
+}
+
+json_t *keeper_kept(const struct keeper *k)
+{
+	json_t *list = json_array();
+	for (struct link *at = k ? k->kept.next : NULL; k && at != &k->kept; at = at->next) {
+		const struct kept_pool *p = container_of(at, struct kept_pool, link);
+		for (struct link *of = p->servers.next; of != &p->servers; of = of->next) {
+			const struct kept_server *s = container_of(of, struct kept_server, link);
+			if (s->keep)
+				add_kept(list, pool_name(p->pool), s);
+		}
+	}
+	return list;
+}
+
+/* --- And back. --- */
+
+static struct str text_of(const json_t *one, const char *name)
+{
+	const char *text = json_string_value(json_object_get(one, name));
+	return text ? str_of(text) : (struct str){};
+}
+
+static int restore_added(struct keeper *k, struct str pool, struct str server, const json_t *add, struct buf *why)
+{
+	struct type_in in = {};
+	struct type_range none = {};
+	struct server_conf conf = { .weight = (uint64_t)json_integer_value(json_object_get(add, "weight")),
+		                    .connections = (uint64_t)json_integer_value(json_object_get(add, "connections")),
+		                    .backup = json_is_true(json_object_get(add, "backup")) };
+	struct arena arena = {};
+	in.arena = &arena;
+	int err = TYPE_SERVER.parse(&in, server, &none, &conf.text);
+	if (err || conf.weight < 1 || conf.weight > POOL_WEIGHT_MAX || conf.connections > CONNECTIONS_MOST ||
+	    str_rfind(conf.text, ':') == conf.text.n) {
+		buf_add(why, STR("it is no server"));
+		err = -EINVAL;
+	} else {
+		err = keeper_server_add(k, pool, &conf, true, why);
+	}
+	arena_fini(&arena);
+	/* The configuration has it by now. */
+	if (err == -EEXIST)
+		buf_clear(why);
+	return err == -EEXIST ? 0 : err;
+}
+
+static int restore_one(struct keeper *k, const json_t *one, struct buf *why)
+{
+	struct str pool = text_of(one, "pool"), server = text_of(one, "server"), state = text_of(one, "state");
+	const json_t *add = json_object_get(one, "add"), *weight = json_object_get(one, "weight");
+	int err = 0;
+	if (json_is_true(json_object_get(one, "removed")))
+		return keeper_server_remove(k, pool, server, true, why);
+	if (add)
+		err = restore_added(k, pool, server, add, why);
+	if (!err && state.n)
+		err = keeper_server_state(k, pool, server, str_eq(state, STR("down")) ? PEER_DOWN : PEER_DRAINING, 0, true, why);
+	if (!err && weight)
+		err = keeper_server_weight(k, pool, server, (unsigned)json_integer_value(weight), true, why);
+	return err;
+}
+
+void keeper_restore(struct keeper *k, const json_t *list, struct buf *lost)
+{
+	size_t i;
+	json_t *one;
+	json_array_foreach(list, i, one) {
+		struct buf why = {};
+		if (restore_one(k, one, &why))
+			buf_addf(lost, "%sserver %.*s of pool %.*s: %.*s", lost->n ? "; " : "", STR_F(text_of(one, "server")),
+			         STR_F(text_of(one, "pool")), STR_F(buf_str(&why)));
+		buf_fini(&why);
+	}
+}
+
+/* --- As configuration. --- */
+
+static bool is_changed(const struct kept_server *s)
+{
+	const struct kept_place *first = container_of(s->places.next, struct kept_place, link);
+	return s->added || s->removed || !is_uniform(s) || first->wish || first->weight;
+}
+
+/* What no configuration can say stands in a comment. */
+static void print_line(struct buf *out, const struct kept_server *s)
+{
+	const struct kept_place *first = container_of(s->places.next, struct kept_place, link);
+	uint64_t weight = is_uniform(s) && first->weight ? first->weight : s->conf.weight;
+	const char *state = is_uniform(s) ? state_word(first->wish) : "some addresses changed";
+	buf_addf(out, "    %sserver ", s->removed ? "# removed: " : "");
+	type_print_word(out, s->conf.text);
+	if (weight > 1)
+		buf_addf(out, " weight %llu", (unsigned long long)weight);
+	if (s->conf.connections)
+		buf_addf(out, " connections %llu", (unsigned long long)s->conf.connections);
+	buf_addf(out, "%s%s;", s->conf.backup ? " backup" : "", s->conf.srv ? " srv" : "");
+	if (state && !s->removed)
+		buf_addf(out, "  # now: %s", state);
+	buf_add_char(out, '\n');
+}
+
+bool keeper_lines(const struct keeper *k, struct str pool, bool always, struct buf *out)
+{
+	const struct kept_pool *p = pool_named(k, pool);
+	bool changed = false;
+	for (struct link *at = p ? p->servers.next : NULL; p && at != &p->servers; at = at->next)
+		changed |= is_changed(container_of(at, struct kept_server, link));
+	for (struct link *at = p ? p->servers.next : NULL; p && (changed || always) && at != &p->servers; at = at->next)
+		print_line(out, container_of(at, struct kept_server, link));
+	return changed;
 }
 
 struct str keeper_why(const struct keeper *k, struct str pool, struct str peer)

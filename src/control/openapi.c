@@ -40,13 +40,13 @@ static void add_parameters(json_t *list, const struct given *g, const char *in)
 static json_t *parameters_of(const struct errand *e)
 {
 	static const struct given KEEP[] = {
-		{ "keep", GIVEN_TEXT, .doc = "The change outlives reloads and restarts.", .example = "\"\"" },
+		{ "keep", .doc = "The change outlives reloads and restarts, and the answer says so.", .example = "\"\"" },
 		{},
 	};
 	json_t *list = json_array();
 	add_parameters(list, e->stars, "path");
 	add_parameters(list, e->query, "query");
-	add_parameters(list, e->change ? KEEP : NULL, "query");
+	add_parameters(list, e->keeps ? KEEP : NULL, "query");
 	return list;
 }
 
@@ -174,11 +174,13 @@ static void add_errand(json_t *paths, const struct errand *e)
 
 static json_t *components(void)
 {
-	return json_pack("{s:{s:{s:s, s:[s,s], s:{s:{s:s}, s:{s:s, s:s}}}, s:{s:s, s:[s], s:{s:{s:s}, s:{s:s, s:s}}}},"
+	return json_pack("{s:{s:{s:s, s:[s,s], s:{s:{s:s}, s:{s:s, s:s}, s:{s:s, s:s}}},"
+	                 "    s:{s:s, s:[s], s:{s:{s:s}, s:{s:s, s:s}}}},"
 	                 " s:{s:{s:s, s:s}}}",
 	                 "schemas",
 	                 "Did", "type", "object", "required", "ok", "did", "properties", "ok", "type", "boolean",
 	                 "did", "type", "string", "description", "What was done, as it stands in the list of changes.",
+	                 "kept", "type", "boolean", "description", "Where keep was asked for: whether a restart finds it.",
 	                 "Refused", "type", "object", "required", "ok", "properties", "ok", "type", "boolean",
 	                 "error", "type", "string", "description", "What was wrong, and what there is.",
 	                 "securitySchemes", "token", "type", "http", "scheme", "bearer");

@@ -70,8 +70,8 @@ static double top_of(const struct chart *c, const struct view *v)
 	for (unsigned i = 0; i < v->point_count; i++)
 		for (unsigned k = 0; k < lines_of(c); k++)
 			most = fmax(most, height_of(c, k, &v->points[i]));
-	if (c->print == add_percent)
-		return 1;
+	if (c->print == add_percent && most < 0.1)
+		return 0.1;
 	if (c->print == print_bps && most >= 1024)
 		unit = pow(1024, floor(log2(most) / 10));
 	if (most > 0)

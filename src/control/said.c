@@ -66,6 +66,8 @@ static void add_line(struct said *s, struct str line)
 	if (str_ends(line, STR("\r")))
 		line.n--;
 	tail_add(&s->last, line);
+	if (s->quiet)
+		return;
 	if (!take_token(s)) {
 		s->left_out++;
 		return;
@@ -124,6 +126,7 @@ static bool read_some(struct said *s)
 		if (n <= 0)
 			return false;
 		add_bytes(s, str_make(s->loop->scratch, (size_t)n));
+		s->read_b += (size_t)n;
 		all += (size_t)n;
 	}
 	return true;

@@ -30,6 +30,8 @@ struct said {
 	unsigned tokens;             /* lines that may be logged now */
 	uint64_t tokens_ms;          /* when they were counted */
 	uint64_t left_out;
+	uint64_t read_b;             /* since it was opened */
+	bool quiet;                  /* the last lines are kept, and none is logged */
 };
 
 void said_init(struct said *s, struct loop *l, struct log_ring *ring);

@@ -149,7 +149,7 @@ static const struct directive INNER[] = {
 };
 
 static const struct directive DIRECTIVES[] = {
-	{ .name = "cgi", .kind = DIR_HANDLER, .scopes = SCOPE_ROUTE, .inner = INNER,
+	{ .name = "cgi", .fixed = FIXED_RELOAD, .kind = DIR_HANDLER, .scopes = SCOPE_ROUTE, .inner = INNER,
 	  .doc = "Answers by the program below `root` that the path leads to, started for each request (CGI/1.1). What follows "
 	         "the program's file in the path is PATH_INFO; its folder is its working directory; what it writes to its "
 	         "standard error goes to the error log.",

@@ -30,6 +30,7 @@ struct str end_name(enum end end)
 		[END_DISK_QUEUE] = { "disk_queue", 10 },
 		[END_DESCRIPTORS] = { "descriptors", 11 },
 		[END_TEMPORARY] = { "temporary_full", 14 },
+		[END_SHED_ALL] = { "shed_all", 8 },
 	};
 	return NAMES[end];
 }

@@ -117,7 +117,8 @@ static const struct directive DIRECT[] = {
 };
 
 static const struct directive POOL[] = {
-	{ .name = "server", .kind = DIR_LIST, .required = true, .offset = AT(servers), .item_size = sizeof(struct server_conf),
+	{ .name = "server", .fixed = FIXED_OWN, .kind = DIR_LIST, .required = true, .offset = AT(servers),
+	  .item_size = sizeof(struct server_conf),
 	  .args = ARGS({ "address", &TYPE_SERVER, SERVER_AT(text) },
 	               { "weight", &TYPE_NUMBER, SERVER_AT(weight), ARG_KEYWORD, { 1, POOL_WEIGHT_MAX, NULL }, "1" },
 	               { "connections", &TYPE_NUMBER, SERVER_AT(connections), ARG_KEYWORD, { .max = 1000000 }, "0" },
@@ -183,13 +184,14 @@ static const struct directive CGROUP[] = {
 };
 
 static const struct directive APP[] = {
-	{ .name = "command", .required = true, .offset = APP_AT(command), .args = ARGS({ "command", &TYPE_WORD }),
+	{ .name = "command", .fixed = FIXED_RELOAD, .required = true, .offset = APP_AT(command),
+	  .args = ARGS({ "command", &TYPE_WORD }),
 	  .doc = "What is started, by /bin/sh: once for each process. It finds its socket at descriptor 0 (FastCGI, SCGI, "
 	         "uwsgi), or the port that it is to listen on in $PORT (HTTP).",
 	  .example = "command php-cgi;\ncommand \"gunicorn -b 127.0.0.1:$PORT app:application\";              # protocol http\n"
 	             "command \"uwsgi --plugin python3 --wsgi-file app.py\";                   # protocol uwsgi\n"
 	             "command \"uwsgi --protocol scgi --plugin python3 --wsgi-file app.py\";   # protocol scgi" },
-	{ .name = "protocol", .offset = AT(protocol),
+	{ .name = "protocol", .fixed = FIXED_RELOAD, .offset = AT(protocol),
 	  .args = ARGS({ "protocol", &TYPE_CHOICE, .range = { .words = PROTOCOLS }, .preset = "fastcgi" }),
 	  .doc = "What it speaks." },
 	{ .name = "processes", .offset = APP_AT(processes_min),
@@ -209,13 +211,14 @@ static const struct directive APP[] = {
 	         "descriptors; and one past the least number ends after so much idleness. It finishes what it has, and its "
 	         "replacement is ready before. 0: never.",
 	  .example = "recycle requests 1000 age 1h memory 256m descriptors 500 idle 5m;" },
-	{ .name = "user", .offset = APP_AT(user), .args = ARGS({ "name", &TYPE_WORD }),
+	{ .name = "user", .fixed = FIXED_RELOAD, .offset = APP_AT(user), .args = ARGS({ "name", &TYPE_WORD }),
 	  .doc = "The user that it runs as, when petrel is started as root; without it, the user that serves." },
-	{ .name = "group", .offset = APP_AT(group), .args = ARGS({ "name", &TYPE_WORD }),
+	{ .name = "group", .fixed = FIXED_RELOAD, .offset = APP_AT(group), .args = ARGS({ "name", &TYPE_WORD }),
 	  .doc = "Its group, in place of the user's own." },
-	{ .name = "folder", .offset = APP_AT(folder), .args = ARGS({ "folder", &TYPE_PATH }),
+	{ .name = "folder", .fixed = FIXED_RELOAD, .offset = APP_AT(folder), .args = ARGS({ "folder", &TYPE_PATH }),
 	  .doc = "Its working directory; without it, /." },
-	{ .name = "env", .kind = DIR_LIST, .offset = APP_AT(env_lines), .item_size = sizeof(struct env_line),
+	{ .name = "env", .fixed = FIXED_RELOAD, .kind = DIR_LIST, .offset = APP_AT(env_lines),
+	  .item_size = sizeof(struct env_line),
 	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct env_line, name) },
 	               { "value", &TYPE_WORD, offsetof(struct env_line, value) }),
 	  .doc = "A variable of its environment, which has little else: PATH, HOME, USER, LANG.",
@@ -223,11 +226,12 @@ static const struct directive APP[] = {
 	{ .name = "start_timeout", .offset = APP_AT(start_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = SOME_TIME, .preset = "30s" }),
 	  .doc = "A process that can't be connected to after this time is given up." },
-	{ .name = "stop_timeout", .offset = APP_AT(stop_timeout_ms),
+	{ .name = "stop_timeout", .fixed = FIXED_RELOAD, .offset = APP_AT(stop_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = SOME_TIME, .preset = "10s" }),
 	  .doc = "How long a process that was asked to end (SIGTERM) may take, before it is killed." },
-	{ .name = "limits_process", .kind = DIR_GROUP, .inner = PROCESS_LIMITS, .doc = "Limits of each process." },
-	{ .name = "cgroup", .kind = DIR_GROUP, .inner = CGROUP,
+	{ .name = "limits_process", .fixed = FIXED_RELOAD, .kind = DIR_GROUP, .inner = PROCESS_LIMITS,
+	  .doc = "Limits of each process." },
+	{ .name = "cgroup", .fixed = FIXED_RELOAD, .kind = DIR_GROUP, .inner = CGROUP,
 	  .doc = "Limits of all processes together, by a control group, where petrel may make one." },
 	CHOICE("least_connections"),
 	RULES("30s"),

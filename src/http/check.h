@@ -42,6 +42,6 @@ enum scope check_scope(const struct checker *c);
 struct place check_place(struct checker *c, const void *value);
 /* The snapshot's arena. */
 struct arena *check_arena(struct checker *c);
-/* The configuration as far as it is built: values of main, and of this scope's outer scopes.  Its sites are not there
- * yet. */
+/* The configuration as far as it is built: values of main, and of this scope's outer scopes.  Its sites are there in
+ * check_all() only. */
 const struct conf *check_conf(const struct checker *c);

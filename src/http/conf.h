@@ -27,22 +27,22 @@ struct hooks {
 };
 
 /* A directive as one scope says it: for who wants to know where something comes from. */
-struct setting {
+struct mention {
 	const struct directive *row;
 	const char *file;
 	unsigned line;
 };
 
 /* Those of a scope, each row once: of a list's, the first. */
-struct settings {
-	const struct setting *p;
+struct mentions {
+	const struct mention *p;
 	size_t count;
 };
 
 struct route {
 	struct pattern pattern;
 	struct place place;
-	struct settings settings;
+	struct mentions mentions;
 	struct hook handler;          /* module NULL: no handler, answered 404 */
 	struct hooks gates, heads, dones;  /* the active ones, in the order in which they are called */
 	unsigned *meter;              /* its number (share/meter.h), given when the snapshot is published; NULL: none */
@@ -53,7 +53,7 @@ struct site {
 	const struct str *names;      /* as written: "example.org", "*.example.org", "*" */
 	size_t name_count;
 	struct place place;
-	struct settings settings;
+	struct mentions mentions;
 	void *const *values;
 	const struct route *routes;
 	size_t route_count;
@@ -68,7 +68,7 @@ struct conf {
 	const struct module *const *modules;
 	size_t module_count;
 	void *const *values;               /* of the main scope, by the module's index */
-	struct settings settings;
+	struct mentions mentions;
 	const struct site *sites;
 	size_t site_count;
 	const struct host_table *hosts;    /* see http/route.h */

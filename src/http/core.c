@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "event/disk.h"
 #include "http/backend.h"
@@ -67,7 +68,7 @@ static const struct directive LIMITS[] = {
 };
 
 static const struct directive DISK[] = {
-	{ .name = "engine", .offset = AT(disk_engine),
+	{ .name = "engine", .fixed = FIXED_START, .offset = AT(disk_engine),
 	  .args = ARGS({ "engine", &TYPE_CHOICE, .range = { .words = ENGINES }, .preset = "auto" }),
 	  .doc = "What reads files that are not in the kernel's page cache: io_uring, or threads. auto takes io_uring where "
 	         "the kernel allows it; `petrel version` tells. A change takes effect at the next start." },
@@ -90,25 +91,25 @@ static const struct directive HOT[] = {
 	{ .name = "recheck", .offset = AT(hot_recheck_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .preset = "1s" }),
 	  .doc = "How long a file is served before petrel looks whether it changed; nobody waits for that look." },
-	{ .name = "list", .offset = AT(hot_list),
+	{ .name = "list", .fixed = FIXED_RELOAD, .offset = AT(hot_list),
 	  .args = ARGS({ "file", &TYPE_PATH }),
 	  .doc = "Where the names of hot files are kept when petrel stops, so that the next start can warm them." },
-	{ .name = "warm", .offset = AT(hot_warm_rate),
+	{ .name = "warm", .fixed = FIXED_RELOAD, .offset = AT(hot_warm_rate),
 	  .args = ARGS({ "files_per_second", &TYPE_NUMBER, .range = { .max = 100000 }, .preset = "200" }),
 	  .doc = "How many files of that list are read per second after a start." },
 	{},
 };
 
 static const struct directive DIRECTIVES[] = {
-	{ .name = "user", .scopes = SCOPE_MAIN, .offset = AT(user),
+	{ .name = "user", .fixed = FIXED_RELOAD, .scopes = SCOPE_MAIN, .offset = AT(user),
 	  .args = ARGS({ "name", &TYPE_WORD }),
 	  .doc = "The user that serves, when petrel is started as root. Without it the worker stays root, but without any "
 	         "of root's capabilities.",
 	  .example = "user www-data;" },
-	{ .name = "loops", .scopes = SCOPE_MAIN, .offset = AT(loops),
+	{ .name = "loops", .fixed = FIXED_START, .scopes = SCOPE_MAIN, .offset = AT(loops),
 	  .args = ARGS({ "count", &TYPE_COUNT, .range = { .min = 1, .max = 255 }, .preset = "auto" }),
 	  .doc = "Event loops, one thread each. auto: one per core. A change takes effect at the next start." },
-	{ .name = "listen", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(listens),
+	{ .name = "listen", .fixed = FIXED_RELOAD, .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(listens),
 	  .item_size = sizeof(struct listen_spec),
 	  .args = ARGS({ "address", &TYPE_ADDRESS, LISTEN_AT(addr) },
 	               { "stream", &TYPE_WORD, LISTEN_AT(stream), ARG_KEYWORD },
@@ -122,17 +123,22 @@ static const struct directive DIRECTIVES[] = {
 	         "back; proxy_protocol: a balancer says who the client is, in the first bytes of each connection.",
 	  .example = "listen 127.0.0.1:8080;\nlisten [::]:80 v6only;\nlisten unix:/run/petrel/http.sock mode 0660;\n"
 	             "listen 127.0.0.1:5432 stream databases;\nlisten 8081 proxy_protocol;" },
-	{ .name = "admin", .scopes = SCOPE_MAIN, .offset = AT(admin),
+	{ .name = "admin", .fixed = FIXED_RELOAD, .scopes = SCOPE_MAIN, .offset = AT(admin),
 	  .args = ARGS({ "socket", &TYPE_WORD }),
 	  .doc = "The Unix socket over which `petrel reload` and `petrel ctl` speak to the server; only root and the user that "
 	         "started it may.",
 	  .example = "admin unix:/run/petrel/admin.sock;" },
+	{ .name = "state", .fixed = FIXED_RELOAD, .scopes = SCOPE_MAIN, .offset = AT(state),
+	  .args = ARGS({ "file", &TYPE_PATH }),
+	  .doc = "The file of what is changed in the running server with --keep, so that it is there after a restart. Without "
+	         "it such changes outlive reloads and crashes only.",
+	  .example = "state /var/lib/petrel/state.json;" },
 	{ .name = "error_log", .scopes = SCOPE_MAIN,
 	  .args = ARGS({ "file", &TYPE_LOG_FILE, AT(error_log), .preset = "stderr" },
 	               { "level", &TYPE_CHOICE, AT(error_level), ARG_OPTIONAL, { .words = LEVELS }, "warn" }),
 	  .doc = "Where petrel says what an operator should know: a file, stderr, or syslog. At most one line a second of each "
 	         "kind; the rest is counted." },
-	{ .name = "drain_timeout", .scopes = SCOPE_MAIN, .offset = AT(drain_timeout_ms),
+	{ .name = "drain_timeout", .fixed = FIXED_RELOAD, .scopes = SCOPE_MAIN, .offset = AT(drain_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = { .max = 86400000 }, .preset = "30s" }),
 	  .doc = "How long requests under way may go on after SIGQUIT; what is left then is cut off, and counted in the log." },
 	{ .name = "long_turn", .scopes = SCOPE_MAIN, .offset = AT(long_turn_ms),
@@ -145,7 +151,7 @@ static const struct directive DIRECTIVES[] = {
 	  .doc = "The disk engine: no event loop ever waits for a disk." },
 	{ .name = "hot", .kind = DIR_GROUP, .scopes = SCOPE_MAIN, .inner = HOT,
 	  .doc = "The hot set: small files kept in memory, ready to be sent." },
-	{ .name = "root", .scopes = SCOPE_ALL, .offset = AT(root),
+	{ .name = "root", .fixed = FIXED_RELOAD, .scopes = SCOPE_ALL, .offset = AT(root),
 	  .args = ARGS({ "folder", &TYPE_PATH }),
 	  .doc = "The folder that files are served from; the kernel keeps requests inside it.",
 	  .example = "root /srv/www;" },
@@ -153,12 +159,12 @@ static const struct directive DIRECTIVES[] = {
 	  .args = ARGS({ "file", &TYPE_WORD, .form = ARG_MANY, .preset = "index.html" }),
 	  .doc = "What is served for a folder: the first of these files that exists.",
 	  .example = "index index.html index.php;" },
-	{ .name = "temporary", .scopes = SCOPE_MAIN, .offset = AT(temporary),
+	{ .name = "temporary", .fixed = FIXED_RELOAD, .scopes = SCOPE_MAIN, .offset = AT(temporary),
 	  .args = ARGS({ "folder", &TYPE_PATH, .preset = "/tmp" }),
 	  .doc = "Where request bodies are kept that are too large for memory while an application waits for them; the files "
 	         "have no names.",
 	  .example = "temporary /var/tmp;" },
-	{ .name = "include", .kind = DIR_INCLUDE, .scopes = SCOPE_ALL,
+	{ .name = "include", .fixed = FIXED_RELOAD, .kind = DIR_INCLUDE, .scopes = SCOPE_ALL,
 	  .args = ARGS({ "pattern", &TYPE_PATH }),
 	  .doc = "Reads other files in place of this line, in the order of their names; the path may hold * and ?.",
 	  .example = "include conf.d/*.conf;" },
@@ -187,6 +193,17 @@ static void check_root(struct checker *c, struct core *v)
 		check_warn(c, &v->root, "the folder %.*s can't be reached: %s", STR_F(v->root), strerror(errno));
 	else if (!S_ISDIR(st.st_mode))
 		check_warn(c, &v->root, "%.*s is no folder", STR_F(v->root));
+}
+
+/* The folder is written to by whoever starts petrel. */
+static void check_state(struct checker *c, struct core *v)
+{
+	struct str folder = str_head(v->state, str_rfind(v->state, '/'));
+	if (!v->state.n || !check_was_set(c, &v->state) || !check_files(c))
+		return;
+	struct str path = folder.n ? arena_strf(check_arena(c), "%.*s", STR_F(folder)) : STR("/");
+	if (access(path.p, W_OK | X_OK) < 0)
+		check_warn(c, &v->state, "nothing can be kept in %.*s: %s", STR_F(path), strerror(errno));
 }
 
 /* Each connection needs a descriptor, and so do open files. */
@@ -261,6 +278,7 @@ static void core_check(struct checker *c, void *values)
 		return;
 	check_connections(c, v);
 	check_user(c, v);
+	check_state(c, v);
 	check_admin(c, v);
 	check_listens(c, v);
 	check_streams(c, v);

@@ -53,6 +53,7 @@ enum go answer_feed(struct req *r, struct str type, struct str first, uint64_t m
 	answer_bytes(r, 200, type, STR(""));
 	r->answer.body = &b->body;
 	r->answer.length_b = LENGTH_UNKNOWN;
+	r->answer.endless = true;
 	answer_set(r, STR("Cache-Control"), STR("no-store, no-transform"));
 	return GO_ANSWER;
 }

@@ -53,6 +53,8 @@ struct module {
 	/* While a configuration is checked: what the types can't know (a root that doesn't exist).  Once per scope that set
 	 * any of the module's directives; see http/check.h for what it may call. */
 	void (*check)(struct checker *c, void *values);
+	/* The same for the values of main alone, once all sites are there: for what names them. */
+	void (*check_all)(struct checker *c, void *values);
 	/* The file that the module appends to: opened by the supervisor, with its rights.  Empty: none. */
 	struct str (*log_file)(const void *values);
 	/* In the worker, before a snapshot is published, and after its last use; once for each struct of values that differs

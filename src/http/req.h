@@ -36,6 +36,7 @@ enum end {
 	END_DISK_QUEUE,      /* too many files wait for the disk */
 	END_DESCRIPTORS,     /* no file can be opened any more, or no memory for it */
 	END_TEMPORARY,       /* no room for the request's body */
+	END_SHED_ALL,        /* shed { all on; } */
 };
 struct str end_name(enum end end);
 
@@ -62,6 +63,7 @@ struct answer {
 	bool tunnel;                 /* 101, or a stream: after the head the connection is a tunnel to r->call's origin */
 	bool bare;                   /* of a stream: nothing is sent but what its origin says */
 	bool close;                  /* end the connection after this answer */
+	bool endless;                /* its body goes on until somebody leaves */
 	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */
 };
 

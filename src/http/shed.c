@@ -1,5 +1,6 @@
 /* shed: 503 for requests that are refused for load, with a body of the kind that was asked for: a page full of images
- * shows a placeholder instead of broken ones, and a script gets JSON to read.
+ * shows a placeholder instead of broken ones, and a script gets JSON to read.  `all` refuses everything: an operator's
+ * hand on the valve.
  *
  * The image is read into memory when its snapshot is opened, so that refusing needs no disk.  Runs on the request's
  * loop; open and close on the control thread. */
@@ -19,6 +20,7 @@ enum { IMAGE_MOST_B = 64 * 1024, RETRY_DEFAULT_S = 2 };
 
 struct shed {
 	uint64_t retry_after_ms;
+	bool all;
 	struct str image;
 	struct str bytes;    /* of the image, while the snapshot is open; .p NULL: none */
 };
@@ -59,6 +61,17 @@ enum go req_shed(struct req *r, enum end why)
 	answer_add(r, STR("Retry-After"), arena_strf(&r->arena, "%llu", retry_s));
 	answer_add(r, STR("Cache-Control"), STR("no-store"));
 	return GO_ANSWER;
+}
+
+static bool shed_active(const void *values)
+{
+	return ((const struct shed *)values)->all;
+}
+
+static enum go shed_gate(struct req *r, const void *values)
+{
+	(void)values;
+	return req_shed(r, END_SHED_ALL);
 }
 
 /* --- Configuration. --- */
@@ -124,14 +137,18 @@ static const struct directive INNER[] = {
 	{ .name = "retry_after", .offset = offsetof(struct shed, retry_after_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = { 1000, 86400000, NULL }, .preset = "2s" }),
 	  .doc = "When the client is asked to try again, in whole seconds." },
-	{ .name = "image", .offset = offsetof(struct shed, image),
+	{ .name = "all", .offset = offsetof(struct shed, all),
+	  .args = ARGS({ "flag", &TYPE_FLAG, .preset = "off" }),
+	  .doc = "on: every request is refused, as if for load: while what is behind it is mended. `petrel ctl shed on` sets it "
+	         "in a running server." },
+	{ .name = "image", .fixed = FIXED_RELOAD, .offset = offsetof(struct shed, image),
 	  .args = ARGS({ "file", &TYPE_PATH }),
 	  .doc = "What is sent in place of an image, at most 64 KB. Kept in memory." },
 	{},
 };
 
 static const struct directive DIRECTIVES[] = {
-	{ .name = "shed", .kind = DIR_GROUP, .scopes = SCOPE_MAIN | SCOPE_SITE, .inner = INNER,
+	{ .name = "shed", .kind = DIR_GROUP, .scopes = SCOPE_ALL, .inner = INNER,
 	  .doc = "What a request gets that is refused because the disk has too much to do: 503, Retry-After, and a body of the "
 	         "kind that was asked for: an image, a JSON object, or a short page.",
 	  .example = "shed { retry_after 2s; image /srv/www/busy.gif; }" },
@@ -143,6 +160,8 @@ const struct module SHED = {
 	.doc = "Requests that are refused for load.",
 	.size = sizeof(struct shed),
 	.directives = DIRECTIVES,
+	.active = shed_active,
+	.gate = shed_gate,
 	.check = shed_check,
 	.open = shed_open,
 	.close = shed_close,

@@ -139,7 +139,9 @@ static void measure(struct req *r)
 	counter_add(&m->by_class[r->first_ns && class < METER_CLASSES ? class : 0], 1);
 	counter_add(&m->in_b, r->received_b);
 	counter_add(&m->out_b, r->sent_b);
-	histogram_add(&m->time, (r->done_ns - r->begin_ns) / 1000);
+	/* How long somebody listened says nothing about how fast he was answered. */
+	bool endless = (r->answer.endless || r->answer.tunnel) && r->first_ns;
+	histogram_add(&m->time, ((endless ? r->first_ns : r->done_ns) - r->begin_ns) / 1000);
 }
 
 void req_log(struct req *r)

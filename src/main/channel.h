@@ -3,7 +3,7 @@
  * The supervisor grants: it opens what needs rights (listening sockets, log files, the hot list) and sends it along
  * with the texts of a configuration that it has checked; the worker builds the snapshot from the same bytes and says
  * when it is in effect.  The worker is not trusted: whatever it sends is bounds-checked, and can only ask for a
- * reload or for logs to be reopened. */
+ * reload, for logs to be reopened, or for a bounded document to be kept. */
 #pragma once
 
 #include "base/buf.h"
@@ -21,6 +21,9 @@ enum channel_kind {
 	CHANNEL_RELOADED, /* the answer to CHANNEL_RELOAD.  text: JSON: {"ok":bool,"messages":[…]} */
 	CHANNEL_SPAWNER,  /* text: empty; fd: the worker's end of a new spawner's pair (event/spawn.h).  It has all
 	                   * configurations before the worker has them */
+	CHANNEL_STATE,    /* text: empty; fd: a memory file with what is kept (control/state.h), before the first configuration.
+	                   * From a worker: what is kept now */
+	CHANNEL_KEPT,     /* the answer to that.  text: why it could not be written to the state file; empty: it was */
 	/* worker → supervisor */
 	CHANNEL_READY,    /* the configuration sent last is in effect; text: how many loops answered, for the log */
 	CHANNEL_FAILED,   /* it is not; text: why */

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "main/commands.h"
+#include "main/webhook.h"
 
 enum { USAGE = 2, ACTION_WIDTH = 30 };
 
@@ -104,6 +105,8 @@ int cli_main(int argc, char **argv)
 	const struct command *c = first ? command_find(first) : NULL;
 	if (c)
 		return run(c, argc - 2, argv + 2);
+	if (argc == 2 && !strcmp(first, WEBHOOK_COMMAND))
+		return webhook_main();
 	if (first && (!strcmp(first, "-h") || !strcmp(first, "--help"))) {
 		cli_usage();
 		return 0;

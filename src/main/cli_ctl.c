@@ -15,8 +15,8 @@
 #include "main/show.h"
 #include "main/table.h"
 
-enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_METHOD, CTL_CLIENT, CTL_HEADER };
-enum { FAILED = 1, USAGE = 2, WORDS_MOST = 12 };
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_METHOD, CTL_CLIENT, CTL_HEADER };
+enum { FAILED = 1, USAGE = 2 };
 
 static const char USUAL_CONF[] = "/etc/petrel/petrel.conf";
 
@@ -24,7 +24,8 @@ const struct option CTL_OPTIONS[] = {
 	[CTL_CONFIG] = { "config", 'c', "FILE", "the configuration, which names the admin socket" },
 	[CTL_SOCKET] = { "socket", 's', "PATH", "the admin socket" },
 	[CTL_JSON] = { "json", 0, NULL, "print the answer as it came" },
-	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives the next reload" },
+	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives reloads and restarts" },
+	[CTL_AS_CONFIG] = { "as-config", 0, NULL, "with changes: print them as configuration, to be pasted" },
 	[CTL_METHOD] = { "method", 0, "NAME", "of the request that is explained" },
 	[CTL_CLIENT] = { "client", 0, "ADDRESS", "who asks, or whose requests" },
 	[CTL_HEADER] = { "header", 0, "FIELD", "a field of the request that is explained: \"Name: value\"" },
@@ -35,11 +36,13 @@ const struct option CTL_OPTIONS[] = {
 
 enum {
 	ACTION_STATUS, ACTION_CONNECTIONS, ACTION_POOLS, ACTION_POOL, ACTION_ADD, ACTION_REMOVE, ACTION_DRAIN, ACTION_READY,
-	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
+	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_SET, ACTION_UNSET, ACTION_SETTINGS,
+	ACTION_SHED_ON, ACTION_SHED_OFF, ACTION_HOT_CLEAR, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
+	ACTION_ALERTS, ACTION_SILENCE, ACTION_SILENCE_WHY, ACTION_UNSILENCE, ACTION_TEST_ALL, ACTION_TEST,
 	ACTION_EXPLAIN,
 };
 
-/* Words in capitals are given by whoever asks; what stands in brackets may be left out. */
+/* Words in capitals are given by whoever asks; what stands in brackets may be left out; ... is all words that follow. */
 const struct action CTL_ACTIONS[] = {
 	[ACTION_STATUS] = { "status", "the server in a few lines" },
 	[ACTION_CONNECTIONS] = { "connections", "its connections, requests and bytes" },
@@ -54,34 +57,60 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_APPS] = { "apps", "all applications" },
 	[ACTION_APP] = { "app NAME", "one application and its processes" },
 	[ACTION_RESTART] = { "app NAME restart", "a new process for each, one after the other" },
-	[ACTION_CHANGES] = { "changes", "what was changed over this socket" },
+	[ACTION_SET] = { "set ...", "a directive, after the words of its block: set pool api queue 2000" },
+	[ACTION_UNSET] = { "unset ...", "what the configuration says holds again: unset pool api queue" },
+	[ACTION_SETTINGS] = { "settings", "all that is set so" },
+	[ACTION_SHED_ON] = { "shed on", "refuse every request, as if for load" },
+	[ACTION_SHED_OFF] = { "shed off", "serve again" },
+	[ACTION_HOT_CLEAR] = { "hot clear", "empty the hot set" },
+	[ACTION_CHANGES] = { "changes", "what was changed over this socket, by whom" },
 	[ACTION_RELOAD] = { "reload", "read the configuration again" },
 	[ACTION_REOPEN] = { "log reopen", "open the log files anew" },
+	[ACTION_ALERTS] = { "alerts", "all alerts, and what became of messages about them" },
+	[ACTION_SILENCE] = { "alerts silence NAME TIME", "nobody is told of it for so long: 30m, 2h, 1d" },
+	[ACTION_SILENCE_WHY] = { "alerts silence NAME TIME REASON", "the same, with a reason for others" },
+	[ACTION_UNSILENCE] = { "alerts unsilence NAME", "whoever is to be told is told again" },
+	[ACTION_TEST_ALL] = { "alerts test", "send a message to try, by each way to tell" },
+	[ACTION_TEST] = { "alerts test NOTIFY", "by one of them" },
 	[ACTION_EXPLAIN] = { "explain URL", "which way a request takes, and why" },
 	{},
 };
 
-/* What is asked of the server.  %1 and %2 in the path and the body are the first and the second word in capitals. */
+/* What is asked of the server.  %1 and %2 in the path and the body are the first and the second word in capitals, %r all
+ * that follow. */
 static const struct request {
 	const char *method, *path, *body;
 	void (*show)(const json_t *json, bool colour, struct buf *out);   /* NULL: as `petrel reload` does */
+	bool keeps;              /* it can be asked for with --keep */
 } REQUESTS[] = {
 	[ACTION_STATUS] = { "GET", "/status.json", NULL, show_status },
 	[ACTION_CONNECTIONS] = { "GET", "/status.json", NULL, show_connections },
 	[ACTION_POOLS] = { "GET", "/pools", NULL, show_pools },
 	[ACTION_POOL] = { "GET", "/pools/%1", NULL, show_pool },
-	[ACTION_ADD] = { "POST", "/pools/%1/servers", "{\"server\":\"%2\"%o}", show_did },
-	[ACTION_REMOVE] = { "DELETE", "/pools/%1/servers/%2", NULL, show_did },
-	[ACTION_DRAIN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"drain\"}", show_did },
-	[ACTION_READY] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"ready\"}", show_did },
-	[ACTION_DOWN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"down\"}", show_did },
-	[ACTION_WEIGHT] = { "PATCH", "/pools/%1/servers/%2", "{\"weight\":%3}", show_did },
+	[ACTION_ADD] = { "POST", "/pools/%1/servers", "{\"server\":\"%2\"%o}", show_did, true },
+	[ACTION_REMOVE] = { "DELETE", "/pools/%1/servers/%2", NULL, show_did, true },
+	[ACTION_DRAIN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"drain\"}", show_did, true },
+	[ACTION_READY] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"ready\"}", show_did, true },
+	[ACTION_DOWN] = { "PATCH", "/pools/%1/servers/%2", "{\"state\":\"down\"}", show_did, true },
+	[ACTION_WEIGHT] = { "PATCH", "/pools/%1/servers/%2", "{\"weight\":%3}", show_did, true },
 	[ACTION_APPS] = { "GET", "/apps", NULL, show_apps },
 	[ACTION_APP] = { "GET", "/apps/%1", NULL, show_app },
 	[ACTION_RESTART] = { "POST", "/apps/%1/restart", NULL, show_did },
+	[ACTION_SET] = { "POST", "/settings", "{\"set\":\"%r\"}", show_did, true },
+	[ACTION_UNSET] = { "POST", "/settings", "{\"unset\":\"%r\"}", show_did, true },
+	[ACTION_SETTINGS] = { "GET", "/settings", NULL, show_settings },
+	[ACTION_SHED_ON] = { "POST", "/settings", "{\"set\":\"shed all on\"}", show_did, true },
+	[ACTION_SHED_OFF] = { "POST", "/settings", "{\"unset\":\"shed all\"}", show_did, true },
+	[ACTION_HOT_CLEAR] = { "POST", "/hot/clear", NULL, show_did },
 	[ACTION_CHANGES] = { "GET", "/changes", NULL, show_changes },
 	[ACTION_RELOAD] = { "POST", "/reload", NULL, NULL },
 	[ACTION_REOPEN] = { "POST", "/log/reopen", NULL, show_did },
+	[ACTION_ALERTS] = { "GET", "/alerts", NULL, show_alerts },
+	[ACTION_SILENCE] = { "POST", "/alerts/%1/silence", "{\"for\":\"%2\"}", show_did },
+	[ACTION_SILENCE_WHY] = { "POST", "/alerts/%1/silence", "{\"for\":\"%2\",\"reason\":\"%3\"}", show_did },
+	[ACTION_UNSILENCE] = { "DELETE", "/alerts/%1/silence", NULL, show_did },
+	[ACTION_TEST_ALL] = { "POST", "/alerts/test", "{}", show_tests },
+	[ACTION_TEST] = { "POST", "/alerts/test", "{\"notify\":\"%1\"}", show_tests },
 	[ACTION_EXPLAIN] = { "GET", "/explain?url=%1", NULL, show_explain },
 };
 
@@ -100,8 +129,15 @@ static const struct {
 struct said {
 	struct str given[3];     /* %1 to %3 */
 	struct buf options;      /* %o: ,"weight":2 */
+	struct buf rest;         /* %r: words as the configuration has them */
 	const char *wrong;       /* the word that could not be; NULL: one is missing */
 };
+
+static void said_fini(struct said *said)
+{
+	buf_fini(&said->options);
+	buf_fini(&said->rest);
+}
 
 static bool is_number(struct str s)
 {
@@ -137,6 +173,21 @@ static bool take_options(struct str rows, char **words, int count, struct said *
 	return true;
 }
 
+/* "...": each as one word of the configuration, whatever the shell's quotes held. */
+static void take_rest(char **words, int count, struct said *said)
+{
+	for (int i = 0; i < count; i++) {
+		struct str word = str_of(words[i]);
+		bool mark = str_eq(word, STR("=")) || str_eq(word, STR("~"));
+		if (i)
+			buf_add_char(&said->rest, ' ');
+		if (mark)
+			buf_add(&said->rest, word);
+		else
+			type_print_word(&said->rest, word);
+	}
+}
+
 /* How many words of the pattern the given ones go along with; all of it: *fits. */
 static int match(struct str pattern, char **words, int count, struct said *said, bool *fits)
 {
@@ -147,6 +198,11 @@ static int match(struct str pattern, char **words, int count, struct said *said,
 		struct str word = str_cut(&pattern, ' ');
 		if (at == count)
 			return at;
+		if (str_eq(word, STR("..."))) {
+			take_rest(words + at, count - at, said);
+			*fits = true;
+			return count;
+		}
 		said->wrong = words[at];
 		if (is_upper(word) ? str_eq(word, STR("N")) && !is_number(str_of(words[at])) : !str_eq(word, str_of(words[at])))
 			return at;
@@ -169,7 +225,7 @@ static int action_of(char **words, int count, struct said *said)
 		int along = match(str_of(CTL_ACTIONS[i].words), words, count, said, &fits);
 		if (fits)
 			return i;
-		buf_fini(&said->options);
+		said_fini(said);
 		if (along >= most) {
 			most = along;
 			wrong = said->wrong;
@@ -280,6 +336,8 @@ static void fill(const char *template, const struct said *said, bool json, struc
 			buf_add_char(out, *p);
 		else if (*++p == 'o')
 			buf_add(out, buf_str(&said->options));
+		else if (*p == 'r')
+			buf_add_json(out, buf_str(&said->rest));
 		else if (json)
 			buf_add_json(out, given);
 		else if (query)
@@ -323,11 +381,15 @@ static int tell(const struct request *r, const struct answer *a, bool raw)
 }
 
 /* Only what changes a server can be kept. */
-static int check_keep(const struct options *o, int action)
+static int check_options(const struct options *o, int action)
 {
-	if (!o->values[CTL_KEEP] || (action >= ACTION_ADD && action <= ACTION_WEIGHT))
+	if (o->values[CTL_KEEP] && !REQUESTS[action].keeps)
+		fprintf(stderr, "petrel ctl: --keep goes with changes of servers and settings; \"%s\" is none\n",
+		        CTL_ACTIONS[action].words);
+	else if (o->values[CTL_AS_CONFIG] && action != ACTION_CHANGES)
+		fputs("petrel ctl: --as-config goes with \"changes\"\n", stderr);
+	else
 		return 0;
-	fprintf(stderr, "petrel ctl: --keep goes with changes of servers; \"%s\" is none\n", CTL_ACTIONS[action].words);
 	return USAGE;
 }
 
@@ -382,10 +444,13 @@ int cli_ctl(const struct options *o)
 	if (action < 0)
 		return say_usage(o->words, o->word_count);
 	const struct request *r = &REQUESTS[action];
-	int status = check_keep(o, action), err = 0;
+	bool raw = o->values[CTL_JSON] || o->values[CTL_AS_CONFIG];
+	int status = check_options(o, action), err = 0;
 	if (!status)
 		status = ctl_admin("ctl", o->values[CTL_SOCKET], o->values[CTL_CONFIG], &admin);
 	fill(r->path, &said, false, &path);
+	if (o->values[CTL_AS_CONFIG])
+		buf_add(&path, STR(".conf"));
 	if (o->values[CTL_KEEP])
 		buf_add(&path, STR("?keep"));
 	if (!status)
@@ -397,9 +462,9 @@ int cli_ctl(const struct options *o)
 	if (err)
 		status = say_no_answer(&admin, err);
 	else if (!status)
-		status = tell(r, &answer, o->values[CTL_JSON]);
+		status = tell(r, &answer, raw);
 	answer_fini(&answer);
-	buf_fini(&said.options);
+	said_fini(&said);
 	buf_fini(&path);
 	buf_fini(&body);
 	return status;

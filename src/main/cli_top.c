@@ -52,17 +52,30 @@ static void break_off(struct looking *l)
 	l->left = 0;
 }
 
+static const char *trouble_of(int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ECONNREFUSED: return "no server runs";
+	case -ETIMEDOUT: return "no answer comes";
+	case -EPROTO: return "no such answer came";
+	default: return strerror(-err);
+	}
+}
+
 static void lose(struct looking *l, int err)
 {
 	uint64_t now_ms = clock_ms();
 	break_off(l);
 	l->lost_ms = l->lost_ms ? l->lost_ms : now_ms;
 	buf_clear(&l->trouble);
-	buf_addf(&l->trouble, "%s at %.*s",
-	         err == -ENOENT || err == -ECONNREFUSED ? "no server runs" : err == -ETIMEDOUT ? "no answer comes"
-	         : err == -EPROTO ? "no such answer came" : strerror(-err), STR_F(buf_str(&l->where)));
-	buf_add(&l->trouble, STR(", for "));
-	short_age_add(&l->trouble, now_ms - l->lost_ms);
+	buf_add(&l->trouble, str_of(trouble_of(err)));
+	if (now_ms >= l->lost_ms + 1000) {
+		buf_add(&l->trouble, STR(", for "));
+		short_age_add(&l->trouble, now_ms - l->lost_ms);
+		buf_add_char(&l->trouble, ',');
+	}
+	buf_addf(&l->trouble, " at %.*s", STR_F(buf_str(&l->where)));
 	buf_add_char(&l->trouble, '\0');
 	l->top.trouble = l->trouble.p;
 }
@@ -127,7 +140,7 @@ static void move_order(struct top *t, int step)
 {
 	const struct top_table *table = &TOP_TABLES[t->view == TOP_OVERVIEW ? TOP_ROUTES : t->view];
 	unsigned *sort = &t->sort[table - TOP_TABLES], count = 0;
-	while (table->columns[count].title)
+	while (table->columns[count].title && !(table->aside == count && count && t->width < TOP_NARROW))
 		count++;
 	*sort = ((*sort == UINT_MAX ? table->sort : *sort) + count + (unsigned)step) % count;
 }

@@ -24,15 +24,19 @@ const struct command COMMANDS[] = {
 	{ "reload", "-c FILE", "have the running server read its configuration again",
 	  "Asks over the admin socket that FILE names, and says every error; where there is one, nothing changes.",
 	  RELOAD_OPTIONS, 0, cli_reload },
-	{ "ctl", "[-c FILE | --socket PATH] [--json] [--keep] COMMAND ...", "ask a running server how it is, and change it",
+	{ "ctl", "[-c FILE | --socket ADDRESS] [--json] [--keep] COMMAND ...", "ask a running server how it is, and change it",
 	  "Speaks to the admin socket of --socket, of the configuration FILE, of $PETREL_ADMIN, or of the usual\n"
 	  "configuration, /etc/petrel/petrel.conf.\n"
-	  "A change takes effect at once, and lasts until the next reload; with --keep, until it is taken back.",
-	  CTL_OPTIONS, 12, cli_ctl, CTL_ACTIONS },
+	  "A change takes effect at once, and lasts until the next reload; with --keep, until it is taken back.\n"
+	  "set takes any directive that needs no new descriptors, rights or processes, with its block before it:\n"
+	  "  petrel ctl set limits connections 5000\n"
+	  "  petrel ctl set pool api queue 2000 timeout 3s\n"
+	  "  petrel ctl set site example.org route '/api/*' throttle 500k",
+	  CTL_OPTIONS, 64, cli_ctl, CTL_ACTIONS },
 	{ "top", "[-c FILE | --socket PATH] [--every TIME]", "watch a running server on a terminal",
 	  "Draws anew each second what the server is doing: traffic, routes, servers of pools, processes of applications,\n"
 	  "event loops. o, r, s, p and l (or Tab) choose what to see; the arrow keys < and > choose the column to sort\n"
-	  "by, i inverts the order, up and down scroll, q ends it. Asks over the admin socket, which is found as by\n"
+	  "by, i flips the order, up and down scroll, q ends it. Asks over the admin socket, which is found as by\n"
 	  "petrel ctl; where the server goes away, top says so and waits for it. What is no terminal gets one picture,\n"
 	  "without colours, and the exit status is 1 where there is no server.",
 	  TOP_OPTIONS, 0, cli_top },

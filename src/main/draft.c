@@ -8,22 +8,13 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/whole.h"
 #include "config/build.h"
+#include "control/alert_conf.h"
 #include "handlers/cgi.h"
 #include "http/backend.h"
 #include "main/channel.h"
 #include "main/modules.h"
-
-static int write_all(int fd, struct str bytes)
-{
-	while (bytes.n) {
-		ssize_t n = write(fd, bytes.p, bytes.n);
-		if (n < 0)
-			return -errno;
-		bytes = str_from(bytes, (size_t)n);
-	}
-	return 0;
-}
 
 /* Sealed, so that no worker can change what the next one will be started with. */
 static int keep_sources(const struct sources *sources, int *out)
@@ -33,7 +24,7 @@ static int keep_sources(const struct sources *sources, int *out)
 	if (fd < 0)
 		return -errno;
 	sources_write(sources, &bytes);
-	int err = write_all(fd, buf_str(&bytes));
+	int err = write_whole(fd, buf_str(&bytes));
 	if (!err && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
 		err = -errno;
 	buf_fini(&bytes);
@@ -59,13 +50,23 @@ static int open_all(struct draft *d, const struct conf *conf, struct draft *old,
 static void look_at_apps(struct draft *d, const struct conf *conf)
 {
 	const struct backends *all = conf_backends(conf);
-	d->has_apps = cgi_is_used(conf);
+	const struct alerts_conf *alerts = conf_alerts(conf);
+	d->has_apps = cgi_is_used(conf) || alerts->notifies.count;
 	for (size_t i = 0; i < all->apps.count; i++) {
 		const struct app_conf *app = &((const struct backend *)all->apps.p)[i].app;
 		d->has_apps = true;
 		if (app->stop_timeout_ms > d->apps_stop_ms)
 			d->apps_stop_ms = app->stop_timeout_ms;
 	}
+}
+
+/* NULL where there is none. */
+static char *path_copy(struct str path)
+{
+	char *copy = path.n ? mem_new(path.n + 1) : NULL;
+	if (copy)
+		memcpy(copy, path.p, path.n);
+	return copy;
 }
 
 static int check(struct draft *d, const struct sources *sources, struct draft *old, const struct passed *passed,
@@ -78,6 +79,7 @@ static int check(struct draft *d, const struct sources *sources, struct draft *o
 	const struct core *core = conf_core(conf);
 	d->drain_timeout_ms = core->drain_timeout_ms;
 	d->has_user = core->user.n > 0;
+	d->state = path_copy(core->state);
 	look_at_apps(d, conf);
 	err = open_all(d, conf, old, passed, m);
 	if (!err && (err = keep_sources(sources, &d->sources)))
@@ -116,6 +118,8 @@ void draft_drop(struct draft *d, const struct draft *kept)
 	if (d->sources >= 0)
 		close(d->sources);
 	d->sources = -1;
+	mem_free(d->state);
+	d->state = NULL;
 	grants_unlink(&d->grants, kept ? &kept->grants : NULL);
 	grants_fini(&d->grants);
 }

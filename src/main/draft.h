@@ -15,6 +15,7 @@ struct conf_origin {
 struct draft {
 	int sources;                  /* memory file with the bundle (config/source.h), read-only; -1: none */
 	struct grants grants;
+	char *state;                  /* the file of what is kept; heap; NULL: none is named */
 	uint64_t drain_timeout_ms;
 	bool has_user;                /* a `user` is named */
 	bool has_apps;                /* there is something for a spawner to start */

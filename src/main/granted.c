@@ -49,7 +49,7 @@ void granted_fini(struct granted *g, struct log *log)
 	drop_all(&g->things, log);
 }
 
-static struct thing *find(struct link *list, struct str name)
+static struct thing *find(const struct link *list, struct str name)
 {
 	for (struct link *l = list->next; l != list; l = l->next)
 		if (str_eq(str_of(thing_of(l)->name), name))
@@ -169,4 +169,10 @@ int granted_hot(const struct granted *g)
 		if (is(thing_of(l), STR("hot")) && thing_of(l)->fd_count)
 			return thing_of(l)->fds[0];
 	return -1;
+}
+
+bool granted_has(const struct granted *g, const char *name)
+{
+	const struct thing *t = find(&g->things, str_of(name));
+	return t && t->wanted;
 }

@@ -27,5 +27,7 @@ struct listenings granted_listenings(const struct granted *g);
 void granted_close_listeners(struct granted *g, struct log *log);
 /* Closes what the configuration, now in effect, does not want. */
 void granted_settle(struct granted *g, struct log *log);
+/* Whether there is one of this name ("log /path"). */
+bool granted_has(const struct granted *g, const char *name);
 /* The descriptor of the hot list, borrowed; -1: none. */
 int granted_hot(const struct granted *g);

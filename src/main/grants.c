@@ -275,6 +275,14 @@ int grants_wanted(struct grants *g, const struct conf *conf, char *error, size_t
 	return err;
 }
 
+const char *grants_lacking(const struct grants *g, bool (*has)(const void *arg, const char *name), const void *arg)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (!has(arg, g->list[i].name))
+			return g->list[i].name;
+	return NULL;
+}
+
 static void grant_add_fd(struct grant *g, int fd)
 {
 	g->fds = mem_grow(g->fds, (g->fd_count + 1) * sizeof *g->fds);

@@ -37,6 +37,8 @@ unsigned loops_wanted(const struct core *core);
 
 /* What the configuration wants, nothing of it open yet.  0, or -EINVAL with a sentence in error. */
 [[nodiscard]] int grants_wanted(struct grants *g, const struct conf *conf, char *error, size_t error_n);
+/* The name of the first thing that it wants and the worker does not have; NULL: it has all. */
+const char *grants_lacking(const struct grants *g, bool (*has)(const void *arg, const char *name), const void *arg);
 /* Opens all that g wants, duplicating what `old` or systemd has.  0, or -errno with a sentence in error. */
 [[nodiscard]] int grants_open(struct grants *g, struct grants *old, const struct passed *passed, char *error,
                               size_t error_n);

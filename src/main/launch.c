@@ -220,8 +220,10 @@ static void run(struct birth *b)
 {
 	const struct launch *l = b->launch;
 	const char *shell[] = { "sh", "-c", l->command, NULL };
-	const char *alone[] = { l->program, NULL };
+	const char *alone[LAUNCH_WORDS + 2] = { l->program };
 	char *const *words = (char *const *)(uintptr_t)(l->command ? shell : alone);
+	for (size_t i = 0; l->words && l->words[i] && i < LAUNCH_WORDS; i++)
+		alone[i + 1] = l->words[i];
 	execve(l->command ? "/bin/sh" : l->program, words, (char *const *)(uintptr_t)b->env);
 	give_up(b, "can't run %s", l->command ? "/bin/sh" : l->program);
 }
@@ -238,7 +240,7 @@ static void run(struct birth *b)
 	set_limits(&b, false);
 	become(&b);
 	/* After the change of user, which forgets the first. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || (!l->may_gain && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0))
 		give_up(&b, "can't give up rights");
 	if (getppid() != parent)  /* it died before we followed it */
 		_exit(127);

@@ -2,6 +2,7 @@
 #include "main/modules.h"
 
 #include "base/mem.h"
+#include "control/alert_conf.h"
 #include "control/page.h"
 #include "handlers/handlers.h"
 #include "http/backend.h"
@@ -13,6 +14,7 @@ const struct module *const MODULES[] = {
 	&CORE,
 	&SHED,
 	&BACKENDS,
+	&ALERTS,
 	&IDS,
 	/* Gates. */
 	&INTERNAL,

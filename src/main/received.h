@@ -2,7 +2,9 @@
 #pragma once
 
 #include "base/buf.h"
+#include "config/message.h"
 #include "http/conf.h"
 
-/* Builds the snapshot; NULL, and why says what is wrong.  fd stays the caller's. */
-struct conf *conf_received(int fd, struct buf *why);
+/* Builds the snapshot with these settings laid over it (config/overlay.h; empty: none); NULL, and m says what is wrong.  fd
+ * stays the caller's. */
+struct conf *conf_received(int fd, struct str overlay, struct messages *m);

@@ -6,8 +6,28 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "main/member.h"
+#include "main/show_in.h"
 #include "main/table.h"
+
+/* --- Members. --- */
+
+const char *text_of(const json_t *json, const char *name)
+{
+	const char *text = json_string_value(json_object_get(json, name));
+	return text ? text : "";
+}
+
+struct str text_str(const json_t *json, const char *name)
+{
+	const json_t *member = json_object_get(json, name);
+	return json_is_string(member) ? str_make(json_string_value(member), json_string_length(member)) : STR("");
+}
+
+uint64_t number_of(const json_t *json, const char *name)
+{
+	json_int_t n = json_integer_value(json_object_get(json, name));
+	return n > 0 ? (uint64_t)n : 0;
+}
 
 /* A cell, or a part of a line, with a number that can be read at a glance. */
 static void cell_count(struct table *t, uint64_t n)
@@ -19,7 +39,7 @@ static void cell_count(struct table *t, uint64_t n)
 }
 
 /* Lines of at most the table's width, all but the first behind `indent` blanks. */
-static void add_wrapped(struct buf *out, size_t indent, struct str text)
+void add_wrapped(struct buf *out, size_t indent, struct str text)
 {
 	size_t width = TABLE_WIDTH - indent;
 	while (text.n > width) {
@@ -274,8 +294,7 @@ void show_pool(const json_t *json, bool colour, struct buf *out)
 
 /* --- Apps. --- */
 
-/* "5s", "3m", "2h", "4d": the largest unit alone. */
-static void age_add(struct buf *out, uint64_t ms)
+void age_add(struct buf *out, uint64_t ms)
 {
 	static const struct {
 		uint64_t ms;
@@ -415,13 +434,38 @@ void show_app(const json_t *json, bool colour, struct buf *out)
 static const char *caller_of(const json_t *change, char *text, size_t text_n)
 {
 	const json_t *uid = json_object_get(change, "uid");
+	const char *address = json_string_value(json_object_get(change, "address"));
 	const struct passwd *pw = uid ? getpwuid((uid_t)json_integer_value(uid)) : NULL;
 	if (pw)
 		return pw->pw_name;
+	if (address)
+		return address;
 	if (!uid)
 		return text_of(change, "address");
 	snprintf(text, text_n, "uid %lld", (long long)json_integer_value(uid));
 	return text;
+}
+
+void show_settings(const json_t *json, bool colour, struct buf *out)
+{
+	static const struct column COLUMNS[] = { { "set", .gives = true }, { "since" }, { "by" }, { "kept" }, {} };
+	const json_t *settings = json_object_get(json, "settings"), *s;
+	struct table t;
+	char who[32];
+	size_t i;
+	if (!json_array_size(settings)) {
+		buf_add(out, STR("nothing is set\n"));
+		return;
+	}
+	table_init(&t, COLUMNS);
+	json_array_foreach(settings, i, s) {
+		table_add(&t, "%s", text_of(s, "set"));
+		table_add(&t, "%s", text_of(s, "time"));
+		table_add(&t, "%s", caller_of(s, who, sizeof who));
+		table_add(&t, "%s", json_is_true(json_object_get(s, "keep")) ? "yes" : "");
+	}
+	table_print(&t, TABLE_WIDTH, colour, out);
+	table_fini(&t);
 }
 
 void show_changes(const json_t *json, bool colour, struct buf *out)

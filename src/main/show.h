@@ -13,7 +13,11 @@ void show_pools(const json_t *json, bool colour, struct buf *out);
 void show_pool(const json_t *json, bool colour, struct buf *out);
 void show_apps(const json_t *json, bool colour, struct buf *out);
 void show_app(const json_t *json, bool colour, struct buf *out);
+void show_settings(const json_t *json, bool colour, struct buf *out);
 void show_changes(const json_t *json, bool colour, struct buf *out);
+void show_alerts(const json_t *json, bool colour, struct buf *out);
+/* What became of messages that were sent to try. */
+void show_tests(const json_t *json, bool colour, struct buf *out);
 /* What a change answered. */
 void show_did(const json_t *json, bool colour, struct buf *out);
 void show_explain(const json_t *json, bool colour, struct buf *out);

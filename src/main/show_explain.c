@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "main/member.h"
 #include "main/show.h"
+#include "main/show_in.h"
 #include "main/table.h"
 
 enum { HEAD_N = 9 };
@@ -28,7 +28,7 @@ static void indent(struct page *p, int more)
 
 static void text(struct page *p, const json_t *json, const char *name)
 {
-	plain_add(p->out, str_of_member(json, name));
+	plain_add(p->out, text_str(json, name));
 }
 
 /* " (petrel.conf:12)", and the line's end. */

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "control/alert_conf.h"
 #include "event/spawn.h"
 #include "handlers/cgi.h"
 #include "http/backend.h"
@@ -30,11 +31,16 @@
 #include "main/say.h"
 #include "main/script.h"
 #include "main/tally.h"
+#include "main/tell.h"
 
 enum {
 	STRAY_MS = 50,        /* between looks for what lost its parent, at the end */
 	CGI_STOP_MS = 2000,   /* how long CGI programs may take to end */
+	NOTIFY_STOP_MS = 2000,
 };
+
+/* What runs to tell of alerts, among the names of apps, which have no brackets. */
+#define NOTIFY_GROUP STR("(notify)")
 
 /* A process that runs. */
 struct running {
@@ -258,6 +264,35 @@ static void on_run(struct spawner *s, struct spawn_received *r)
 		close(connection);
 }
 
+/* --- Who tells of alerts. --- */
+
+static void start_notify(struct spawner *s, const struct notify_conf *n, const struct spawn_message *m)
+{
+	struct tell_start t;
+	int err = tell_start(&t, n, m->text);
+	t.launch.user = user_of(s, n->user);
+	if (!t.launch.user && geteuid() == 0)
+		t.launch.user = "nobody";
+	if (err)
+		tell_failed(s, m->id, err, "no memory file for the message");
+	else
+		start(s, &t.launch, NOTIFY_GROUP, NOTIFY_STOP_MS, m->id);
+	tell_fini(&t);
+}
+
+/* Each has one under way at a time. */
+static void on_notify(struct spawner *s, const struct spawn_message *m)
+{
+	const struct alerts_conf *a = s->conf ? conf_alerts(s->conf) : NULL;
+	const struct notify_conf *n = a ? notify_find(a, m->name) : NULL;
+	if (!n)
+		tell_failed(s, m->id, -ENOENT, "the configuration has no such notify");
+	else if (!has_room(s, NOTIFY_GROUP, NOTIFIES_MOST))
+		tell_failed(s, m->id, -EAGAIN, "too many of its kind have not ended yet");
+	else
+		start_notify(s, n, m);
+}
+
 /* --- What else the worker asks. --- */
 
 static void on_signal(struct spawner *s, const struct spawn_message *m)
@@ -287,6 +322,10 @@ static void on_message(struct spawner *s, struct spawn_received *r)
 	case SPAWN_RUN:
 		if (!find(s, r->m.id))
 			on_run(s, r);
+		break;
+	case SPAWN_NOTIFY:
+		if (!find(s, r->m.id))
+			on_notify(s, &r->m);
 		break;
 	case SPAWN_SIGNAL: on_signal(s, &r->m); break;
 	case SPAWN_LOOK: on_look(s, &r->m); break;
@@ -367,15 +406,19 @@ static void kill_late(struct spawner *s)
 
 static void take_conf(struct spawner *s, int fd)
 {
+	struct messages messages = {};
 	struct buf why = {};
-	struct conf *conf = conf_received(fd, &why);
+	struct conf *conf = conf_received(fd, STR(""), &messages);
 	if (conf && s->conf)
 		conf_free(s->conf);
 	if (conf)
 		s->conf = conf;
-	else
+	else {
+		messages_print(&messages, false, &why);
 		say("the spawner can't take the configuration: %.*s", STR_F(buf_str(&why)));
+	}
 	buf_fini(&why);
+	messages_fini(&messages);
 	mem_give_back();
 }
 

@@ -16,6 +16,7 @@
 #include "base/mem.h"
 #include "main/channel.h"
 #include "main/child.h"
+#include "main/kept.h"
 #include "main/notify.h"
 #include "main/nursery.h"
 #include "main/reply.h"
@@ -48,6 +49,7 @@ struct supervisor {
 	struct passed passed;
 	struct draft current, next;
 	struct messages messages;  /* about next */
+	struct kept kept;
 	struct child worker;
 	struct backoff backoff;
 	struct nursery nursery;
@@ -89,6 +91,17 @@ static void abort_worker(struct supervisor *s, const char *why)
 	enter(s, PHASE_ABORTING, ABORT_MS);
 }
 
+/* What is kept comes before any configuration. */
+static void send_kept(struct supervisor *s)
+{
+	int fd = kept_give(&s->kept);
+	if (fd < 0)
+		return;
+	if (channel_send(s->worker.channel, CHANNEL_STATE, STR(""), &fd, 1) < 0)
+		say("worker %d does not get what was kept", (int)s->worker.pid);
+	close(fd);
+}
+
 static void start_worker(struct supervisor *s)
 {
 	static const struct child_kind WORKER = { "worker", worker_main, true };
@@ -102,6 +115,7 @@ static void start_worker(struct supervisor *s)
 		return;
 	}
 	enter(s, PHASE_STARTING, ANSWER_MS);
+	send_kept(s);
 	nursery_send(&s->nursery, &s->current, s->worker.channel);
 	/* A worker that is dead already shows as SIGCHLD. */
 	if (draft_send(&s->current, s->worker.channel) == -ETIMEDOUT)
@@ -137,6 +151,7 @@ static void reload_worked(struct supervisor *s)
 {
 	draft_drop(&s->current, &s->next);
 	s->current = s->next;
+	kept_move(&s->kept, s->current.state);
 	say_to(grants_error_log(&s->current.grants));
 	s->next = (struct draft){ .sources = -1 };
 	reload_done(s, true);
@@ -252,6 +267,14 @@ static void worker_failed(struct supervisor *s, struct str why)
 	}
 }
 
+static void keep(struct supervisor *s, const struct channel_message *m)
+{
+	struct buf why = {};
+	kept_take(&s->kept, m->fd_count == 1 ? m->fds[0] : -1, &why);
+	(void)!channel_send(s->worker.channel, CHANNEL_KEPT, buf_str(&why), NULL, 0);
+	buf_fini(&why);
+}
+
 static void take_message(struct supervisor *s, const struct channel_message *m)
 {
 	switch (m->kind) {
@@ -259,6 +282,7 @@ static void take_message(struct supervisor *s, const struct channel_message *m)
 	case CHANNEL_FAILED: worker_failed(s, buf_str(&m->text)); break;
 	case CHANNEL_RELOAD: reload_wanted(s, true); break;
 	case CHANNEL_REOPEN: reopen_wanted(s); break;
+	case CHANNEL_STATE: keep(s, m); break;
 	default: abort_worker(s, "sent what only its supervisor may send");
 	}
 }
@@ -478,6 +502,8 @@ static int first_read(struct supervisor *s)
 	messages_fini(&s->messages);
 	s->messages = (struct messages){};
 	say_to(grants_error_log(&s->current.grants));
+	if (!err)
+		kept_open(&s->kept, s->current.state);
 	return err;
 }
 
@@ -501,6 +527,7 @@ int supervisor_run(const struct supervisor_spec *spec)
 	say_to(-1);
 	draft_drop(&s.next, &s.current);
 	draft_drop(&s.current, NULL);
+	kept_fini(&s.kept);
 	messages_fini(&s.messages);
 	close(s.signals);
 	return s.status;

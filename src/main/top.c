@@ -137,7 +137,7 @@ static void add_stores(struct screen *s, struct buf *line)
 	size_add(line, (uint64_t)json_number(hot, "bytes"));
 	buf_addf(line, ", %.0f %% hits; ", asked > 0 ? 100 * hits / asked : 0);
 	plain_add(line, str_of(json_text(disk, "engine")));
-	buf_addf(line, ": %.0f waiting, %.0f under way, ", json_number(disk, "waiting"), json_number(disk, "under_way"));
+	buf_addf(line, ": %.0f wait, %.0f run, ", json_number(disk, "waiting"), json_number(disk, "under_way"));
 	add_bad(line, s->top, json_number(disk, "refused"), "refused\n");
 }
 
@@ -174,30 +174,37 @@ static int by_order(const void *a, const void *b, void *arg)
 	return text ? sign * text : str_cmp(x->cell[0], y->cell[0]);
 }
 
+/* The column that there is no room for beside the others; 0: there is. */
+static unsigned aside_of(const struct top *t, enum top_view view)
+{
+	return t->width < TOP_NARROW ? TOP_TABLES[view].aside : 0;
+}
+
 static struct order order_of(const struct top *t, enum top_view view)
 {
 	const struct top_table *table = &TOP_TABLES[view];
-	bool chosen = t->sort[view] != UINT_MAX;
+	bool chosen = t->sort[view] != UINT_MAX && (!t->sort[view] || t->sort[view] != aside_of(t, view));
 	unsigned column = chosen ? t->sort[view] : table->sort;
 	return (struct order){ column, table->columns[column].right != t->reverse[view], !chosen };
 }
 
-/* The column's titles, the one that is sorted by with a mark. */
-static void titles_of(const struct top_table *table, const struct order *o, struct arena *arena, struct column *out)
+/* The columns' titles, the one that is sorted by with a mark. */
+static void titles_of(const struct top_table *table, unsigned aside, const struct order *o, struct arena *arena,
+                      struct column *out)
 {
 	memcpy(out, table->columns, sizeof table->columns);
+	if (aside)
+		out[aside] = (struct column){};
 	if (!o->trouble)
 		out[o->column].title = arena_strf(arena, "%s%s", out[o->column].title, o->falling ? "▼" : "▲").p;
 }
 
-static void add_rows(struct table *t, const struct top_table *of, const struct top_rows *rows, size_t first, size_t count)
+static void add_row(struct table *t, const struct top_row *row, unsigned coloured)
 {
-	for (size_t i = first; i < rows->count && i < first + count; i++) {
-		for (unsigned k = 0; of->columns[k].title; k++) {
-			table_add(t, "%.*s", STR_F(rows->p[i].cell[k]));
-			if (k == of->coloured)
-				table_colour(t, rows->p[i].colour);
-		}
+	for (unsigned k = 0; t->columns[k].title; k++) {
+		table_add(t, "%.*s", STR_F(row->cell[k]));
+		if (k == coloured)
+			table_colour(t, row->colour);
 	}
 }
 
@@ -218,9 +225,10 @@ static void print_table(struct screen *s, const struct top_rows *rows, enum top_
 	struct buf text = {};
 	struct arena arena;
 	arena_init(&arena, NULL, 0);
-	titles_of(&TOP_TABLES[view], o, &arena, columns);
+	titles_of(&TOP_TABLES[view], aside_of(s->top, view), o, &arena, columns);
 	table_init(&table, columns);
-	add_rows(&table, &TOP_TABLES[view], rows, first, count);
+	for (size_t i = first; i < rows->count && i < first + count; i++)
+		add_row(&table, &rows->p[i], TOP_TABLES[view].coloured);
 	table_print(&table, s->top->width, s->top->colour, &text);
 	add_lines(s, &text);
 	table_fini(&table);
@@ -252,6 +260,22 @@ static void add_overview(struct screen *s)
 	}
 }
 
+/* What stands aside, a line each: "127.0.0.1:9000: can't be connected to". */
+static void add_aside(struct screen *s, const struct top_rows *rows, unsigned aside)
+{
+	struct buf line = {};
+	add_line(s, STR(""));
+	for (size_t i = 0; aside && i < rows->count; i++) {
+		buf_clear(&line);
+		plain_add(&line, rows->p[i].cell[1]);
+		buf_add(&line, STR(": "));
+		plain_add(&line, rows->p[i].cell[aside]);
+		if (rows->p[i].cell[aside].n)
+			add_line(s, buf_str(&line));
+	}
+	buf_fini(&line);
+}
+
 static void add_view(struct screen *s, struct top *t)
 {
 	struct order order = order_of(t, t->view);
@@ -262,6 +286,7 @@ static void add_view(struct screen *s, struct top *t)
 	t->scroll = t->scroll < most ? t->scroll : (unsigned)most;
 	add_line(s, STR(""));
 	print_table(s, &rows, t->view, &order, t->scroll, room);
+	add_aside(s, &rows, aside_of(t, t->view));
 	top_rows_fini(&rows);
 }
 
@@ -279,7 +304,7 @@ static void add_keys(struct screen *s)
 		colour_add(&line, s->top->colour, s->top->view == KEYS[i].view ? COLOUR_HEAD : COLOUR_NONE, str_of(KEYS[i].text));
 		buf_add(&line, STR("  "));
 	}
-	buf_add(&line, STR("< > order  i invert  q quit"));
+	buf_add(&line, STR("<> sort  i flip  q quit"));
 	while (!is_full(s) && s->lines + 1 < s->top->height)
 		add_line(s, STR(""));
 	add_line(s, buf_str(&line));

@@ -36,7 +36,7 @@ void top_draw(struct top *t, struct buf *out);
 
 /* --- main/top_rows.c --- */
 
-enum { TOP_CELLS = 10 };
+enum { TOP_CELLS = 10, TOP_NARROW = 100 };
 
 struct top_row {
 	struct str cell[TOP_CELLS];
@@ -56,6 +56,7 @@ struct top_table {
 	struct column columns[TOP_CELLS + 1];
 	unsigned coloured;              /* the column with the state */
 	unsigned sort;                  /* what it is sorted by while nobody chose */
+	unsigned aside;                 /* the column that stands below the table where the terminal is narrow; 0: none */
 	void (*collect)(const struct top *t, struct top_rows *rows);
 };
 

@@ -6,12 +6,16 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/num.h"
+#include "base/whole.h"
+#include "config/overlay.h"
 #include "control/admin.h"
+#include "control/alert.h"
 #include "control/apps.h"
 #include "control/keeper.h"
 #include "control/page.h"
@@ -19,6 +23,7 @@
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
+#include "main/modules.h"
 #include "main/panic.h"
 #include "main/publish.h"
 #include "main/received.h"
@@ -37,6 +42,10 @@ struct worker {
 	struct listenings listenings;    /* of the snapshot being published */
 	struct log_ring *ring;           /* the control thread's */
 	struct warm *to_warm;            /* read, not yet given to a loop */
+	int sources;                     /* of the configuration in effect: settings are laid over it; -1: none yet */
+	int next;                        /* a configuration that waits for the end of a publication; -1: none */
+	bool publishing;
+	bool laying;                     /* what is published is the same configuration with other settings */
 	bool started;
 	bool ending;                     /* draining or stopping */
 	struct timer drain_timer;        /* the drain's deadline */
@@ -47,7 +56,9 @@ struct worker {
 	struct apps *apps;
 	struct keeper *keeper;
 	struct observer *observer;
+	struct alerts *alerts;
 	struct control admin;            /* what the admin socket may ask */
+	struct buf lost;                 /* of what was kept: to be said */
 	struct link calls;               /* its reloads that the supervisor has not answered */
 	int status;
 };
@@ -72,14 +83,61 @@ static void tell(struct worker *w, enum channel_kind kind, struct str text)
 
 /* --- A configuration comes. --- */
 
-/* From the memory file that the supervisor sent; NULL after saying why not. */
+/* Whether it can be built with these settings. */
+struct fitting {
+	int fd;
+};
+
+static bool fits(void *arg, struct str overlay, struct buf *why)
+{
+	const struct fitting *f = arg;
+	struct messages messages = {};
+	struct conf *conf = conf_received(f->fd, overlay, &messages);
+	bool built = conf;
+	if (!built)
+		overlay_why(&messages, why);
+	conf_free(conf);
+	messages_fini(&messages);
+	return built;
+}
+
+/* Settings that were kept and fit this configuration no more go; the others do not. */
+static struct conf *build_fitting(struct worker *w, int fd)
+{
+	struct buf text = {}, lost = {};
+	struct messages messages = {};
+	struct fitting f = { fd };
+	settings_forget(&w->admin.settings);
+	settings_fit(&w->admin.settings, fits, &f, &lost);
+	settings_text(&w->admin.settings, false, &text);
+	struct conf *conf = conf_received(fd, buf_str(&text), &messages);
+	buf_addf(&w->lost, "%s%.*s", w->lost.n ? "; " : "", STR_F(buf_str(&lost)));
+	buf_fini(&text);
+	buf_fini(&lost);
+	messages_fini(&messages);
+	return conf;
+}
+
+/* From the memory file that the supervisor sent, with the settings that are kept; NULL after saying why not. */
 static struct conf *build(struct worker *w, int fd)
 {
-	struct buf why = {};
-	struct conf *conf = conf_received(fd, &why);
+	struct buf why = {}, text = {};
+	struct messages messages = {}, plain = {};
+	settings_text(&w->admin.settings, true, &text);
+	struct conf *conf = conf_received(fd, buf_str(&text), &messages);
+	if (!conf && text.n && (conf = conf_received(fd, STR(""), &plain))) {
+		conf_free(conf);
+		conf = build_fitting(w, fd);
+	}
+	messages_print(text.n ? &plain : &messages, false, &why);
 	if (!conf)
 		fail(w, "%.*s", STR_F(buf_str(&why)));
+	else
+		settings_forget(&w->admin.settings);
 	buf_fini(&why);
+	buf_fini(&text);
+	messages_fini(&messages);
+	messages_fini(&plain);
 	return conf;
 }
 
@@ -187,6 +245,7 @@ static int start(struct worker *w, const struct core *core)
 	w->admin.observer = w->observer;
 	w->admin.viewers = viewers_new(&w->admin);
 	w->admin.apps = w->apps;
+	w->admin.alerts = w->alerts = alerts_new(&w->admin, &w->control, w->ring);
 	w->admin.keeper = w->keeper;
 	w->started = true;
 	return 0;
@@ -208,15 +267,28 @@ static void warm(struct worker *w)
 	station_order(&w->publisher.stations[0], o);
 }
 
+static void on_conf(struct worker *w, int fd);
+
 static void in_effect(struct publisher *p)
 {
 	struct worker *w = container_of(p, struct worker, publisher);
 	char loops[20];
+	bool laid = w->laying;
+	int next = w->next;
+	w->publishing = w->laying = false;
 	granted_settle(&w->granted, p->shared.log);
 	mem_free(w->listenings.p);
 	w->listenings = (struct listenings){};
 	warm(w);
-	tell(w, CHANNEL_READY, str_make(loops, num_print(loops, p->station_count)));
+	if (!laid)
+		tell(w, CHANNEL_READY, str_make(loops, num_print(loops, p->station_count)));
+	w->next = -1;
+	if (next >= 0)
+		on_conf(w, next);
+	if (laid)
+		settings_laid(&w->admin);
+	else
+		settings_step(&w->admin);
 }
 
 static void set_error_log(struct worker *w, const struct core *core)
@@ -229,8 +301,35 @@ static void set_error_log(struct worker *w, const struct core *core)
 	log_sink_put(log, sink);
 }
 
-static void on_conf(struct worker *w, int fd)
+/* What was kept and fits no more is said once, in one line. */
+static void say_lost(struct worker *w)
 {
+	if (w->lost.n)
+		log_note(w->ring, LOG_LEVEL_WARN, "kept changes that are lost: %.*s", STR_F(buf_str(&w->lost)));
+	buf_clear(&w->lost);
+}
+
+/* fresh: it is another configuration; else the same one with other settings. */
+static void adopt(struct worker *w, struct conf *conf, bool fresh)
+{
+	set_error_log(w, conf_core(conf));
+	w->listenings = granted_listenings(&w->granted);
+	w->drain_timeout_ms = conf_core(conf)->drain_timeout_ms;
+	keeper_adopt(w->keeper, conf, fresh);
+	if (!w->publisher.generation)
+		state_restore(&w->admin, false, &w->lost);
+	say_lost(w);
+	apps_conf(w->apps, conf);
+	w->publishing = true;
+	publish(&w->publisher, conf, &w->listenings);
+	w->admin.conf = conf;
+	alerts_conf(w->alerts, conf);
+}
+
+static void take_conf(struct worker *w, int fd)
+{
+	if (!w->started)
+		state_restore(&w->admin, true, &w->lost);
 	struct conf *conf = build(w, fd);
 	if (!conf)
 		return;
@@ -242,16 +341,95 @@ static void on_conf(struct worker *w, int fd)
 	}
 	granted_merge(&w->granted);
 	granted_logs(&w->granted, w->publisher.shared.log);
-	set_error_log(w, conf_core(conf));
-	w->listenings = granted_listenings(&w->granted);
 	int hot_fd = granted_hot(&w->granted);
 	if (!w->publisher.generation && hot_fd >= 0)
 		w->to_warm = warm_read(hot_fd, conf);
-	w->drain_timeout_ms = conf_core(conf)->drain_timeout_ms;
-	keeper_adopt(w->keeper, conf);
-	apps_conf(w->apps, conf);
-	publish(&w->publisher, conf, &w->listenings);
-	w->admin.conf = conf;
+	fd_swap(&w->sources, fd_copy(fd));
+	adopt(w, conf, true);
+}
+
+/* Takes fd over. */
+static void on_conf(struct worker *w, int fd)
+{
+	if (w->publishing) {
+		fd_swap(&w->next, fd);
+		return;
+	}
+	take_conf(w, fd);
+	close(fd);
+}
+
+/* --- Settings, and what is kept. --- */
+
+static bool has_grant(const void *arg, const char *name)
+{
+	return granted_has(arg, name);
+}
+
+/* Files and sockets that only the supervisor can open. */
+static bool is_granted(const struct worker *w, const struct conf *conf, struct buf *why)
+{
+	struct grants wanted;
+	char error[256] = "";
+	const char *lacking = NULL;
+	if (grants_wanted(&wanted, conf, error, sizeof error))
+		buf_add(why, str_of(error));
+	else if ((lacking = grants_lacking(&wanted, has_grant, &w->granted)))
+		buf_addf(why, "%s is not open in the running server, and is opened with the supervisor's rights: change the "
+		         "configuration, then: petrel reload", lacking);
+	grants_fini(&wanted);
+	return !why->n;
+}
+
+static int lay(struct control *c, struct str overlay, struct buf *why)
+{
+	struct worker *w = container_of(c, struct worker, admin);
+	struct messages messages = {};
+	if (w->publishing || w->next >= 0)
+		return -EBUSY;
+	struct conf *conf = conf_received(w->sources, overlay, &messages);
+	if (!conf)
+		overlay_why(&messages, why);
+	messages_fini(&messages);
+	if (conf && !is_granted(w, conf, why)) {
+		conf_free(conf);
+		conf = NULL;
+	}
+	if (!conf)
+		return -EINVAL;
+	w->laying = true;
+	adopt(w, conf, false);
+	return 0;
+}
+
+static void keep(struct control *c, struct str document)
+{
+	struct worker *w = container_of(c, struct worker, admin);
+	int fd = document.n <= STATE_MOST_B ? memfd_create("petrel state", MFD_CLOEXEC) : -1;
+	bool sent = fd >= 0 && write_whole(fd, document) == 0 &&
+	            channel_send(w->channel, CHANNEL_STATE, STR(""), &fd, 1) == 0;
+	if (fd >= 0)
+		close(fd);
+	if (!sent)
+		state_kept(c, document.n > STATE_MOST_B ? STR("it is too large") : STR("the supervisor could not be told"));
+}
+
+/* What the supervisor kept of the server's life so far. */
+static void on_state(struct worker *w, int fd)
+{
+	struct buf text = {};
+	if (read_whole(fd, STATE_MOST_B, &text))
+		buf_add(&w->lost, STR("what was kept can't be read, and is lost"));
+	else
+		state_found(&w->admin.state, buf_str(&text), &w->lost);
+	buf_fini(&text);
+}
+
+static void hot_clear(struct control *c)
+{
+	struct worker *w = container_of(c, struct worker, admin);
+	store_bound(w->publisher.shared.hot, 0);
+	store_bound(w->publisher.shared.hot, conf_core(c->conf)->hot_memory_b);
 }
 
 /* --- The admin socket: reloads. --- */
@@ -269,6 +447,10 @@ static void answer_calls(struct worker *w, unsigned status, struct str json)
 static void refuse_calls(struct worker *w)
 {
 	answer_calls(w, 503, STR("{\"ok\":false,\"messages\":[{\"level\":\"error\",\"text\":\"the server is stopping\"}]}\n"));
+	settings_refuse(&w->admin);
+	state_end(&w->admin);
+	if (w->alerts)
+		alerts_stop(w->alerts);
 }
 
 static void reload(struct control *c, struct admin_call *call)
@@ -379,6 +561,9 @@ static void drain(struct worker *w)
 static const struct control_ops OPS = {
 	.reload = reload,
 	.reopen = reopen,
+	.lay = lay,
+	.keep = keep,
+	.hot_clear = hot_clear,
 };
 
 /* --- The channel. --- */
@@ -390,8 +575,17 @@ static void on_message(struct worker *w, struct channel_message *m)
 		granted_add(&w->granted, m);
 		break;
 	case CHANNEL_CONF:
-		if (m->fd_count == 1 && !w->ending)
+		if (m->fd_count == 1 && !w->ending) {
 			on_conf(w, m->fds[0]);
+			m->fds[0] = -1;
+		}
+		break;
+	case CHANNEL_STATE:
+		if (m->fd_count == 1 && !w->started)
+			on_state(w, m->fds[0]);
+		break;
+	case CHANNEL_KEPT:
+		state_kept(&w->admin, buf_str(&m->text));
 		break;
 	case CHANNEL_REOPEN:
 		if (w->started)
@@ -460,6 +654,7 @@ static void fini(struct worker *w)
 	mailbox_open(&w->control.mailbox);
 	viewers_free(w->admin.viewers);
 	observer_free(w->observer);
+	alerts_free(w->alerts);
 	apps_free(w->apps);
 	keeper_free(w->keeper);
 	store_free(p->shared.hot);
@@ -478,7 +673,8 @@ static void fini(struct worker *w)
 
 int worker_main(int channel)
 {
-	struct worker w = { .channel = channel, .spawner = -1, .channel_watch = { channel, channel_ready } };
+	struct worker w = { .channel = channel, .channel_watch = { channel, channel_ready }, .spawner = -1, .sources = -1,
+		            .next = -1 };
 	int err = loop_init(&w.control, EPOCH_LOOPS - 1);
 	if (!err)
 		err = loop_watch(&w.control, &w.channel_watch);
@@ -486,7 +682,9 @@ int worker_main(int channel)
 		return 1;
 	w.publisher.in_effect = in_effect;
 	w.publisher.shared.control = &w.admin;
-	w.admin = (struct control){ .box = &w.control.mailbox, .ops = &OPS };
+	w.admin = (struct control){ .box = &w.control.mailbox, .ops = &OPS, .modules = MODULES, .module_count = MODULE_COUNT };
+	settings_init(&w.admin.settings);
+	state_init(&w.admin.state);
 	link_init(&w.calls);
 	granted_init(&w.granted);
 	timer_init(&w.drain_timer, drain_late);
@@ -495,5 +693,10 @@ int worker_main(int channel)
 		fini(&w);
 	loop_fini(&w.control);
 	changes_fini(&w.admin.changes);
+	settings_fini(&w.admin.settings);
+	state_fini(&w.admin.state);
+	fd_swap(&w.sources, -1);
+	fd_swap(&w.next, -1);
+	buf_fini(&w.lost);
 	return w.status;
 }

@@ -77,6 +77,10 @@ class Browser:
         self.call("Page.navigate", url=url)
         wait_for(lambda: self.js("document.readyState === 'complete' && location.href !== 'about:blank'"), url, 30)
 
+    def leave(self):
+        self.call("Page.navigate", url="about:blank")
+        wait_for(lambda: self.js("location.href") == "about:blank", "an empty page")
+
     def js(self, expression):
         said = self.call("Runtime.evaluate", expression=expression, returnByValue=True)
         assert "exceptionDetails" not in said, said

@@ -111,7 +111,7 @@ def test_servers_come_and_go(petrel, ctl, backends):
     # As it is configured, after a reload; but what was to be kept stays.
     server.reload()
     assert names(server) == {"one"}
-    assert "kept over reloads" in ctl(server, "--keep", "pool", "api", "add", two.address)
+    assert "kept" in ctl(server, "--keep", "pool", "api", "add", two.address)
     server.reload()
     assert names(server) == {"one", "two"}
 
@@ -124,7 +124,7 @@ def test_what_is_wrong_is_said(petrel, ctl, backends):
     assert "without a scheme" in ctl(server, "pool", "api", "add", "http://a", status=1)
     assert "from 1 to 256" in ctl(server, "server", "api", backends[0].address, "weight", "1000", status=1)
     assert 'did you mean "pools"?' in ctl(server, "pols", status=2)
-    assert "--keep goes with changes of servers" in ctl(server, "--keep", "reload", status=2)
+    assert "--keep goes with changes of servers and settings" in ctl(server, "--keep", "reload", status=2)
     assert json.loads(ctl(server, "--json", "pools"))["pools"][0]["name"] == "api"
     assert ctl(server, "changes") == "no changes\n"
 

@@ -97,7 +97,7 @@ def test_errors_are_as_described(described):
                 wrong = {"string": 1, "integer": schema.get("maximum", 0) + 1, "boolean": "yes"}[schema["type"]]
                 refused(*ask(server, method, there, json.dumps({name: wrong})), 422)
             assert "422" in answers
-        if "404" in answers:
+        if "404" in answers and "{" in path:
             body = '{"surely_not":1}' if "requestBody" in operation else None
             refused(*ask(server, method, nowhere, body), 404)
     assert json.loads(ask(server, "GET", "/changes")[1])["count"] == 0

@@ -40,7 +40,33 @@ static void t_reload(struct control *c, struct admin_call *call)
 	admin_answer(call, 200, STR("{\"ok\":true}\n"));
 }
 
-static const struct control_ops OPS = { .reload = t_reload, .reopen = t_reopen };
+/* What the worker was to lay over its configuration, and the supervisor to keep. */
+static char laid[4096], document[4096];
+
+static int t_lay(struct control *c, struct str overlay, struct buf *why)
+{
+	snprintf(laid, sizeof laid, "%.*s", STR_F(overlay));
+	if (memmem(overlay.p, overlay.n, "wrong", 5)) {
+		buf_add(why, STR("that is wrong"));
+		return -EINVAL;
+	}
+	(void)c;
+	return 0;
+}
+
+static void t_keep(struct control *c, struct str text)
+{
+	snprintf(document, sizeof document, "%.*s", STR_F(text));
+	state_kept(c, STR(""));
+}
+
+static void t_hot_clear(struct control *c)
+{
+	(void)c;
+}
+
+static const struct control_ops OPS = { .reload = t_reload, .reopen = t_reopen, .lay = t_lay,
+	                                .keep = t_keep, .hot_clear = t_hot_clear };
 
 static struct control control = { .ops = &OPS };
 
@@ -61,6 +87,7 @@ static void ask(const char *method, const char *path, const char *body, struct a
 	if (call.errand) {
 		buf_add(&call.body, str_of(body));
 		errand_run(&call);
+		settings_laid(&control);
 		out->status = call.status;
 		snprintf(out->json, sizeof out->json, "%.*s", STR_F(buf_str(&call.json)));
 		json_t *json = json_loads(out->json, 0, NULL);
@@ -73,6 +100,7 @@ static void ask(const char *method, const char *path, const char *body, struct a
 	/* It would be on its way to its loop now. */
 	atomic_store(&home.loop.mailbox.top, NULL);
 	buf_fini(&call.body);
+	buf_fini(&call.did);
 	buf_fini(&call.json);
 	buf_fini(&methods);
 }
@@ -100,8 +128,12 @@ static int setup(void **state)
 	control.apps = apps_new(&home.loop, log_ring_new(logs), pools, epoch);
 	control.keeper = keeper_new(&home.loop, pools, log_ring_new(logs), STR("127.0.0.1:1"));
 	apps_conf(control.apps, conf);
-	keeper_adopt(control.keeper, conf);
+	keeper_adopt(control.keeper, conf, true);
 	control.conf = conf;
+	control.modules = conf->modules;
+	control.module_count = conf->module_count;
+	settings_init(&control.settings);
+	state_init(&control.state);
 	return 0;
 }
 
@@ -118,6 +150,8 @@ static int teardown(void **state)
 	conf_free(conf);
 	loop_fini(&home.loop);
 	changes_fini(&control.changes);
+	settings_fini(&control.settings);
+	state_fini(&control.state);
 	return 0;
 }
 
@@ -245,10 +279,10 @@ static void kept_over_a_reload(void **state)
 	ask(ADD, "{\"server\":\"10.0.0.5:1\"}", &got);
 	keep = true;
 	ask(ADD, "{\"server\":\"10.0.0.6:1\"}", &got);
-	assert_non_null(strstr(got.json, "10.0.0.6:1 was added with weight 1; kept over reloads"));
+	assert_non_null(strstr(got.json, "10.0.0.6:1 was added with weight 1; kept\",\"kept\":true"));
 	keep = false;
 	ask(A, "{\"state\":\"down\"}", &got);
-	keeper_adopt(control.keeper, conf);
+	keeper_adopt(control.keeper, conf, true);
 	struct buf now = peers();
 	buf_add_char(&now, '\0');
 	assert_string_equal(now.p, FIRST " 10.0.0.6:1*1");

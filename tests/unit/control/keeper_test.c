@@ -95,7 +95,7 @@ static void adopt(const char *text)
 	assert_int_equal(conf_build(&s, MODULES_HERE, countof(MODULES_HERE), false, &m, &c), 0);
 	messages_fini(&m);
 	sources_fini(&s);
-	keeper_adopt(keeper, c);
+	keeper_adopt(keeper, c, true);
 	conf_free(c);
 }
 

@@ -1,0 +1,17 @@
+/* What the files that show answers share.  No state; one thread. */
+#pragma once
+
+#include <jansson.h>
+
+#include "base/buf.h"
+
+/* A member that is a text; "" where there is none. */
+const char *text_of(const json_t *json, const char *name);
+/* With its length: it may hold NULs. */
+struct str text_str(const json_t *json, const char *name);
+/* One that is a number, and not less than 0. */
+uint64_t number_of(const json_t *json, const char *name);
+/* Lines of at most the table's width, all but the first behind `indent` blanks; nothing in them talks to the terminal. */
+void add_wrapped(struct buf *out, size_t indent, struct str text);
+/* "5s", "3m", "2h", "4d": the largest unit alone. */
+void age_add(struct buf *out, uint64_t ms);
