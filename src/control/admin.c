@@ -204,6 +204,11 @@ static enum go take_body(struct req *r, struct admin_call *call)
 static enum go answer_call(struct req *r, struct admin_call *call)
 {
 	bool json = call->status != 200 || !call->errand->type;
+	if (call->status == 200 && call->errand->begin) {
+		enum go go = call->errand->begin(r, call);
+		call_free(call);
+		return go;
+	}
 	answer_bytes(r, call->status, json ? STR("application/json") : str_of(call->errand->type),
 	             arena_str(&r->arena, buf_str(&call->json)));
 	call_free(call);

@@ -4,6 +4,7 @@
  * 9110, 9.2.2), and its body can be sent a second time; as often as the pool allows, within the pool's budget, so that
  * retries can't bring down what is ill already. */
 #include "http/ids.h"
+#include "http/trace.h"
 #include "http/upstream_parts.h"
 
 enum { UNREACHED_MOST = 6 };
@@ -128,6 +129,8 @@ bool upstream_again(struct call *c)
 	if (c->peer && again)
 		atomic_fetch_add(&c->peer->retried, 1);
 	c->req->cause = again ? END_DONE : end_of(c);
+	if (is_traced(c))
+		trace_failed(c, end_of(c));
 	forget(c);
 	c->at = CALL_PICK;
 	return again;
