@@ -8,13 +8,14 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "http/query.h"
 #include "http/target.h"
 #include "main/ask.h"
 #include "main/cli_reload.h"
 #include "main/show.h"
 #include "main/table.h"
 
-enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_TOKEN };
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_TOKEN, CTL_METHOD, CTL_CLIENT, CTL_HEADER };
 enum { FAILED = 1, USAGE = 2 };
 
 const struct option CTL_OPTIONS[] = {
@@ -24,6 +25,9 @@ const struct option CTL_OPTIONS[] = {
 	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives reloads and restarts" },
 	[CTL_AS_CONFIG] = { "as-config", 0, NULL, "with changes: print them as configuration, to be pasted" },
 	[CTL_TOKEN] = { "token-file", 0, "FILE", "holds the token for an address over TCP; else $PETREL_TOKEN does" },
+	[CTL_METHOD] = { "method", 0, "NAME", "of the request that is explained" },
+	[CTL_CLIENT] = { "client", 0, "ADDRESS", "who asks, or whose requests" },
+	[CTL_HEADER] = { "header", 0, "FIELD", "a field of the request that is explained: \"Name: value\"" },
 	{},
 };
 
@@ -34,6 +38,7 @@ enum {
 	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_SET, ACTION_UNSET, ACTION_SETTINGS,
 	ACTION_SHED_ON, ACTION_SHED_OFF, ACTION_HOT_CLEAR, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
 	ACTION_ALERTS, ACTION_SILENCE, ACTION_SILENCE_WHY, ACTION_UNSILENCE, ACTION_TEST_ALL, ACTION_TEST,
+	ACTION_EXPLAIN,
 };
 
 /* Words in capitals are given by whoever asks; what stands in brackets may be left out; ... is all words that follow. */
@@ -66,6 +71,7 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_UNSILENCE] = { "alerts unsilence NAME", "whoever is to be told is told again" },
 	[ACTION_TEST_ALL] = { "alerts test", "send a message to try, by each way to tell" },
 	[ACTION_TEST] = { "alerts test NOTIFY", "by one of them" },
+	[ACTION_EXPLAIN] = { "explain URL", "which way a request takes, and why" },
 	{},
 };
 
@@ -104,6 +110,16 @@ static const struct request {
 	[ACTION_UNSILENCE] = { "DELETE", "/alerts/%1/silence", NULL, show_did },
 	[ACTION_TEST_ALL] = { "POST", "/alerts/test", "{}", show_tests },
 	[ACTION_TEST] = { "POST", "/alerts/test", "{\"notify\":\"%1\"}", show_tests },
+	[ACTION_EXPLAIN] = { "GET", "/explain?url=%1", NULL, show_explain },
+};
+
+/* Options that say more about an action: parameters of the query, by their own names. */
+static const struct {
+	int option, action;
+} PARAMETERS[] = {
+	{ CTL_METHOD, ACTION_EXPLAIN },
+	{ CTL_CLIENT, ACTION_EXPLAIN },
+	{ CTL_HEADER, ACTION_EXPLAIN },
 };
 
 /* --- Its words. --- */
@@ -264,9 +280,11 @@ static int say_usage(char **words, int count)
 static void fill(const char *template, const struct said *said, bool json, struct buf *out)
 {
 	struct arena arena;
+	bool query = false;
 	arena_init(&arena, NULL, 0);
 	for (const char *p = template; *p; p++) {
 		struct str given = *p == '%' && p[1] >= '1' && p[1] <= '3' ? said->given[p[1] - '1'] : (struct str){};
+		query |= *p == '?' && !json;
 		if (*p != '%')
 			buf_add_char(out, *p);
 		else if (*++p == 'o')
@@ -275,6 +293,8 @@ static void fill(const char *template, const struct said *said, bool json, struc
 			buf_add_json(out, buf_str(&said->rest));
 		else if (json)
 			buf_add_json(out, given);
+		else if (query)
+			query_encode(given, out);
 		else
 			buf_add(out, target_encode(&arena, given));
 	}
@@ -326,6 +346,37 @@ static int check_options(const struct options *o, int action)
 	return USAGE;
 }
 
+/* Whether the option means something to this action. */
+static bool goes_with(int option, int action)
+{
+	bool any = false;
+	for (size_t i = 0; i < countof(PARAMETERS); i++) {
+		if (PARAMETERS[i].option == option && PARAMETERS[i].action == action)
+			return true;
+		any |= PARAMETERS[i].option == option;
+	}
+	return !any;
+}
+
+/* Adds those that were given to the query. */
+static int add_parameters(const struct options *o, int action, struct buf *path)
+{
+	for (int i = 0; CTL_OPTIONS[i].name; i++) {
+		if (o->values[i] && !goes_with(i, action)) {
+			fprintf(stderr, "petrel ctl: --%s does not go with \"%s\"\n", CTL_OPTIONS[i].name, CTL_ACTIONS[action].words);
+			return USAGE;
+		}
+	}
+	for (size_t i = 0; i < countof(PARAMETERS); i++) {
+		const char *value = o->values[PARAMETERS[i].option];
+		if (PARAMETERS[i].action != action || !value)
+			continue;
+		buf_addf(path, "%c%s=", str_find(buf_str(path), '?') < path->n ? '&' : '?', CTL_OPTIONS[PARAMETERS[i].option].name);
+		query_encode(str_of(value), path);
+	}
+	return 0;
+}
+
 static int say_no_answer(const struct addr *admin, int err)
 {
 	struct buf where = {};
@@ -356,6 +407,8 @@ int cli_ctl(const struct options *o)
 		buf_add(&path, STR(".conf"));
 	if (o->values[CTL_KEEP])
 		buf_add(&path, STR("?keep"));
+	if (!status)
+		status = add_parameters(o, action, &path);
 	if (r->body)
 		fill(r->body, &said, true, &body);
 	if (!status)
