@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/errand.h"
+#include "control/token.h"
 #include "http/exchange.h"
 
 /* --- There and back. --- */
@@ -204,11 +205,15 @@ static enum go take_body(struct req *r, struct admin_call *call)
 
 static enum go answer_call(struct req *r, struct admin_call *call)
 {
-	bool json = call->status != 200 || !call->errand->type;
-	answer_bytes(r, call->status, json ? STR("application/json") : str_of(call->errand->type),
-	             arena_str(&r->arena, buf_str(&call->json)));
+	bool fine = call->status == 200;
+	const char *type = fine && call->errand->type ? call->errand->type : "application/json";
+	enum go go = GO_ANSWER;
+	if (fine && call->errand->begin)
+		go = call->errand->begin(r, call);
+	else
+		answer_bytes(r, call->status, str_of(type), arena_str(&r->arena, buf_str(&call->json)));
 	admin_call_free(call);
-	return GO_ANSWER;
+	return go;
 }
 
 static enum go answer_wrong(struct req *r, unsigned status, struct str text)
@@ -261,11 +266,13 @@ static enum go admin_handle(struct req *r, const void *values)
 const struct module ADMIN = {
 	.name = "admin",
 	.doc = "The admin socket.",
+	.gate = token_gate,
 	.handle = admin_handle,
 };
 
 static const struct str NAMES[] = { { "admin", 5 } };
-static const struct route ROUTES[] = { { .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
+static const struct hook GATES[] = { { &ADMIN, NULL } };
+static const struct route ROUTES[] = { { .gates = { GATES, 1 }, .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
 
 const struct site ADMIN_SITE = {
 	.names = NAMES,

@@ -17,6 +17,7 @@ extern const struct site ADMIN_SITE;
 
 struct alerts;
 struct apps;
+struct audience;
 struct control;
 struct errand;
 struct keeper;
@@ -72,6 +73,7 @@ struct control {
 	struct keeper *keeper;
 	struct apps *apps;
 	struct alerts *alerts;
+	struct audience *audience;   /* control/audience.h: who sees requests */
 	struct observer *observer;   /* control/sample.h: what all counters say */
 	const struct conf *conf;     /* the snapshot published last, opened */
 	struct viewers *viewers;     /* control/page.h: who looks at the status page */
