@@ -109,8 +109,12 @@ static void tile_time(struct buf *out, const struct point *last)
 	tile_begin(out, "Time to answer", false);
 	add_time(out, (double)last->p50_ms);
 	tile_more(out);
-	buf_add(out, STR("99 % within "));
-	add_time(out, (double)last->p99_ms);
+	if (last->p99_ms > 0) {
+		buf_add(out, STR("99 % within "));
+		add_time(out, (double)last->p99_ms);
+	} else {
+		buf_add(out, STR("no request just now"));
+	}
 	tile_end(out);
 }
 

@@ -99,18 +99,30 @@ static void server_buttons(struct listing *l, const struct peer *peer)
 	cell_end(l->out);
 }
 
+/* Why it is ill, as far as that is known. */
+static void add_why(struct listing *l, const struct peer *peer)
+{
+	struct buf *out = l->out;
+	uint32_t state = peer->state;
+	struct str why = state & (PEER_SICK | PEER_UNRESOLVED)
+	                         ? keeper_why(l->v->control->keeper, l->pool->name, peer->name) : STR("");
+	if (!why.n && !(state & PEER_EJECTED))
+		return;
+	buf_add(out, STR("<small class=\"bad\">"));
+	if (why.n)
+		html_text(out, why);
+	else
+		buf_addf(out, "%" PRIu32 " failed in a row", peer->failures);
+	buf_add(out, STR("</small>"));
+}
+
 static void server_name(struct listing *l, const struct peer *peer)
 {
-	struct str why = peer->state ? keeper_why(l->v->control->keeper, l->pool->name, peer->name) : STR("");
 	cell_begin(l->out, "name");
 	html_text(l->out, peer->name);
 	if (peer->backup)
 		buf_add(l->out, STR(" <i>backup</i>"));
-	if (why.n) {
-		buf_add(l->out, STR("<small class=\"bad\">"));
-		html_text(l->out, why);
-		buf_add(l->out, STR("</small>"));
-	}
+	add_why(l, peer);
 	cell_end(l->out);
 }
 

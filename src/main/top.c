@@ -12,12 +12,12 @@
 struct screen {
 	struct buf *out;
 	const struct top *top;
-	unsigned lines;
+	unsigned lines, most;
 };
 
 static bool is_full(const struct screen *s)
 {
-	return s->top->height && s->lines >= s->top->height;
+	return s->lines >= s->most;
 }
 
 /* How many bytes the first `width` characters take, colours between them not counted. */
@@ -296,8 +296,7 @@ static void add_overview(struct screen *s)
 {
 	struct top_rows rows[TOP_VIEWS] = {};
 	struct order order[TOP_VIEWS] = {};
-	unsigned used = s->lines + 1, tables = 0;
-	unsigned left = !s->top->height ? UINT_MAX : s->top->height > used ? s->top->height - used : 0;
+	unsigned left = s->most - s->lines, tables = 0;
 	for (unsigned v = TOP_ROUTES; v <= TOP_PROCESSES; v++) {
 		order[v] = order_of(s->top, v);
 		collect(s->top, v, &order[v], &rows[v]);
@@ -335,7 +334,7 @@ static void add_view(struct screen *s, struct top *t)
 {
 	struct order order = order_of(t, t->view);
 	struct top_rows rows = {};
-	unsigned room = t->height > s->lines + 3 ? t->height - s->lines - 3 : 1;
+	unsigned room = s->most > s->lines + 2 ? s->most - s->lines - 2 : 1;
 	collect(t, t->view, &order, &rows);
 	size_t most = rows.count > room ? rows.count - room : 0;
 	t->scroll = t->scroll < most ? t->scroll : (unsigned)most;
@@ -361,15 +360,16 @@ static void add_keys(struct screen *s)
 		buf_add(&line, STR("  "));
 	}
 	buf_add(&line, STR("<> sort  i flip  q quit"));
-	while (!is_full(s) && s->lines + 1 < s->top->height)
+	while (!is_full(s))
 		add_line(s, STR(""));
+	s->most++;
 	add_line(s, buf_str(&line));
 	buf_fini(&line);
 }
 
 void top_draw(struct top *t, struct buf *out)
 {
-	struct screen s = { out, t, 0 };
+	struct screen s = { out, t, 0, t->height ? t->height - 1 : UINT_MAX };  /* the last line is that of the keys */
 	if (!t->now.answer[TOP_STATUS]) {
 		add_line(&s, str_of(t->trouble ? t->trouble : "asking ..."));
 	} else {
@@ -379,8 +379,6 @@ void top_draw(struct top *t, struct buf *out)
 		else
 			add_view(&s, t);
 	}
-	if (t->height) {
-		s.lines = s.lines < t->height ? s.lines : t->height - 1;
+	if (t->height)
 		add_keys(&s);
-	}
 }

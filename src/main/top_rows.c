@@ -202,8 +202,8 @@ static void server_row(const struct top *t, struct top_rows *rows, const json_t 
 	cell_rate(&c, rate_of(t, s, before, "requests"));
 	cell_count(&c, json_number(s, "failed"));
 	cell_time(&c, json_number(s, "latency_ms"));
-	cell_text(&c, strcmp(state_of(s), "ready") != 0 ? json_text(s, "why") : "");
 	c.row->colour = state_colour(state_of(s));
+	cell_text(&c, c.row->colour == COLOUR_BAD ? json_text(s, "why") : "");
 	c.row->trouble = c.row->colour != COLOUR_GOOD;
 }
 
