@@ -1,5 +1,5 @@
-/* petrel top: asks a server over its admin socket each second, draws what it said, and listens to keys.  One thread, which
- * waits in poll() only: a server that hangs holds up no key. */
+/* petrel top: asks a server over its admin socket each second, draws what it said, and listens to keys.  One thread,
+ * which waits in poll() only: a server that hangs holds up no key. */
 #include "main/cli_top.h"
 
 #include <errno.h>

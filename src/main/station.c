@@ -173,6 +173,13 @@ static void stop(struct station *s, struct order *o)
 	answer(o);
 }
 
+static void take_taps(struct station *s, struct order *o)
+{
+	struct taps *before = (struct taps *)(uintptr_t)s->home.taps;
+	s->home.taps = o->taps;
+	o->taps = before;
+}
+
 static void carry_out(struct mail *m)
 {
 	struct order *o = container_of(m, struct order, mail);
@@ -187,6 +194,10 @@ static void carry_out(struct mail *m)
 	case ORDER_WARM:
 		s->warm = o->warm;
 		warm_start(&s->warm, &s->home);
+		answer(o);
+		break;
+	case ORDER_TAPS:
+		take_taps(s, o);
 		answer(o);
 		break;
 	case ORDER_CLOSE:
