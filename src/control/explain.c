@@ -448,7 +448,9 @@ void errand_explain(struct control *c, struct admin_call *call)
 	if (!query_get(call->query, STR("method"), &method))
 		buf_add(&method, STR("GET"));
 	put_head(&head, buf_str(&url), buf_str(&method), buf_str(&field));
-	if (set_client(call, &s->r.peer))
+	if (!url.n)
+		admin_refuse(call, 400, "which request?  /explain?url=http://host/path");
+	else if (set_client(call, &s->r.peer))
 		explain(c, call, s, buf_str(&head));
 	if (s->r.answer.body)
 		body_close(s->r.answer.body);

@@ -12,10 +12,12 @@
 #include "http/target.h"
 #include "main/ask.h"
 #include "main/cli_reload.h"
+#include "main/cli_trace.h"
 #include "main/show.h"
 #include "main/table.h"
 
-enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_TOKEN, CTL_METHOD, CTL_CLIENT, CTL_HEADER };
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_TOKEN, CTL_METHOD, CTL_CLIENT, CTL_HEADER,
+       CTL_ROUTE, CTL_HOST, CTL_PATH, CTL_STATUS, CTL_SLOW, CTL_RATE, CTL_SECRETS, CTL_SAVE };
 enum { FAILED = 1, USAGE = 2 };
 
 const struct option CTL_OPTIONS[] = {
@@ -28,6 +30,14 @@ const struct option CTL_OPTIONS[] = {
 	[CTL_METHOD] = { "method", 0, "NAME", "of the request that is explained" },
 	[CTL_CLIENT] = { "client", 0, "ADDRESS", "who asks, or whose requests" },
 	[CTL_HEADER] = { "header", 0, "FIELD", "a field of the request that is explained: \"Name: value\"" },
+	[CTL_ROUTE] = { "route", 0, "PATTERN", "trace: requests of this route" },
+	[CTL_HOST] = { "host", 0, "NAME", "trace: for this host" },
+	[CTL_PATH] = { "path", 0, "GLOB", "trace: whose path is like this" },
+	[CTL_STATUS] = { "status", 0, "STATUS", "trace: answered so: 404, 5xx" },
+	[CTL_SLOW] = { "slow", 0, "MS", "trace: that took so many milliseconds" },
+	[CTL_RATE] = { "max-rate", 0, "N", "trace: at most so many a second; 20" },
+	[CTL_SECRETS] = { "secrets", 0, NULL, "trace: with cookies, passwords and bodies of requests" },
+	[CTL_SAVE] = { "save", 0, "FILE", "trace: into this file, too, as HAR" },
 	{},
 };
 
@@ -38,7 +48,7 @@ enum {
 	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_SET, ACTION_UNSET, ACTION_SETTINGS,
 	ACTION_SHED_ON, ACTION_SHED_OFF, ACTION_HOT_CLEAR, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
 	ACTION_ALERTS, ACTION_SILENCE, ACTION_SILENCE_WHY, ACTION_UNSILENCE, ACTION_TEST_ALL, ACTION_TEST,
-	ACTION_EXPLAIN,
+	ACTION_EXPLAIN, ACTION_TRACE,
 };
 
 /* Words in capitals are given by whoever asks; what stands in brackets may be left out; ... is all words that follow. */
@@ -72,6 +82,7 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_TEST_ALL] = { "alerts test", "send a message to try, by each way to tell" },
 	[ACTION_TEST] = { "alerts test NOTIFY", "by one of them" },
 	[ACTION_EXPLAIN] = { "explain URL", "which way a request takes, and why" },
+	[ACTION_TRACE] = { "trace", "requests as they come, and all that is said to servers about them" },
 	{},
 };
 
@@ -111,15 +122,25 @@ static const struct request {
 	[ACTION_TEST_ALL] = { "POST", "/alerts/test", "{}", show_tests },
 	[ACTION_TEST] = { "POST", "/alerts/test", "{\"notify\":\"%1\"}", show_tests },
 	[ACTION_EXPLAIN] = { "GET", "/explain?url=%1", NULL, show_explain },
+	[ACTION_TRACE] = { "GET", "/trace", NULL, show_trace },
 };
 
-/* Options that say more about an action: parameters of the query, by their own names. */
+/* Options that say more about an action: parameters of the query, by their own names; but for CTL_SAVE. */
 static const struct {
 	int option, action;
 } PARAMETERS[] = {
 	{ CTL_METHOD, ACTION_EXPLAIN },
 	{ CTL_CLIENT, ACTION_EXPLAIN },
 	{ CTL_HEADER, ACTION_EXPLAIN },
+	{ CTL_CLIENT, ACTION_TRACE },
+	{ CTL_ROUTE, ACTION_TRACE },
+	{ CTL_HOST, ACTION_TRACE },
+	{ CTL_PATH, ACTION_TRACE },
+	{ CTL_STATUS, ACTION_TRACE },
+	{ CTL_SLOW, ACTION_TRACE },
+	{ CTL_RATE, ACTION_TRACE },
+	{ CTL_SECRETS, ACTION_TRACE },
+	{ CTL_SAVE, ACTION_TRACE },
 };
 
 /* --- Its words. --- */
@@ -369,10 +390,11 @@ static int add_parameters(const struct options *o, int action, struct buf *path)
 	}
 	for (size_t i = 0; i < countof(PARAMETERS); i++) {
 		const char *value = o->values[PARAMETERS[i].option];
-		if (PARAMETERS[i].action != action || !value)
+		bool is_switch = !CTL_OPTIONS[PARAMETERS[i].option].value;
+		if (PARAMETERS[i].action != action || !value || PARAMETERS[i].option == CTL_SAVE)
 			continue;
 		buf_addf(path, "%c%s=", str_find(buf_str(path), '?') < path->n ? '&' : '?', CTL_OPTIONS[PARAMETERS[i].option].name);
-		query_encode(str_of(value), path);
+		query_encode(is_switch ? STR("true") : str_of(value), path);
 	}
 	return 0;
 }
@@ -411,11 +433,13 @@ int cli_ctl(const struct options *o)
 		status = add_parameters(o, action, &path);
 	if (r->body)
 		fill(r->body, &said, true, &body);
-	if (!status)
+	if (!status && action == ACTION_TRACE)
+		err = cli_trace(&admin, buf_str(&path), o->values[CTL_JSON], o->values[CTL_SAVE], &answer);
+	else if (!status)
 		err = ask(&admin, r->method, buf_str(&path), buf_str(&body), &answer);
 	if (err)
 		status = say_no_answer(&admin.addr, err);
-	else if (!status)
+	else if (!status && !(action == ACTION_TRACE && answer.status == 200))
 		status = tell(r, &answer, raw);
 	answer_fini(&answer);
 	said_fini(&said);
