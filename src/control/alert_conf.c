@@ -185,6 +185,16 @@ static void check_misplaced(struct checker *c, const struct notify_conf *n)
 			check_error(c, MISPLACED[i].value, "\"%s\" goes with \"%s\" only", MISPLACED[i].name, MISPLACED[i].of);
 }
 
+static void check_env(struct checker *c, const struct notify_conf *n)
+{
+	const struct env_line *lines = n->env_lines.p;
+	for (size_t i = 0; i < n->env_lines.count; i++) {
+		struct str name = lines[i].name;
+		if (!name.n || str_find(name, '=') < name.n)
+			check_error(c, &lines[i].name, "\"%.*s\" can't be a variable's name: env NAME VALUE;", STR_F(name));
+	}
+}
+
 static void check_notify(struct checker *c, struct notify_conf *n)
 {
 	unsigned ways = (n->command.n > 0) + (n->url.n > 0) + (n->mail.count > 0);
@@ -201,6 +211,7 @@ static void check_notify(struct checker *c, struct notify_conf *n)
 	if (n->kind == NOTIFY_WEBHOOK)
 		check_webhook(c, n);
 	check_misplaced(c, n);
+	check_env(c, n);
 	if (check_files(c) && n->user.n && !getpwnam(n->user.p))
 		check_error(c, &n->user, "there is no user %.*s on this machine", STR_F(n->user));
 	else if (check_files(c) && n->user.n && geteuid() != 0)
@@ -369,7 +380,7 @@ enum { DAY_MS = 86400000 };
 static const char *const ON_OFF[] = { "on", "off", NULL };
 /* As ALERT_BUILTINS names them: a unit test compares the two. */
 static const char *const BUILTIN_NAMES[] = { "no_server", "app_crashes", "app_down", "descriptors", "log_dropped",
-	                                     "log_errors", "long_turn", NULL };
+	                                     "log_errors", "disk_errors", "long_turn", NULL };
 
 static const struct directive ALERT[] = {
 	{ .name = "when", .required = true, .args = ARGS({ "condition", &TYPE_WORD, ALERT_AT(when), ARG_MANY }),
@@ -422,6 +433,11 @@ static const struct directive NOTIFY[] = {
 	  .doc = "The program that takes mail: it is run with -t -i." },
 	{ .name = "user", .args = ARGS({ "name", &TYPE_WORD, NOTIFY_AT(user) }),
 	  .doc = "The user that it runs as, when petrel is started as root; without it, the user that serves, or nobody." },
+	{ .name = "env", .kind = DIR_LIST, .offset = NOTIFY_AT(env_lines), .item_size = sizeof(struct env_line),
+	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct env_line, name) },
+	               { "value", &TYPE_WORD, offsetof(struct env_line, value) }),
+	  .doc = "A variable of its environment, which has little else: PETREL_TEXT, PATH, HOME, USER, LANG.",
+	  .example = "env SMS_KEY ${env.SMS_KEY};" },
 	{ .name = "timeout", .args = ARGS({ "time", &TYPE_DURATION, NOTIFY_AT(timeout_ms), .range = { 1, DAY_MS, NULL },
 	                                    .preset = "10s" }),
 	  .doc = "What takes longer is ended, and counts as failed." },
@@ -462,7 +478,7 @@ static const struct directive DIRECTIVES[] = {
 	         "it.",
 	  .example = "alert slow   { when p99(route /api/*) > 500ms for 1m; to sms; }\n"
 	             "alert quiet  { when change(rate(petrel_requests_total), 1h) < -50% for 5m; text \"reachable?\"; }" },
-	{ .name = "notify", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(notifies),
+	{ .name = "notify", .fixed = FIXED_RELOAD, .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(notifies),
 	  .item_size = sizeof(struct notify_conf), .args = ARGS({ "name", &TYPE_WORD, NOTIFY_AT(name) }), .inner = NOTIFY,
 	  .doc = "A way to tell somebody of alerts: a command, a webhook, or mail. Each message runs as a process of its "
 	         "own that has no rights of petrel's.",

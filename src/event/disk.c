@@ -18,8 +18,16 @@ struct disk {
 	struct crew *callers;
 };
 
+/* What a file system says that can't go on; not what is wrong with a path. */
+static bool is_fault(int err)
+{
+	return err == -EIO || err == -EUCLEAN || err == -EBADMSG || err == -EREMOTEIO;
+}
+
 void disk_job_done(struct queue *q, struct disk_job *job)
 {
+	if (is_fault(job->err))
+		queue_failed(q);
 	queue_done(q);
 	mailbox_post(job->to, &job->done);
 }
@@ -156,5 +164,6 @@ struct disk_stats disk_stats(const struct disk *d)
 		.under_way = reads.under_way + calls.under_way,
 		.finished = reads.finished + calls.finished,
 		.refused = reads.refused + calls.refused,
+		.failed = reads.failed + calls.failed,
 	};
 }

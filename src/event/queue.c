@@ -124,6 +124,13 @@ void queue_done(struct queue *q)
 	pthread_mutex_unlock(&q->lock);
 }
 
+void queue_failed(struct queue *q)
+{
+	pthread_mutex_lock(&q->lock);
+	q->stats.failed++;
+	pthread_mutex_unlock(&q->lock);
+}
+
 struct mail *queue_close(struct queue *q)
 {
 	pthread_mutex_lock(&q->lock);

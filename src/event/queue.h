@@ -12,7 +12,7 @@
 struct queue;
 
 struct queue_stats {
-	uint64_t waiting, under_way, finished, refused;
+	uint64_t waiting, under_way, finished, refused, failed;
 };
 
 /* At most `workers` under way at a time, at most `bound` more waiting.  wake_fd: an eventfd that is written when
@@ -29,6 +29,8 @@ struct mail *queue_take(struct queue *q);
 struct mail *queue_try(struct queue *q);
 /* One that was taken is finished.  To be called before its mail is posted. */
 void queue_done(struct queue *q);
+/* One that is finished could not be done, and should have been. */
+void queue_failed(struct queue *q);
 /* Takes no more, wakes all workers.  Returns what waited, oldest first, linked by next: it is the caller's. */
 struct mail *queue_close(struct queue *q);
 bool queue_closed(struct queue *q);

@@ -31,6 +31,9 @@ static void past_the_bound_is_refused(void **state)
 	assert_int_equal(s.waiting, 4);
 	assert_int_equal(s.under_way, 1);
 	assert_int_equal(s.finished, 1);
+	assert_int_equal(s.failed, 0);
+	queue_failed(q);
+	assert_int_equal(queue_stats(q).failed, 1);
 	assert_int_equal(s.refused, 2);
 	queue_done(q);
 	struct mail *left = queue_close(q);
