@@ -130,6 +130,18 @@ static int send_request(struct delivery *h)
 
 /* --- And back. --- */
 
+/* Enough is known: the head of an answer of 2xx, or, of another, something of the body, which may say why. */
+static bool is_enough(struct delivery *h, const struct buf *in)
+{
+	static const struct timeval SOON = { .tv_usec = 300000 };
+	const char *end = memmem(in->p, in->n, "\r\n\r\n", 4);
+	if (!end)
+		return false;
+	/* The body may be empty, and the server need not close. */
+	setsockopt(h->fd, SOL_SOCKET, SO_RCVTIMEO, &SOON, sizeof SOON);
+	return (in->n > 9 && in->p[9] == '2') || end + 4 < in->p + in->n;
+}
+
 /* The head, and as much of the body as there is room for. */
 static void receive(struct delivery *h, struct buf *in)
 {
@@ -139,8 +151,7 @@ static void receive(struct delivery *h, struct buf *in)
 		if (n <= 0)
 			return;
 		in->n += (size_t)n;
-		/* Enough to know: a server that does not close need not be waited for. */
-		if (memmem(in->p, in->n, "\r\n\r\n", 4))
+		if (is_enough(h, in))
 			return;
 	}
 }
