@@ -44,6 +44,8 @@ void alerts_each(const struct alerts *a, void (*see)(void *arg, const struct ale
 
 /* {"alerts":[…],"notify":[…],"silences":[…]} */
 void alerts_print(const struct alerts *a, struct buf *out);
+/* Whether there is an alert of this name. */
+bool alerts_know(const struct alerts *a, struct str name);
 /* Nobody is told of the alert for so long; one that has been told of ends all the same.  0, or -ENOENT: there is no
  * alert of this name; -ENOSPC. */
 [[nodiscard]] int alerts_silence(struct alerts *a, struct str name, uint64_t ms, struct str reason,

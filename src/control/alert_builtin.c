@@ -15,7 +15,7 @@ const struct alert_builtin ALERT_BUILTINS[] = {
 	  "log records were dropped: the logs' disk is too slow" },
 	{ "log_errors", "increase(petrel_log_write_errors_total, 1m) > 0",
 	  "logs can't be written: a disk that is full or fails" },
-	{ "disk_errors", "increase(petrel_disk_failed_total, 1m) > 0", "files can't be read: a disk that fails" },
+	{ "disk_fails", "increase(petrel_disk_errors_total, 5m) > 0", "files could not be read: a disk is failing" },
 	{ "long_turn", "max(petrel_loop_longest_turn_seconds) > 1s",
 	  "an event loop did one thing for so long that all its connections waited" },
 	{},

@@ -62,7 +62,7 @@ static void silence_set(struct alerts *a, struct str name, uint64_t ms, struct s
 	s->who = *who;
 }
 
-static bool is_rule(const struct alerts *a, struct str name)
+bool alerts_know(const struct alerts *a, struct str name)
 {
 	for (struct link *l = a->rules.next; l != &a->rules; l = l->next)
 		if (str_eq(container_of(l, struct rule, link)->name, name))
@@ -72,7 +72,7 @@ static bool is_rule(const struct alerts *a, struct str name)
 
 int alerts_silence(struct alerts *a, struct str name, uint64_t ms, struct str reason, const struct caller *who)
 {
-	if (!is_rule(a, name))
+	if (!alerts_know(a, name))
 		return -ENOENT;
 	if (a->silence_count >= SILENCES_MOST && !silence_find(a, name))
 		return -ENOSPC;

@@ -2,10 +2,13 @@
  * control thread. */
 #include "control/errand.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
 #include "control/apps.h"
+#include "control/audience.h"
+#include "control/explain.h"
 #include "control/metric.h"
 #include "control/status.h"
 
@@ -159,6 +162,33 @@ static const struct errand ERRANDS[] = {
 	{ METHOD_GET, "/changes", "What was changed over this socket, when and by whom; the newest ones.",
 	  .example = "{\"count\":1,\"changes\":[{\"time\":\"2026-11-20T10:00:00Z\",\"uid\":0,\"pid\":4711,"
 	             "\"did\":\"pool api: 10.0.0.1:9000 drains\"}]}", .run = run_changes },
+	{ METHOD_GET, "/explain", "Which way a request would take, and why. It is routed as any other, but nobody is asked.",
+	  .query = GIVEN({ "url", .required = true, .doc = "What is asked for: a URL, or host and path.",
+	                   .example = "\"http://example.org/blog/\"" },
+	                 { "method", .doc = "Its method; GET where it is left out.", .example = "\"POST\"" },
+	                 { "client", .doc = "The client's address; 127.0.0.1 where it is left out.",
+	                   .example = "\"192.0.2.1\"" },
+	                 { "header", .doc = "A field of it.", .example = "\"Cookie: a=b\"" }),
+	  .refusals = REFUSALS({ 422, "Such a request is malformed; the sentence says why." }),
+	  .example = "{\"method\":\"GET\",\"host\":\"example.org\",\"target\":\"/blog/\",\"ways\":[]}",
+	  .run = errand_explain },
+	{ METHOD_GET, "/trace",
+	  "Requests as they come and are answered, a line of JSON for each, at its end; without an end itself. Lines with "
+	  "left_out or dropped say how many were not shown: beyond the rate, or since who reads is too slow.",
+	  .query = GIVEN({ "route", .doc = "Of this route: its pattern.", .example = "\"/api/*\"" },
+	                 { "host", .doc = "For this host.", .example = "\"example.org\"" },
+	                 { "path", .doc = "Whose path is like this pattern.", .example = "\"*.php\"" },
+	                 { "client", .doc = "Of this client or network.", .example = "\"192.0.2.0/24\"" },
+	                 { "status", .doc = "Answered so.", .example = "\"5xx\"" },
+	                 { "slow", GIVEN_NUMBER, .min = 1, .max = INT_MAX, .doc = "That took so many milliseconds.",
+	                   .example = "500" },
+	                 { "max-rate", GIVEN_NUMBER, .min = 1, .max = TAP_RATE_MOST, .doc = "At most so many a second.",
+	                   .example = "20" },
+	                 { "secrets", GIVEN_FLAG, .doc = "With passwords, cookies and bodies of requests.",
+	                   .example = "false" }),
+	  .type = "application/x-ndjson",
+	  .refusals = REFUSALS({ 422, "A condition can't be meant." }, { 429, "There are too many traces already." }),
+	  .run = errand_trace, .begin = audience_begin },
 	{ METHOD_GET, "/changes.conf", "What is changed now, servers and settings, as configuration that can be pasted.",
 	  .type = "text/plain", .run = errand_as_config },
 	{ METHOD_GET, "/settings", "What operators set in this server, over what its configuration says.",

@@ -41,6 +41,8 @@ struct errand {
 	const char *type;              /* of the answer; NULL: application/json */
 	const char *example;           /* an answer, as JSON; NULL where it is a change, or no JSON */
 	void (*run)(struct control *c, struct admin_call *call);
+	/* On the request's loop, after run() answered 200: the answer itself, which may have no end.  NULL: what run() said. */
+	enum go (*begin)(struct req *r, struct admin_call *call);
 };
 
 /* Shorthands for tables in rows. */

@@ -427,7 +427,7 @@ const struct metric METRICS[] = {
 	{ "petrel_disk_under_way", "Jobs that the disk engine works on.", METRIC_GAUGE, "", disk_under_way },
 	{ "petrel_disk_jobs_total", "Jobs that the disk engine has done.", METRIC_COUNTER, "", disk_finished },
 	{ "petrel_disk_refused_total", "Jobs that found the disk engine's queue full.", METRIC_COUNTER, "", disk_refused },
-	{ "petrel_disk_failed_total", "Jobs that failed since the disk did.", METRIC_COUNTER, "", disk_failed },
+	{ "petrel_disk_errors_total", "Jobs that ended in an input/output error.", METRIC_COUNTER, "", disk_failed },
 	{ "petrel_log_lines_total", "Lines that were written to logs.", METRIC_COUNTER, "", log_written },
 	{ "petrel_log_dropped_total", "Lines for which there was no room.", METRIC_COUNTER, "", log_dropped },
 	{ "petrel_log_write_errors_total", "Writes to logs that failed.", METRIC_COUNTER, "", log_errors },

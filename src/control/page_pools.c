@@ -1,5 +1,5 @@
-/* The parts of the status page that say how those do whom petrel asks: pools and their servers, apps and their processes.  No
- * state; the control thread. */
+/* The parts of the status page that say how those do whom petrel asks: pools and their servers, apps and their processes.
+ * No state; the control thread. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -99,18 +99,30 @@ static void server_buttons(struct listing *l, const struct peer *peer)
 	cell_end(l->out);
 }
 
+/* Why it is ill, as far as that is known. */
+static void add_why(struct listing *l, const struct peer *peer)
+{
+	struct buf *out = l->out;
+	uint32_t state = peer->state;
+	struct str why = state & (PEER_SICK | PEER_UNRESOLVED)
+	                         ? keeper_why(l->v->control->keeper, l->pool->name, peer->name) : STR("");
+	if (!why.n && !(state & PEER_EJECTED))
+		return;
+	buf_add(out, STR("<small class=\"bad\">"));
+	if (why.n)
+		html_text(out, why);
+	else
+		buf_addf(out, "%" PRIu32 " failed in a row", peer->failures);
+	buf_add(out, STR("</small>"));
+}
+
 static void server_name(struct listing *l, const struct peer *peer)
 {
-	struct str why = peer->state ? keeper_why(l->v->control->keeper, l->pool->name, peer->name) : STR("");
 	cell_begin(l->out, "name");
 	html_text(l->out, peer->name);
 	if (peer->backup)
 		buf_add(l->out, STR(" <i>backup</i>"));
-	if (why.n) {
-		buf_add(l->out, STR("<small class=\"bad\">"));
-		html_text(l->out, why);
-		buf_add(l->out, STR("</small>"));
-	}
+	add_why(l, peer);
 	cell_end(l->out);
 }
 
@@ -188,7 +200,8 @@ static void see_pool(void *arg, struct backend *b)
 	pool_each(b->pool, see_ready, &ready);
 	buf_add(out, STR("<article class=\"card pool\"><header><h3>"));
 	html_text(out, b->name);
-	buf_addf(out, "</h3><span class=\"kind\">%.*s, %.*s</span><p>", STR_F(backend_protocol(b)), STR_F(backend_balance(b)));
+	buf_addf(out, "</h3><span class=\"kind\">%.*s, %.*s</span><p>", STR_F(backend_protocol(b)),
+	         STR_F(backend_balance(b)));
 	add_ready(out, ready.ready, ready.all);
 	add_pace(out, &r);
 	add_queue(out, &s, b->queue);

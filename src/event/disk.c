@@ -18,17 +18,9 @@ struct disk {
 	struct crew *callers;
 };
 
-/* What a file system says that can't go on; not what is wrong with a path. */
-static bool is_fault(int err)
-{
-	return err == -EIO || err == -EUCLEAN || err == -EBADMSG || err == -EREMOTEIO;
-}
-
 void disk_job_done(struct queue *q, struct disk_job *job)
 {
-	if (is_fault(job->err))
-		queue_failed(q);
-	queue_done(q);
+	queue_done(q, job->err == -EIO);
 	mailbox_post(job->to, &job->done);
 }
 

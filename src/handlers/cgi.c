@@ -52,6 +52,7 @@ static enum heard hear(struct call *c, struct str *in, struct str *data)
 
 const struct codec CGI_CODEC = {
 	.name = "CGI",
+	.decode = DECODE_CGI,
 	.state_b = sizeof(struct cgi_answer),
 	.needs_length = true,
 	.shuts = true,

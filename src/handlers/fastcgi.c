@@ -277,6 +277,7 @@ static enum heard fastcgi_fin(struct call *c)
 
 const struct codec FASTCGI_CODEC = {
 	.name = "FastCGI",
+	.decode = DECODE_FASTCGI,
 	.state_b = sizeof(struct state),
 	/* The protocol can do without, but PHP reads no further than CONTENT_LENGTH says. */
 	.needs_length = true,

@@ -9,6 +9,7 @@
 
 const struct codec PROXY_CODEC = {
 	.name = "HTTP",
+	.decode = DECODE_HTTP,
 	.state_b = sizeof(struct proxy_state),
 	.ask = proxy_ask,
 	.frame = proxy_frame,

@@ -58,6 +58,7 @@ static unsigned scgi_ask(struct call *c, struct buf *out)
 
 const struct codec SCGI_CODEC = {
 	.name = "SCGI",
+	.decode = DECODE_SCGI,
 	.state_b = sizeof(struct cgi_answer),
 	.needs_length = true,
 	.ask = scgi_ask,

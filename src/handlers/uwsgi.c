@@ -60,6 +60,7 @@ static unsigned uwsgi_ask(struct call *c, struct buf *out)
 
 const struct codec UWSGI_CODEC = {
 	.name = "uwsgi",
+	.decode = DECODE_UWSGI,
 	.state_b = sizeof(struct cgi_answer),
 	.needs_length = true,
 	.ask = uwsgi_ask,

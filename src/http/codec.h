@@ -17,8 +17,12 @@ enum heard {
 	HEARD_BAD,       /* malformed or ambiguous: call->why is a sentence about it */
 };
 
+/* What a codec speaks, as it is taken apart for people (http/decode.h). */
+enum decode { DECODE_NOTHING, DECODE_HTTP, DECODE_FASTCGI, DECODE_SCGI, DECODE_UWSGI, DECODE_CGI };
+
 struct codec {
 	const char *name;
+	enum decode decode;      /* how a trace reads it */
 	size_t state_b;          /* of its struct, zeroed before each attempt */
 	bool is_raw;             /* there is no answer to be waited for: a tunnel begins at once */
 	bool needs_length;       /* it says a body's length before the body */

@@ -16,6 +16,7 @@
 #include "http/core.h"
 #include "http/exchange.h"
 #include "http/iov.h"
+#include "http/trace.h"
 
 enum {
 	TURN_MOST_B = 256 * 1024,   /* sent in one turn before others get theirs */
@@ -134,6 +135,8 @@ static void begin(struct exchange *x)
 	pace_start(&x->pace, now_ms);
 	x->waiting = x->waited = WAITING_SEND;
 	r->first_ns = r->home->loop.now_ns;
+	if (r->trace)
+		trace_answer(r, x->sender.head);
 }
 
 /* How much of the body may be sent now; 0: not yet. */

@@ -12,6 +12,7 @@
 #include "share/store.h"
 
 struct control;
+struct taps;
 struct edition;
 
 /* A snapshot as this loop uses it: references are counted without atomics, and when the last one goes after the snapshot
@@ -61,6 +62,8 @@ struct home {
 	                                           * closing a large file that was unlinked */
 	struct control *control;                  /* control/admin.h's: what the admin socket asks */
 	const struct site *admin;                 /* what answers on the admin socket */
+	const struct taps *taps;                  /* who wants to see requests (http/tap.h); NULL: nobody */
+	unsigned traces;                          /* requests that somebody sees now */
 	uint64_t next_id;                         /* of requests; begins at a random number */
 
 	struct link conns;                        /* all of them, those that waited longest first */

@@ -212,9 +212,9 @@ static const struct directive DIRECTIVES[] = {
 	{ .name = "traceparent", .scopes = SCOPE_ALL,
 	  .args = ARGS({ "how", &TYPE_CHOICE, offsetof(struct ids_conf, trace), .preset = "pass",
 	                 .range = { .words = TRACES } }),
-	  .doc = "The W3C's Trace Context, of which $trace_id is a part. pass: a valid traceparent goes on to the application as "
-	         "it came, tracestate with it, and an invalid one does not; make: where there is no valid one, a trace begins "
-	         "here; off: petrel takes no notice of either field.",
+	  .doc = "The W3C's Trace Context, of which $trace_id is a part. pass: a valid traceparent goes on to the application "
+	         "as it came, tracestate with it, and an invalid one does not; make: where there is no valid one, a trace "
+	         "begins here; off: petrel takes no notice of either field.",
 	  .example = "traceparent make;" },
 	{},
 };

@@ -34,3 +34,18 @@ bool query_get(struct str query, struct str name, struct buf *out)
 	}
 	return false;
 }
+
+void query_encode(struct str s, struct buf *out)
+{
+	static const char HEX[] = "0123456789ABCDEF";
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+		if (ascii_alpha(s.p[i]) || ascii_digit(s.p[i]) || strchr("-._~/:", s.p[i] ? s.p[i] : ' ')) {
+			buf_add_char(out, s.p[i]);
+			continue;
+		}
+		buf_add_char(out, '%');
+		buf_add_char(out, HEX[c >> 4]);
+		buf_add_char(out, HEX[c & 15]);
+	}
+}

@@ -46,6 +46,7 @@ enum hot_look { HOT_UNASKED, HOT_HIT, HOT_MISS };
 struct hot;
 struct call;
 struct ids;
+struct story;
 struct tunnel;
 struct listen_spec;
 
@@ -107,6 +108,7 @@ struct req {
 	struct tunnel *tunnel;       /* what the connection is to be after the answer (http/tunnel.h); NULL */
 	struct call *call;           /* to an origin (http/upstream.h); NULL: none */
 	struct trip trip;
+	struct story *trace;         /* http/trace.h; NULL: nobody wants to see it */
 	const struct ids *ids;       /* http/ids.h; NULL: nobody asked for them yet */
 	unsigned again;              /* how often it was routed anew */
 	unsigned kept_status;        /* the status to answer with in spite of the page's 200: see req_again_page().  0: none */

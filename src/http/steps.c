@@ -4,6 +4,7 @@
 #include "http/req.h"
 #include "http/route.h"
 #include "http/stream.h"
+#include "http/trace.h"
 #include "http/tunnel.h"
 
 void req_unrouted(struct req *r)
@@ -34,6 +35,14 @@ enum go req_route(struct req *r)
 	if (!r->kept_status && r->ask.framing == FRAMING_LENGTH && r->ask.length_b > req_core(r)->body_b)
 		return req_answer(r, 413);
 	return GO_NEXT;
+}
+
+static enum go step_route(struct req *r)
+{
+	enum go go = req_route(r);
+	if (r->home->taps || r->trace)
+		trace_routed(r);
+	return go;
 }
 
 /* Ends a hook's wait: what it kept is its own affair from now on. */
@@ -158,6 +167,8 @@ static enum go step_done(struct req *r)
 	if (r->state && r->state_close)
 		r->state_close(r, r->state);
 	r->state = NULL;
+	if (r->trace)
+		trace_end(r);
 	if (r->answer.tunnel && r->end == END_DONE)
 		r->tunnel = tunnel_of(r->call);
 	else
@@ -171,7 +182,7 @@ static enum go step_done(struct req *r)
 }
 
 static enum go (*const STEPS[STEP_COUNT])(struct req *) = {
-	[STEP_ROUTE] = req_route, [STEP_GATE] = step_gate, [STEP_HANDLE] = step_handle,
+	[STEP_ROUTE] = step_route, [STEP_GATE] = step_gate, [STEP_HANDLE] = step_handle,
 	[STEP_HEAD] = step_head,   [STEP_SEND] = step_send, [STEP_DONE] = step_done,
 };
 

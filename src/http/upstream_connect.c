@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "http/trace.h"
 #include "http/upstream_parts.h"
 
 static struct peer_here *here_of(const struct origin *o)
@@ -230,8 +231,13 @@ static int error_of(const struct origin *o)
 enum went upstream_connect(struct call *c)
 {
 	struct home *h = call_home(c);
-	if (!c->origin && begin(c) == WENT_WRONG)
-		return WENT_WRONG;
+	if (!c->origin) {
+		enum went went = begin(c);
+		if (is_traced(c))
+			trace_picked(c);
+		if (went == WENT_WRONG)
+			return went;
+	}
 	struct origin *o = c->origin;
 	if (!o->connected && o->writable) {
 		int err = error_of(o);
@@ -245,6 +251,8 @@ enum went upstream_connect(struct call *c)
 	if (!o->connected)
 		return c->late ? wrong(c, FAULT_CONNECT_LATE, "The server could not be reached in time.") : WENT_WAIT;
 	c->connected_ns = h->loop.now_ns;
+	if (is_traced(c))
+		trace_connected(c);
 	c->req->trip.connect_ns = c->connected_ns - c->begin_ns;
 	c->since_ms = h->loop.now_ms;
 	c->at = CALL_HEAD;
@@ -269,6 +277,8 @@ void upstream_leave(struct call *c, enum outcome outcome, bool keep)
 	struct origin *o = c->origin;
 	struct peer *peer = c->peer;
 	const struct trip *trip = &c->req->trip;
+	if (is_traced(c))
+		trace_left(c);
 	uint64_t us = trip->answer_ns ? (trip->connect_ns + trip->answer_ns) / 1000 : 0;
 	c->origin = NULL;
 	c->peer = NULL;

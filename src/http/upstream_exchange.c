@@ -12,6 +12,7 @@
 #include "base/sys.h"
 #include "http/ids.h"
 #include "http/iov.h"
+#include "http/trace.h"
 #include "http/upstream_parts.h"
 #include "net/proxy_head.h"
 
@@ -105,6 +106,7 @@ static enum went send_head(struct call *c)
 	struct buf *head = &call_home(c)->asked;
 	buf_clear(head);
 	introduce(c, head);
+	size_t introduced_b = head->n;
 	unsigned status = codec->ask(c, head);
 	if (status) {
 		c->refused = status;
@@ -116,8 +118,19 @@ static enum went send_head(struct call *c)
 		if (codec->frame)
 			codec->frame(c, 0, head);
 	}
+	if (is_traced(c))
+		trace_sent(c, str_from(buf_str(head), introduced_b));
 	/* With a body to follow it may leave in the same packet. */
 	return send_bytes(c, buf_str(head), (struct str){}, !c->uploaded) ? WENT_ON : WENT_WRONG;
+}
+
+static void trace_piece(struct call *c, struct str frame, const struct chunk *piece)
+{
+	trace_sent(c, frame);
+	if (piece->file_fd < 0)
+		trace_sent(c, piece->bytes);
+	else
+		trace_sent_file(c, piece);
 }
 
 static bool send_piece(struct call *c, const struct chunk *piece)
@@ -127,6 +140,8 @@ static bool send_piece(struct call *c, const struct chunk *piece)
 	buf_clear(frame);
 	if (codec->frame)
 		codec->frame(c, piece->length_b, frame);
+	if (is_traced(c))
+		trace_piece(c, buf_str(frame), piece);
 	if (piece->file_fd < 0)
 		return send_bytes(c, buf_str(frame), piece->bytes, false);
 	c->range = *piece;
@@ -140,6 +155,8 @@ static bool send_end(struct call *c)
 	c->uploaded = true;
 	if (c->outward->codec->frame)
 		c->outward->codec->frame(c, 0, frame);
+	if (is_traced(c))
+		trace_sent(c, buf_str(frame));
 	return send_bytes(c, buf_str(frame), (struct str){}, false);
 }
 
@@ -250,6 +267,8 @@ static bool fill(struct call *c)
 			o->readable = false;
 		c->input.n += (size_t)n;
 		c->begun = true;
+		if (is_traced(c))
+			trace_came(c, str_make(h->inbox + c->input.n - n, (size_t)n));
 		return true;
 	}
 	if (n < 0 && errno == EINTR)
@@ -388,6 +407,8 @@ enum went upstream_hear_head(struct call *c)
 		switch (hear(c, &data)) {
 		case HEARD_HEAD:
 			c->req->trip.answer_ns = call_home(c)->loop.now_ns - c->connected_ns;
+			if (is_traced(c))
+				trace_heard(c);
 			c->at = c->reply.status == 101 ? CALL_BODY : CALL_HOLD;
 			return c->at == CALL_HOLD ? hear_rest(c) : WENT_ON;
 		case HEARD_INTERIM:
@@ -423,6 +444,8 @@ static enum body_got cut_off(struct call *c)
 	c->fault = FAULT_CUT;
 	if (!c->req->cause)
 		c->req->cause = c->origin->ended ? END_SERVER_BROKE : END_SERVER_BAD;
+	if (is_traced(c))
+		trace_failed(c, c->req->cause);
 	c->at = CALL_FAILED;
 	upstream_leave(c, OUTCOME_FAILED, false);
 	return BODY_BROKEN;

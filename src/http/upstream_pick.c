@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/num.h"
+#include "http/trace.h"
 #include "http/upstream_parts.h"
 
 /* A seat in the queue: not the call's own memory, since its mail may be on the way when the request ends.  The server
@@ -188,6 +189,8 @@ enum went upstream_pick(struct call *c)
 	if (!c->req->trip.attempts)
 		upstream_know(c->outward->backend, c->req, &c->pick);
 	c->req->trip.attempts += !c->paused;
+	if (is_traced(c) && !c->paused)
+		trace_try(c);
 	c->pick.now_ms = c->since_ms = h->loop.now_ms;
 	c->begin_ns = h->loop.now_ns;
 	switch (pool_pick(c->pool, &c->pick, &peer)) {

@@ -4,6 +4,7 @@
  * 9110, 9.2.2), and its body can be sent a second time; as often as the pool allows, within the pool's budget, so that
  * retries can't bring down what is ill already. */
 #include "http/ids.h"
+#include "http/trace.h"
 #include "http/upstream_parts.h"
 
 enum { UNREACHED_MOST = 6 };
@@ -85,7 +86,8 @@ static void forget(struct call *c)
 static void say(const struct call *c, bool again)
 {
 	struct req *r = c->req;
-	struct str name = c->outward->backend->name, id = req_name(r), path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
+	struct str name = c->outward->backend->name, id = req_name(r);
+	struct str path = r->ask.path.n < 200 ? r->ask.path : STR("a long path");
 	const char *peer = c->peer_name[0] ? c->peer_name : "no server:", *why = c->why ? c->why : "failed";
 	if (again)
 		log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: %s %s; tried again elsewhere (%.*s, request %.*s)", STR_F(name),
@@ -127,6 +129,8 @@ bool upstream_again(struct call *c)
 	if (c->peer && again)
 		atomic_fetch_add(&c->peer->retried, 1);
 	c->req->cause = again ? END_DONE : end_of(c);
+	if (is_traced(c))
+		trace_failed(c, end_of(c));
 	forget(c);
 	c->at = CALL_PICK;
 	return again;

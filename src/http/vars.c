@@ -270,8 +270,8 @@ const struct var VARS[] = {
 	{ "client_port", "The client's port.", var_client_port },
 	{ "end", "Who ended the request, and by which deadline. done: it was answered; the client: client, bad-request, "
 	         "header_timeout, body_timeout, send_timeout, min_rate, tunnel_timeout; the server that was asked: "
-	         "connect_failed, connect_timeout, server_send_timeout, answer_timeout, read_timeout, server_broke, server_bad; "
-	         "petrel: what $shed has, broken (a file that shrank), drain (it stopped).", var_end, true },
+	         "connect_failed, connect_timeout, server_send_timeout, answer_timeout, read_timeout, server_broke, "
+	         "server_bad; petrel: what $shed has, broken (a file that shrank), drain (it stopped).", var_end, true },
 	{ "field_", "A field of the request: $field_user_agent.", var_field },
 	{ "host", "The host that was asked for, in lower case, without its port.", var_host },
 	{ "hot", "Whether the file was in the hot set: hit or miss; empty where no file was looked for.", var_hot, true },

@@ -13,48 +13,6 @@ enum { ANSWER_MOST_B = 64 << 20, READ_B = 65536 };
 /* A reload of ten thousand sites takes a fraction of a second; a server that hangs takes longer. */
 static const struct timeval PATIENCE = { .tv_sec = 30 };
 
-/* --- Where to ask. --- */
-
-/* The word behind "admin" at the top of a source; .p NULL: there is none.  Only words are read, so that mistakes elsewhere,
- * in a configuration that somebody is just writing, keep nobody from asking the server how it is. */
-static struct str admin_in(const struct source *source, const struct env *from, struct arena *arena)
-{
-	struct env env = *from;
-	struct lexer l;
-	struct word word;
-	struct str found = {};
-	unsigned depth = 0, words = 0;
-	bool admin = false;
-	enum token token;
-	lex_init(&l, source, &env, arena, NULL);
-	while (!found.p && (token = lex_next(&l, &word)) != TOKEN_EOF) {
-		if (token == TOKEN_WORD && !depth && words == 1 && admin)
-			found = word.text;
-		admin = token == TOKEN_WORD && !words && str_eq(word.text, STR("admin"));
-		words = token == TOKEN_WORD ? words + 1 : 0;
-		depth += token == TOKEN_OPEN;
-		depth -= token == TOKEN_CLOSE && depth;
-	}
-	lex_fini(&l);
-	return found;
-}
-
-bool ask_admin(const struct sources *s, struct addr *out)
-{
-	struct arena arena;
-	struct type_in in = { .arena = &arena };
-	struct type_range range = {};
-	struct str text = {};
-	arena_init(&arena, NULL, 0);
-	for (size_t i = s->count; i-- > 0 && !text.p;)
-		text = admin_in(s->list[i], &s->env, &arena);
-	bool found = text.p && !TYPE_ADDRESS.parse(&in, text, &range, out);
-	arena_fini(&arena);
-	return found;
-}
-
-/* --- Asking. --- */
-
 static int send_all(int fd, struct str bytes)
 {
 	while (bytes.n) {
@@ -80,17 +38,18 @@ static int receive_all(int fd, struct buf *out)
 }
 
 /* HTTP/1.0: the answer ends with its connection, and nothing is chunked. */
-static int exchange(int fd, const char *method, struct str path, struct str body, struct buf *out)
+static int send_ask(int fd, const struct admin_at *at, const char *method, struct str path, struct str body)
 {
 	struct buf request = {};
-	buf_addf(&request, "%s %.*s HTTP/1.0\r\nHost: admin\r\n", method, STR_F(path));
+	buf_addf(&request, "%s %.*s HTTP/1.0\r\n", method, STR_F(path));
+	admin_at_head(at, &request);
 	if (body.n)
 		buf_addf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.n);
 	buf_add(&request, STR("\r\n"));
 	buf_add(&request, body);
 	int err = send_all(fd, buf_str(&request));
 	buf_fini(&request);
-	return err ? err : receive_all(fd, out);
+	return err;
 }
 
 static void split(struct answer *a)
@@ -104,21 +63,100 @@ static void split(struct answer *a)
 	a->body = str_from(raw, (size_t)(end - raw.p) + 4);
 }
 
-int ask(const struct addr *admin, const char *method, struct str path, struct str body, struct answer *out)
+/* A descriptor, or -errno. */
+static int open_admin(const struct addr *admin)
 {
-	*out = (struct answer){};
 	int fd = socket(admin->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), err = 0;
 	if (fd < 0)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &PATIENCE, sizeof PATIENCE);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &PATIENCE, sizeof PATIENCE);
-	if (connect(fd, &admin->any, admin->length) < 0)
-		err = -errno;
+	if (connect(fd, &admin->any, admin->length) == 0)
+		return fd;
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+int ask(const struct admin_at *at, const char *method, struct str path, struct str body, struct answer *out)
+{
+	int fd = open_admin(&at->addr);
+	*out = (struct answer){};
+	if (fd < 0)
+		return fd;
+	int err = send_ask(fd, at, method, path, body);
 	if (!err)
-		err = exchange(fd, method, path, body, &out->raw);
+		err = receive_all(fd, &out->raw);
 	close(fd);
 	if (!err)
 		split(out);
+	return err;
+}
+
+/* --- Asking for what has no end. --- */
+
+/* Until the head is whole. */
+static int receive_head(int fd, struct answer *out)
+{
+	while (!out->status && out->raw.n < READ_B) {
+		ssize_t n = recv(fd, buf_room(&out->raw, READ_B), READ_B, 0);
+		if (n <= 0)
+			return n < 0 && errno != EINTR ? -errno : -EPIPE;
+		out->raw.n += (size_t)n;
+		split(out);
+	}
+	return 0;
+}
+
+/* Gives away the whole lines in b, and keeps the rest. */
+static bool give_lines(struct buf *b, bool (*see)(void *arg, struct str line), void *arg)
+{
+	struct str rest = buf_str(b);
+	bool goes_on = true;
+	for (size_t n; goes_on && (n = str_find(rest, '\n')) < rest.n; rest = str_from(rest, n + 1))
+		goes_on = see(arg, str_head(rest, n));
+	memmove(b->p, rest.p, rest.n);
+	b->n = rest.n;
+	return goes_on;
+}
+
+static int receive_lines(int fd, struct str begin, bool (*see)(void *arg, struct str line), void *arg)
+{
+	static const struct timeval FOR_EVER = {};
+	struct buf b = {};
+	int err = 0;
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &FOR_EVER, sizeof FOR_EVER);
+	buf_add(&b, begin);
+	while (give_lines(&b, see, arg) && b.n < ANSWER_MOST_B) {
+		ssize_t n = recv(fd, buf_room(&b, READ_B), READ_B, 0);
+		if (!n)
+			break;
+		if (n < 0 && errno != EINTR) {
+			err = -errno;
+			break;
+		}
+		b.n += n > 0 ? (size_t)n : 0;
+	}
+	buf_fini(&b);
+	return err;
+}
+
+int ask_lines(const struct admin_at *at, struct str path, bool (*see)(void *arg, struct str line), void *arg,
+              struct answer *out)
+{
+	int fd = open_admin(&at->addr);
+	*out = (struct answer){};
+	if (fd < 0)
+		return fd;
+	int err = send_ask(fd, at, "GET", path, STR(""));
+	if (!err)
+		err = receive_head(fd, out);
+	if (!err && out->status == 200)
+		err = receive_lines(fd, out->body, see, arg);
+	else if (!err)
+		err = receive_all(fd, &out->raw);
+	close(fd);
+	split(out);
 	return err;
 }
 

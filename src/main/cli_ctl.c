@@ -8,23 +8,36 @@
 
 #include "base/mem.h"
 #include "base/num.h"
+#include "http/query.h"
 #include "http/target.h"
 #include "main/ask.h"
 #include "main/cli_reload.h"
+#include "main/cli_trace.h"
 #include "main/show.h"
 #include "main/table.h"
 
-enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG };
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_TOKEN, CTL_METHOD, CTL_CLIENT, CTL_HEADER,
+       CTL_ROUTE, CTL_HOST, CTL_PATH, CTL_STATUS, CTL_SLOW, CTL_RATE, CTL_SECRETS, CTL_SAVE };
 enum { FAILED = 1, USAGE = 2 };
-
-static const char USUAL_CONF[] = "/etc/petrel/petrel.conf";
 
 const struct option CTL_OPTIONS[] = {
 	[CTL_CONFIG] = { "config", 'c', "FILE", "the configuration, which names the admin socket" },
-	[CTL_SOCKET] = { "socket", 's', "PATH", "the admin socket" },
+	[CTL_SOCKET] = { "socket", 's', "ADDRESS", "the admin socket: a path, or ADDR:PORT" },
 	[CTL_JSON] = { "json", 0, NULL, "print the answer as it came" },
 	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives reloads and restarts" },
 	[CTL_AS_CONFIG] = { "as-config", 0, NULL, "with changes: print them as configuration, to be pasted" },
+	[CTL_TOKEN] = { "token-file", 0, "FILE", "holds the token for an address over TCP; else $PETREL_TOKEN does" },
+	[CTL_METHOD] = { "method", 0, "NAME", "of the request that is explained" },
+	[CTL_CLIENT] = { "client", 0, "ADDRESS", "who asks, or whose requests" },
+	[CTL_HEADER] = { "header", 0, "FIELD", "a field of the request that is explained: \"Name: value\"" },
+	[CTL_ROUTE] = { "route", 0, "PATTERN", "trace: requests of this route" },
+	[CTL_HOST] = { "host", 0, "NAME", "trace: for this host" },
+	[CTL_PATH] = { "path", 0, "GLOB", "trace: whose path is like this" },
+	[CTL_STATUS] = { "status", 0, "STATUS", "trace: answered so: 404, 5xx" },
+	[CTL_SLOW] = { "slow", 0, "MS", "trace: that took so many milliseconds" },
+	[CTL_RATE] = { "max-rate", 0, "N", "trace: at most so many a second; 20" },
+	[CTL_SECRETS] = { "secrets", 0, NULL, "trace: with cookies, passwords and bodies of requests" },
+	[CTL_SAVE] = { "save", 0, "FILE", "trace: into this file, too, as HAR" },
 	{},
 };
 
@@ -35,6 +48,7 @@ enum {
 	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_SET, ACTION_UNSET, ACTION_SETTINGS,
 	ACTION_SHED_ON, ACTION_SHED_OFF, ACTION_HOT_CLEAR, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
 	ACTION_ALERTS, ACTION_SILENCE, ACTION_SILENCE_WHY, ACTION_UNSILENCE, ACTION_TEST_ALL, ACTION_TEST,
+	ACTION_EXPLAIN, ACTION_TRACE,
 };
 
 /* Words in capitals are given by whoever asks; what stands in brackets may be left out; ... is all words that follow. */
@@ -67,6 +81,8 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_UNSILENCE] = { "alerts unsilence NAME", "whoever is to be told is told again" },
 	[ACTION_TEST_ALL] = { "alerts test", "send a message to try, by each way to tell" },
 	[ACTION_TEST] = { "alerts test NOTIFY", "by one of them" },
+	[ACTION_EXPLAIN] = { "explain URL", "which way a request takes, and why" },
+	[ACTION_TRACE] = { "trace", "requests as they come, and all that is said to servers about them" },
 	{},
 };
 
@@ -105,6 +121,26 @@ static const struct request {
 	[ACTION_UNSILENCE] = { "DELETE", "/alerts/%1/silence", NULL, show_did },
 	[ACTION_TEST_ALL] = { "POST", "/alerts/test", "{}", show_tests },
 	[ACTION_TEST] = { "POST", "/alerts/test", "{\"notify\":\"%1\"}", show_tests },
+	[ACTION_EXPLAIN] = { "GET", "/explain?url=%1", NULL, show_explain },
+	[ACTION_TRACE] = { "GET", "/trace", NULL, show_trace },
+};
+
+/* Options that say more about an action: parameters of the query, by their own names; but for CTL_SAVE. */
+static const struct {
+	int option, action;
+} PARAMETERS[] = {
+	{ CTL_METHOD, ACTION_EXPLAIN },
+	{ CTL_CLIENT, ACTION_EXPLAIN },
+	{ CTL_HEADER, ACTION_EXPLAIN },
+	{ CTL_CLIENT, ACTION_TRACE },
+	{ CTL_ROUTE, ACTION_TRACE },
+	{ CTL_HOST, ACTION_TRACE },
+	{ CTL_PATH, ACTION_TRACE },
+	{ CTL_STATUS, ACTION_TRACE },
+	{ CTL_SLOW, ACTION_TRACE },
+	{ CTL_RATE, ACTION_TRACE },
+	{ CTL_SECRETS, ACTION_TRACE },
+	{ CTL_SAVE, ACTION_TRACE },
 };
 
 /* --- Its words. --- */
@@ -259,61 +295,17 @@ static int say_usage(char **words, int count)
 	return USAGE;
 }
 
-/* --- Where to ask. --- */
-
-static int parse_socket(const char *command, const char *text, const char *whose, struct addr *out)
-{
-	struct buf local = {};
-	struct type_in in = {};
-	struct type_range range = {};
-	buf_addf(&local, "%s%s", strncmp(text, "unix:", 5) ? "unix:" : "", text);
-	int err = TYPE_ADDRESS.parse(&in, buf_str(&local), &range, out);
-	buf_fini(&local);
-	if (err)
-		fprintf(stderr, "petrel %s: %s \"%s\": %s\n", command, whose, text, in.error);
-	return err ? FAILED : 0;
-}
-
-static int find_in(const char *command, const char *file, bool asked, struct addr *out)
-{
-	struct sources sources = {};
-	struct messages messages = {};
-	bool read = !sources_read(&sources, str_of(file), &messages) || sources.count;
-	bool found = read && ask_admin(&sources, out);
-	if (!found && !read && asked)
-		fprintf(stderr, "petrel %s: %s can't be read\n", command, file);
-	else if (!found && !read)
-		fprintf(stderr, "petrel %s: where is the server?  There is no %s: name its configuration (-c FILE), its admin\n"
-		                "socket (--socket PATH), or set PETREL_ADMIN\n", command, file);
-	else if (!found)
-		fprintf(stderr, "petrel %s: %s names no admin socket: add \"admin unix:/run/petrel/admin.sock;\" and restart\n",
-		        command, file);
-	messages_fini(&messages);
-	sources_fini(&sources);
-	return found ? 0 : FAILED;
-}
-
-int ctl_admin(const char *command, const char *socket, const char *config, struct addr *out)
-{
-	const char *named = getenv("PETREL_ADMIN");
-	if (socket)
-		return parse_socket(command, socket, "--socket", out);
-	if (config)
-		return find_in(command, config, true, out);
-	if (named && *named)
-		return parse_socket(command, named, "PETREL_ADMIN", out);
-	return find_in(command, USUAL_CONF, false, out);
-}
-
 /* --- Asking. --- */
 
 /* The template with what was said in its places; in JSON, or in a path. */
 static void fill(const char *template, const struct said *said, bool json, struct buf *out)
 {
 	struct arena arena;
+	bool query = false;
 	arena_init(&arena, NULL, 0);
 	for (const char *p = template; *p; p++) {
 		struct str given = *p == '%' && p[1] >= '1' && p[1] <= '3' ? said->given[p[1] - '1'] : (struct str){};
+		query |= *p == '?' && !json;
 		if (*p != '%')
 			buf_add_char(out, *p);
 		else if (*++p == 'o')
@@ -322,6 +314,8 @@ static void fill(const char *template, const struct said *said, bool json, struc
 			buf_add_json(out, buf_str(&said->rest));
 		else if (json)
 			buf_add_json(out, given);
+		else if (query)
+			query_encode(given, out);
 		else
 			buf_add(out, target_encode(&arena, given));
 	}
@@ -342,10 +336,10 @@ static int say_error(const struct answer *a, const json_t *json)
 static int tell(const struct request *r, const struct answer *a, bool raw)
 {
 	bool fine = a->status == 200;
-	if (raw)
+	if (raw && a->body.n) {
 		fwrite(a->body.p, 1, a->body.n, stdout);
-	if (raw && a->body.n)
 		return fine ? 0 : FAILED;
+	}
 	if (!r->show)
 		return reload_tell(a);
 	json_t *json = json_loadb(a->body.p, a->body.n, 0, NULL);
@@ -373,6 +367,38 @@ static int check_options(const struct options *o, int action)
 	return USAGE;
 }
 
+/* Whether the option means something to this action. */
+static bool goes_with(int option, int action)
+{
+	bool any = false;
+	for (size_t i = 0; i < countof(PARAMETERS); i++) {
+		if (PARAMETERS[i].option == option && PARAMETERS[i].action == action)
+			return true;
+		any |= PARAMETERS[i].option == option;
+	}
+	return !any;
+}
+
+/* Adds those that were given to the query. */
+static int add_parameters(const struct options *o, int action, struct buf *path)
+{
+	for (int i = 0; CTL_OPTIONS[i].name; i++) {
+		if (o->values[i] && !goes_with(i, action)) {
+			fprintf(stderr, "petrel ctl: --%s does not go with \"%s\"\n", CTL_OPTIONS[i].name, CTL_ACTIONS[action].words);
+			return USAGE;
+		}
+	}
+	for (size_t i = 0; i < countof(PARAMETERS); i++) {
+		const char *value = o->values[PARAMETERS[i].option];
+		bool is_switch = !CTL_OPTIONS[PARAMETERS[i].option].value;
+		if (PARAMETERS[i].action != action || !value || PARAMETERS[i].option == CTL_SAVE)
+			continue;
+		buf_addf(path, "%c%s=", str_find(buf_str(path), '?') < path->n ? '&' : '?', CTL_OPTIONS[PARAMETERS[i].option].name);
+		query_encode(is_switch ? STR("true") : str_of(value), path);
+	}
+	return 0;
+}
+
 static int say_no_answer(const struct addr *admin, int err)
 {
 	struct buf where = {};
@@ -386,7 +412,8 @@ static int say_no_answer(const struct addr *admin, int err)
 int cli_ctl(const struct options *o)
 {
 	struct said said;
-	struct addr admin;
+	struct admin_at admin;
+	struct admin_told told = { "ctl", o->values[CTL_SOCKET], o->values[CTL_CONFIG], o->values[CTL_TOKEN] };
 	struct answer answer = {};
 	struct buf path = {}, body = {};
 	int action = action_of(o->words, o->word_count, &said);
@@ -396,19 +423,23 @@ int cli_ctl(const struct options *o)
 	bool raw = o->values[CTL_JSON] || o->values[CTL_AS_CONFIG];
 	int status = check_options(o, action), err = 0;
 	if (!status)
-		status = ctl_admin("ctl", o->values[CTL_SOCKET], o->values[CTL_CONFIG], &admin);
+		status = admin_at_find(&told, &admin);
 	fill(r->path, &said, false, &path);
 	if (o->values[CTL_AS_CONFIG])
 		buf_add(&path, STR(".conf"));
 	if (o->values[CTL_KEEP])
 		buf_add(&path, STR("?keep"));
+	if (!status)
+		status = add_parameters(o, action, &path);
 	if (r->body)
 		fill(r->body, &said, true, &body);
-	if (!status)
+	if (!status && action == ACTION_TRACE)
+		err = cli_trace(&admin, buf_str(&path), o->values[CTL_JSON], o->values[CTL_SAVE], &answer);
+	else if (!status)
 		err = ask(&admin, r->method, buf_str(&path), buf_str(&body), &answer);
 	if (err)
-		status = say_no_answer(&admin, err);
-	else if (!status)
+		status = say_no_answer(&admin.addr, err);
+	else if (!status && !(action == ACTION_TRACE && answer.status == 200))
 		status = tell(r, &answer, raw);
 	answer_fini(&answer);
 	said_fini(&said);

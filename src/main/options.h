@@ -11,7 +11,7 @@ struct option {
 	const char *doc;
 };
 
-enum { OPTIONS_MOST = 16 };
+enum { OPTIONS_MOST = 32 };
 
 struct options {
 	const char *values[OPTIONS_MOST];  /* by row: what was given last, "" for a switch; NULL: not given */

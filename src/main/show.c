@@ -17,6 +17,12 @@ const char *text_of(const json_t *json, const char *name)
 	return text ? text : "";
 }
 
+struct str text_str(const json_t *json, const char *name)
+{
+	const json_t *member = json_object_get(json, name);
+	return json_is_string(member) ? str_make(json_string_value(member), json_string_length(member)) : STR("");
+}
+
 uint64_t number_of(const json_t *json, const char *name)
 {
 	json_int_t n = json_integer_value(json_object_get(json, name));

@@ -20,3 +20,5 @@ void show_alerts(const json_t *json, bool colour, struct buf *out);
 void show_tests(const json_t *json, bool colour, struct buf *out);
 /* What a change answered. */
 void show_did(const json_t *json, bool colour, struct buf *out);
+void show_explain(const json_t *json, bool colour, struct buf *out);
+void show_trace(const json_t *trace, bool colour, struct buf *out);

@@ -7,6 +7,8 @@
 
 /* A member that is a text; "" where there is none. */
 const char *text_of(const json_t *json, const char *name);
+/* With its length: it may hold NULs. */
+struct str text_str(const json_t *json, const char *name);
 /* One that is a number, and not less than 0. */
 uint64_t number_of(const json_t *json, const char *name);
 /* Lines of at most the table's width, all but the first behind `indent` blanks; nothing in them talks to the terminal. */

@@ -77,19 +77,27 @@ static bool listed(const struct listenings *set, struct str name)
 	return false;
 }
 
-/* What the snapshot says of a listener. */
-static const struct listen_spec *spec_of(const struct core *core, struct str name)
+static const struct listen_spec *spec_among(const struct items *list, struct str name)
 {
-	static const struct listen_spec OWN = { .admin = true };
+	const struct listen_spec *specs = list->p, *found = NULL;
 	struct buf text = {};
-	const struct listen_spec *specs = core->listens.p, *found = &OWN;
-	for (size_t i = 0; i < core->listens.count && found == &OWN; i++) {
+	for (size_t i = 0; i < list->count && !found; i++) {
 		buf_clear(&text);
 		grant_listen_name(&text, &specs[i]);
 		if (str_eq(buf_str(&text), name))
 			found = &specs[i];
 	}
 	buf_fini(&text);
+	return found;
+}
+
+/* What the snapshot says of a listener. */
+static const struct listen_spec *spec_of(const struct core *core, struct str name)
+{
+	const struct listen_spec *found = spec_among(&core->listens, name);
+	if (!found)
+		found = spec_among(&core->admins, name);
+	must(found && "a listener that its own snapshot does not name");
 	return found;
 }
 
@@ -165,6 +173,13 @@ static void stop(struct station *s, struct order *o)
 	answer(o);
 }
 
+static void take_taps(struct station *s, struct order *o)
+{
+	struct taps *before = (struct taps *)(uintptr_t)s->home.taps;
+	s->home.taps = o->taps;
+	o->taps = before;
+}
+
 static void carry_out(struct mail *m)
 {
 	struct order *o = container_of(m, struct order, mail);
@@ -179,6 +194,10 @@ static void carry_out(struct mail *m)
 	case ORDER_WARM:
 		s->warm = o->warm;
 		warm_start(&s->warm, &s->home);
+		answer(o);
+		break;
+	case ORDER_TAPS:
+		take_taps(s, o);
 		answer(o);
 		break;
 	case ORDER_CLOSE:

@@ -25,12 +25,14 @@ struct listenings {
 enum order_kind {
 	ORDER_CONF,     /* this snapshot and these listeners, from now on */
 	ORDER_WARM,     /* bring these files into the hot set */
+	ORDER_TAPS,     /* requests that are like these are wanted to be seen */
 	ORDER_CLOSE,    /* accept nothing more */
 	ORDER_DRAIN,    /* end after the requests under way; comes back when all are done */
 	ORDER_STOP,     /* cut off what there is, end the loop */
 };
 
 struct station;
+struct taps;
 struct warm;
 
 struct order {
@@ -40,6 +42,7 @@ struct order {
 	struct conf_use *use;                   /* ORDER_CONF */
 	const struct listenings *listenings;    /* ORDER_CONF: lives until all stations have answered */
 	struct warm *warm;                      /* ORDER_WARM: given away */
+	struct taps *taps;                      /* ORDER_TAPS; with the answer, those before */
 	size_t cut;                             /* ORDER_STOP: requests that were under way */
 	void (*done)(struct order *o);          /* on the control thread; frees the order */
 };

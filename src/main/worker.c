@@ -17,6 +17,7 @@
 #include "control/admin.h"
 #include "control/alert.h"
 #include "control/apps.h"
+#include "control/audience.h"
 #include "control/keeper.h"
 #include "control/page.h"
 #include "control/sample.h"
@@ -95,7 +96,7 @@ static bool fits(void *arg, struct str overlay, struct buf *why)
 	struct conf *conf = conf_received(f->fd, overlay, &messages);
 	bool built = conf;
 	if (!built)
-		overlay_why(&messages, why);
+		overlay_why(&messages, false, why);
 	conf_free(conf);
 	messages_fini(&messages);
 	return built;
@@ -222,6 +223,25 @@ static void fill(void *worker, struct sample *out)
 
 /* --- The start. --- */
 
+/* --- The admin socket: traces. --- */
+
+static void taps_taken(struct order *o)
+{
+	audience_back(o->taps);
+	mem_free(o);
+}
+
+static void give_taps(void *arg, struct taps *taps)
+{
+	struct worker *w = arg;
+	struct publisher *p = &w->publisher;
+	for (size_t i = 0; i < p->station_count; i++) {
+		struct order *o = MEM_NEW(struct order);
+		*o = (struct order){ .kind = ORDER_TAPS, .taps = taps, .done = taps_taken };
+		station_order(&p->stations[i], o);
+	}
+}
+
 /* The first configuration: after it, no rights and many threads. */
 static int start(struct worker *w, const struct core *core)
 {
@@ -243,6 +263,7 @@ static int start(struct worker *w, const struct core *core)
 	start_apps(w);
 	w->observer = observer_new(&w->control, &(struct observed){ fill, w });
 	w->admin.observer = w->observer;
+	w->admin.audience = audience_new(&w->control, w->publisher.station_count, give_taps, w);
 	w->admin.viewers = viewers_new(&w->admin);
 	w->admin.apps = w->apps;
 	w->admin.alerts = w->alerts = alerts_new(&w->admin, &w->control, w->ring);
@@ -389,7 +410,7 @@ static int lay(struct control *c, struct str overlay, struct buf *why)
 		return -EBUSY;
 	struct conf *conf = conf_received(w->sources, overlay, &messages);
 	if (!conf)
-		overlay_why(&messages, why);
+		overlay_why(&messages, true, why);
 	messages_fini(&messages);
 	if (conf && !is_granted(w, conf, why)) {
 		conf_free(conf);
@@ -653,6 +674,7 @@ static void fini(struct worker *w)
 	/* The stations let go of their last snapshots. */
 	mailbox_open(&w->control.mailbox);
 	viewers_free(w->admin.viewers);
+	audience_free(w->admin.audience);
 	observer_free(w->observer);
 	alerts_free(w->alerts);
 	apps_free(w->apps);
