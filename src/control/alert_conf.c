@@ -185,6 +185,16 @@ static void check_misplaced(struct checker *c, const struct notify_conf *n)
 			check_error(c, MISPLACED[i].value, "\"%s\" goes with \"%s\" only", MISPLACED[i].name, MISPLACED[i].of);
 }
 
+static void check_env(struct checker *c, const struct notify_conf *n)
+{
+	const struct env_line *lines = n->env_lines.p;
+	for (size_t i = 0; i < n->env_lines.count; i++) {
+		struct str name = lines[i].name;
+		if (!name.n || str_find(name, '=') < name.n)
+			check_error(c, &lines[i].name, "\"%.*s\" can't be a variable's name: env NAME VALUE;", STR_F(name));
+	}
+}
+
 static void check_notify(struct checker *c, struct notify_conf *n)
 {
 	unsigned ways = (n->command.n > 0) + (n->url.n > 0) + (n->mail.count > 0);
@@ -201,6 +211,7 @@ static void check_notify(struct checker *c, struct notify_conf *n)
 	if (n->kind == NOTIFY_WEBHOOK)
 		check_webhook(c, n);
 	check_misplaced(c, n);
+	check_env(c, n);
 	if (check_files(c) && n->user.n && !getpwnam(n->user.p))
 		check_error(c, &n->user, "there is no user %.*s on this machine", STR_F(n->user));
 	else if (check_files(c) && n->user.n && geteuid() != 0)
@@ -422,6 +433,11 @@ static const struct directive NOTIFY[] = {
 	  .doc = "The program that takes mail: it is run with -t -i." },
 	{ .name = "user", .args = ARGS({ "name", &TYPE_WORD, NOTIFY_AT(user) }),
 	  .doc = "The user that it runs as, when petrel is started as root; without it, the user that serves, or nobody." },
+	{ .name = "env", .kind = DIR_LIST, .offset = NOTIFY_AT(env_lines), .item_size = sizeof(struct env_line),
+	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct env_line, name) },
+	               { "value", &TYPE_WORD, offsetof(struct env_line, value) }),
+	  .doc = "A variable of its environment, which has little else: PETREL_TEXT, PATH, HOME, USER, LANG.",
+	  .example = "env SMS_KEY ${env.SMS_KEY};" },
 	{ .name = "timeout", .args = ARGS({ "time", &TYPE_DURATION, NOTIFY_AT(timeout_ms), .range = { 1, DAY_MS, NULL },
 	                                    .preset = "10s" }),
 	  .doc = "What takes longer is ended, and counts as failed." },

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "control/alert_expr.h"
-#include "http/module.h"
+#include "http/backend.h"
 
 extern const struct module ALERTS;
 
@@ -31,6 +31,7 @@ struct notify_conf {
 	struct items mail;               /* struct str: addresses */
 	struct str from, sendmail;
 	struct str user;                 /* that it runs as; empty: who serves */
+	struct items env_lines;          /* struct env_line: as configured */
 	uint64_t timeout_ms;
 	uint64_t limit;                  /* messages an hour; 0: no bound */
 	uint64_t retries, retry_ms;

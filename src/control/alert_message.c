@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { WHEN_SHOWN_B = 300, TEXT_SHOWN_B = 500, HOST_B = 64 };
+enum { WHEN_SHOWN_B = 300, TEXT_SHOWN_B = 500, LABEL_SHOWN_B = 200, HOST_B = 64 };
 
 const char *tell_state(enum tell_what what)
 {
@@ -59,7 +59,7 @@ static void print_item(struct buf *out, const struct tell *t)
 	if (t->label)
 		buf_addf(out, ",\"labels\":{\"%s\":\"", t->label);
 	if (t->label)
-		buf_add_json(out, t->label_value);
+		buf_add_json(out, str_head(t->label_value, LABEL_SHOWN_B));
 	if (t->label)
 		buf_add(out, STR("\"}"));
 	if (t->what != TELL_TEST)
@@ -81,7 +81,7 @@ static void print_head(struct buf *out, const struct tell *t)
 	if (t->label)
 		buf_addf(out, " %s=", t->label);
 	if (t->label)
-		add_clean(out, t->label_value);
+		add_clean(out, str_head(t->label_value, LABEL_SHOWN_B));
 	if (t->what == TELL_TEST)
 		buf_add(out, STR(": nothing is wrong, somebody tries whether this message arrives"));
 	if (t->what == TELL_BEGIN)

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "control/admin.h"
+#include "control/alert.h"
 #include "control/app.h"
 #include "control/apps.h"
 
@@ -323,6 +324,40 @@ PER_APP(app_wanted, wanted_of)
 PER_APP(app_restarts, restarts_of)
 PER_APP(app_memory, memory_of)
 
+/* --- Alerts. --- */
+
+struct counting {
+	struct metric_out *out;
+	struct str name;             /* of the rule whose alerts are counted; empty: none yet */
+	unsigned firing;
+};
+
+static void tell_rule(const struct counting *c)
+{
+	if (c->name.n)
+		put_by(c->out, "alert", c->name, c->firing);
+}
+
+/* Those of a rule come one after the other. */
+static void count_alert(void *arg, const struct alert_seen *seen)
+{
+	struct counting *c = arg;
+	if (!str_eq(c->name, seen->name)) {
+		tell_rule(c);
+		*c = (struct counting){ c->out, seen->name, 0 };
+	}
+	c->firing++;
+}
+
+EACH(alerts_firing)
+{
+	struct counting counting = { .out = out };
+	(void)now;
+	if (c->alerts)
+		alerts_each(c->alerts, count_alert, &counting);
+	tell_rule(&counting);
+}
+
 /* --- The table. --- */
 
 const struct metric METRICS[] = {
@@ -396,6 +431,8 @@ const struct metric METRICS[] = {
 	{ "petrel_log_lines_total", "Lines that were written to logs.", METRIC_COUNTER, "", log_written },
 	{ "petrel_log_dropped_total", "Lines for which there was no room.", METRIC_COUNTER, "", log_dropped },
 	{ "petrel_log_write_errors_total", "Writes to logs that failed.", METRIC_COUNTER, "", log_errors },
+	{ "petrel_alerts_firing", "Alerts that have begun and not ended, by their rule.", METRIC_GAUGE, "alert",
+	  alerts_firing },
 	{ "process_start_time_seconds", "When the worker began, in seconds since 1970.", METRIC_GAUGE, "", started },
 	{ "process_cpu_seconds_total", "CPU time of the worker.", METRIC_COUNTER, "", cpu },
 	{ "process_resident_memory_bytes", "Memory of the worker.", METRIC_GAUGE, "", rss },

@@ -20,13 +20,14 @@ static void servers_restore(struct control *c, const json_t *list, struct buf *l
 
 static json_t *silences_kept(const struct control *c)
 {
-	return alerts_kept(c->alerts);
+	return c->alerts ? alerts_kept(c->alerts) : json_array();
 }
 
 static void silences_restore(struct control *c, const json_t *list, struct buf *lost)
 {
 	(void)lost;
-	alerts_restore(c->alerts, list);
+	if (c->alerts)
+		alerts_restore(c->alerts, list);
 }
 
 static const struct state_part PARTS[] = {

@@ -122,6 +122,19 @@ static void set_program(struct launch *l, const struct notify_conf *n)
 	}
 }
 
+static void set_env(struct tell_start *t, const struct notify_conf *n, struct str line)
+{
+	const struct env_line *lines = n->env_lines.p;
+	struct str *env = arena_new(&t->arena, (n->env_lines.count + 1) * sizeof *env);
+	struct buf clean = {};
+	add_line(&clean, line);
+	env[0] = arena_strf(&t->arena, "PETREL_TEXT=%.*s", STR_F(buf_str(&clean)));
+	for (size_t i = 0; i < n->env_lines.count; i++)
+		env[i + 1] = arena_strf(&t->arena, "%.*s=%.*s", STR_F(lines[i].name), STR_F(lines[i].value));
+	t->launch.env = (struct items){ env, n->env_lines.count + 1 };
+	buf_fini(&clean);
+}
+
 int tell_start(struct tell_start *t, const struct notify_conf *n, struct str text)
 {
 	struct str line = str_cut(&text, '\n');
@@ -134,11 +147,8 @@ int tell_start(struct tell_start *t, const struct notify_conf *n, struct str tex
 		add_hook(&input, n, text);
 	else
 		buf_add(&input, text);
-	buf_add(&t->env, STR("PETREL_TEXT="));
-	add_line(&t->env, line);
-	buf_add_char(&t->env, '\0');
-	t->env_line = str_head(buf_str(&t->env), t->env.n - 1);
-	t->launch.env = (struct items){ &t->env_line, 1 };
+	arena_init(&t->arena, NULL, 0);
+	set_env(t, n, line);
 	t->launch.input = file_of(buf_str(&input));
 	buf_fini(&input);
 	return t->launch.input < 0 ? t->launch.input : 0;
@@ -148,5 +158,5 @@ void tell_fini(struct tell_start *t)
 {
 	if (t->launch.input >= 0)
 		close(t->launch.input);
-	buf_fini(&t->env);
+	arena_fini(&t->arena);
 }

@@ -7,8 +7,7 @@
 
 struct tell_start {
 	struct launch launch;
-	struct buf env;              /* "PETREL_TEXT=…" */
-	struct str env_line;
+	struct arena arena;          /* of what it points at */
 };
 
 /* text: a line, and what the process is to read.  0 or -errno; tell_fini() either way. */

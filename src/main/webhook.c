@@ -20,7 +20,7 @@
 
 enum { INPUT_MOST_B = 1 << 20, ANSWER_MOST_B = 4096, PIECE_B = 4096, FAILED = 1 };
 
-struct hook {
+struct delivery {
 	struct str url_text, secret, ca, fields, body;
 	struct url url;
 	struct tls_lib lib;
@@ -29,7 +29,7 @@ struct hook {
 	char why[300];
 };
 
-[[gnu::format(printf, 2, 3)]] static int fail(struct hook *h, const char *format, ...)
+[[gnu::format(printf, 2, 3)]] static int fail(struct delivery *h, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -49,7 +49,7 @@ static int read_input(struct buf *in)
 }
 
 /* As tell_input() wrote it: texts with a NUL behind each, and the body. */
-static int parse(struct hook *h, struct str in)
+static int parse(struct delivery *h, struct str in)
 {
 	const char *why;
 	h->url_text = str_cut(&in, '\0');
@@ -64,7 +64,7 @@ static int parse(struct hook *h, struct str in)
 
 /* --- There. --- */
 
-static int connect_to(struct hook *h, const char *host, const char *port)
+static int connect_to(struct delivery *h, const char *host, const char *port)
 {
 	const struct addrinfo wanted = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
 	struct addrinfo *found = NULL;
@@ -84,7 +84,7 @@ static int connect_to(struct hook *h, const char *host, const char *port)
 	return h->fd < 0 ? fail(h, "%s port %s can't be connected to: %s", host, port, strerror(err)) : 0;
 }
 
-static int send_all(struct hook *h, struct str bytes)
+static int send_all(struct delivery *h, struct str bytes)
 {
 	while (bytes.n) {
 		ssize_t n = h->ssl ? h->lib.SSL_write(h->ssl, bytes.p, (int)bytes.n)
@@ -96,7 +96,7 @@ static int send_all(struct hook *h, struct str bytes)
 	return 0;
 }
 
-static void add_signature(struct hook *h, struct buf *out)
+static void add_signature(struct delivery *h, struct buf *out)
 {
 	struct buf text = {};
 	char sum[HMAC_HEX_B + 1];
@@ -111,7 +111,7 @@ static void add_signature(struct hook *h, struct buf *out)
 	buf_fini(&text);
 }
 
-static int send_request(struct hook *h)
+static int send_request(struct delivery *h)
 {
 	struct buf out = {};
 	struct str target = h->url.target;
@@ -130,8 +130,20 @@ static int send_request(struct hook *h)
 
 /* --- And back. --- */
 
+/* Enough is known: the head of an answer of 2xx, or, of another, something of the body, which may say why. */
+static bool is_enough(struct delivery *h, const struct buf *in)
+{
+	static const struct timeval SOON = { .tv_usec = 300000 };
+	const char *end = memmem(in->p, in->n, "\r\n\r\n", 4);
+	if (!end)
+		return false;
+	/* The body may be empty, and the server need not close. */
+	setsockopt(h->fd, SOL_SOCKET, SO_RCVTIMEO, &SOON, sizeof SOON);
+	return (in->n > 9 && in->p[9] == '2') || end + 4 < in->p + in->n;
+}
+
 /* The head, and as much of the body as there is room for. */
-static void receive(struct hook *h, struct buf *in)
+static void receive(struct delivery *h, struct buf *in)
 {
 	while (in->n < ANSWER_MOST_B) {
 		ssize_t n = h->ssl ? h->lib.SSL_read(h->ssl, buf_room(in, PIECE_B), PIECE_B)
@@ -139,13 +151,12 @@ static void receive(struct hook *h, struct buf *in)
 		if (n <= 0)
 			return;
 		in->n += (size_t)n;
-		/* Enough to know: a server that does not close need not be waited for. */
-		if (memmem(in->p, in->n, "\r\n\r\n", 4))
+		if (is_enough(h, in))
 			return;
 	}
 }
 
-static int understand(struct hook *h, struct str in)
+static int understand(struct delivery *h, struct str in)
 {
 	uint64_t status = 0;
 	if (!in.n)
@@ -164,7 +175,7 @@ static int understand(struct hook *h, struct str in)
 	return 0;
 }
 
-static int post(struct hook *h)
+static int post(struct delivery *h)
 {
 	char host[300], port[16];
 	struct buf answer = {};
@@ -190,7 +201,7 @@ static int post(struct hook *h)
 
 int webhook_main(void)
 {
-	struct hook h = {};
+	struct delivery h = {};
 	struct buf in = {};
 	/* What is in its memory now is a secret, and others may run as the same user. */
 	prctl(PR_SET_DUMPABLE, 0);

@@ -7,14 +7,16 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import ssl
 import subprocess
 import threading
 import time
+import urllib.parse
 
 import pytest
-from conftest import wait_for
+from conftest import ROOT, wait_for
 
 SECRET = "s3cret"
 CONF = """
@@ -502,3 +504,31 @@ def test_the_webhook_has_no_rights_and_keeps_its_secret(petrel, receiver):
     else:
         raise AssertionError("no process tells")
     crowd.leave()
+
+
+def test_the_example_sends_a_text_message(petrel, ctl, public):
+    got = []
+
+    class Gateway(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append((self.headers["Authorization"], self.rfile.read(int(self.headers["Content-Length"])).decode()))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    gateway = http.server.HTTPServer(("127.0.0.1", 0), Gateway)
+    threading.Thread(target=gateway.serve_forever, daemon=True).start()
+    example = ROOT / "examples/alerts"
+    shutil.copy(example / "sms", public / "sms")
+    conf = (example / "petrel.conf").read_text().replace("127.0.0.1:8080", "127.0.0.1:{port}")
+    conf = conf.replace("/run/petrel/admin.sock", "{dir}/admin.sock").replace("/etc/petrel/sms", f"{public}/sms")
+    server = petrel(conf.replace("/srv/www", str(public)),
+                    env={"SMS_URL": f"http://127.0.0.1:{gateway.server_port}/", "SMS_TO": "+1555", "SMS_KEY": "key"})
+    assert ctl(server, "alerts", "test", "sms").startswith("sms: delivered")
+    key, form = got[0]
+    form = urllib.parse.parse_qs(form)
+    assert key == "Bearer key" and form["to"] == ["+1555"] and ": test: nothing is wrong" in form["text"][0]
+    gateway.shutdown()
+    gateway.server_close()
