@@ -445,26 +445,21 @@ static const char *caller_of(const json_t *change, char *text, size_t text_n)
 	return text;
 }
 
+/* The words last and whole, to be copied. */
 void show_settings(const json_t *json, bool colour, struct buf *out)
 {
-	static const struct column COLUMNS[] = { { "set", .gives = true }, { "since" }, { "by" }, { "kept" }, {} };
+	enum { WHO_N = 8, INDENT = 20 + 2 + WHO_N + 2 + 4 + 2 };
 	const json_t *settings = json_object_get(json, "settings"), *s;
-	struct table t;
 	char who[32];
 	size_t i;
-	if (!json_array_size(settings)) {
+	(void)colour;
+	if (!json_array_size(settings))
 		buf_add(out, STR("nothing is set\n"));
-		return;
-	}
-	table_init(&t, COLUMNS);
 	json_array_foreach(settings, i, s) {
-		table_add(&t, "%s", text_of(s, "set"));
-		table_add(&t, "%s", text_of(s, "time"));
-		table_add(&t, "%s", caller_of(s, who, sizeof who));
-		table_add(&t, "%s", json_is_true(json_object_get(s, "keep")) ? "yes" : "");
+		buf_addf(out, "%s  %-*s  %-4s  ", text_of(s, "time"), WHO_N, caller_of(s, who, sizeof who),
+		         json_is_true(json_object_get(s, "keep")) ? "kept" : "");
+		add_wrapped(out, INDENT, str_of(text_of(s, "set")));
 	}
-	table_print(&t, TABLE_WIDTH, colour, out);
-	table_fini(&t);
 }
 
 void show_changes(const json_t *json, bool colour, struct buf *out)

@@ -20,6 +20,7 @@ static const struct {
 } SHOWS[] = {
 	{ "status", show_status }, { "connections", show_connections }, { "pools", show_pools }, { "pool", show_pool },
 	{ "apps", show_apps },     { "app", show_app },                 { "changes", show_changes }, { "did", show_did },
+	{ "settings", show_settings },
 };
 
 static size_t width_of(struct str line)
