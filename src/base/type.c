@@ -160,6 +160,30 @@ static void word_print(struct buf *out, const struct type_range *range, const vo
 	type_print_word(out, *(const struct str *)value);
 }
 
+enum { SECRET_LEAST = 16, SECRET_MOST = 512 };
+
+/* It may have to stand in a field of HTTP. */
+static int secret_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	uint64_t least = range->min ? range->min : SECRET_LEAST, most = range->max ? range->max : SECRET_MOST;
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] <= ' ' || (unsigned char)text.p[i] >= 0x7f)
+			return type_wrong(in, "a secret has letters, digits and signs only");
+	if (text.n < least)
+		return type_wrong(in, "shorter than %u characters: openssl rand -hex 24 makes a good one", (unsigned)least);
+	if (text.n > most)
+		return type_wrong(in, "longer than %u characters", (unsigned)most);
+	*(struct str *)out = text;
+	return 0;
+}
+
+/* Something that reads back as a secret, and is none. */
+static void secret_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	(void)range, (void)value;
+	buf_add(out, STR("****************"));
+}
+
 static int path_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
 {
 	(void)range;
@@ -198,3 +222,12 @@ const struct type TYPE_DURATION = { "duration", "a duration such as 20ms, 5s, 10
 const struct type TYPE_WORD = { "word", "a word", sizeof(struct str), word_parse, word_print };
 const struct type TYPE_PATH = { "path", "a path", sizeof(struct str), path_parse, word_print };
 const struct type TYPE_CHOICE = { "choice", "one of the words allowed", sizeof(int), choice_parse, choice_print };
+
+const struct type TYPE_SECRET = {
+	.name = "secret",
+	.expects = "a secret of letters, digits and signs",
+	.size = sizeof(struct str),
+	.parse = secret_parse,
+	.print = secret_print,
+	.secret = true,
+};

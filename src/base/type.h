@@ -43,6 +43,7 @@ extern const struct type TYPE_SIZE;      /* uint64_t, bytes */
 extern const struct type TYPE_DURATION;  /* uint64_t, milliseconds */
 extern const struct type TYPE_WORD;      /* struct str, NUL behind it */
 extern const struct type TYPE_PATH;      /* struct str, absolute, NUL behind it */
+extern const struct type TYPE_SECRET;    /* struct str of so many characters (16 at least where nothing is said) */
 extern const struct type TYPE_CHOICE;    /* int: index in range->words */
 
 /* Writes the reason and returns -EINVAL: return type_wrong(in, "…"); */

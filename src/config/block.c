@@ -416,11 +416,12 @@ static bool is_out_of_scope(const struct target *t, const struct directive *row,
 /* What only a reload or a start can bring. */
 static bool is_fixed(const struct target *t, const struct directive *row, const struct statement *s)
 {
-	if (!t->over || row->fixed == FIXED_NOT)
+	enum fixed fixed = row->kind == DIR_INCLUDE ? FIXED_RELOAD : row->fixed;
+	if (!t->over || fixed == FIXED_NOT)
 		return false;
 	struct message *m = message_add(t->frame->b->messages, LEVEL_ERROR, &s->words[0].at,
 	                                "\"%s\" can't be set in a running server", row->name);
-	switch (row->fixed) {
+	switch (fixed) {
 	case FIXED_START:
 		message_hint(t->frame->b->messages, m, "it takes effect at a start: change the configuration and restart");
 		break;

@@ -31,12 +31,11 @@ static struct str skip_characters(struct str s, size_t count)
 }
 
 /* Copies the line, or the part of a long one that surrounds the column. */
-/* What stands behind the word "token" is nobody's business: character by character, so that the caret stays right. */
-static void hide_token(char *line, size_t n)
+/* What stands behind such a word is nobody's business: character by character, so that the caret stays right. */
+static void hide_behind(const char *word, char *line, size_t n)
 {
-	struct str all = { line, n };
-	const char *word = n ? memmem(line, n, "token", 5) : NULL;
-	size_t i = word ? (size_t)(word - all.p) + 5 : n;
+	const char *at = n ? memmem(line, n, word, strlen(word)) : NULL;
+	size_t i = at ? (size_t)(at - line) + strlen(word) : n;
 	while (i < n && (line[i] == ' ' || line[i] == '\t'))
 		i++;
 	bool quoted = i < n && line[i] == '"';
@@ -57,7 +56,8 @@ static void take_line(struct messages *m, struct message *message, const struct 
 	if (message->indent + message->width > LINE_MOST)
 		message->width = LINE_MOST - message->indent;
 	message->line = arena_str(&m->arena, line);
-	hide_token((char *)(uintptr_t)message->line.p, line.n);
+	hide_behind("token ", (char *)(uintptr_t)message->line.p, line.n);
+	hide_behind("secret ", (char *)(uintptr_t)message->line.p, line.n);
 }
 
 static struct message *room(struct messages *m)

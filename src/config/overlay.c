@@ -135,6 +135,8 @@ static int read_words(struct reading *r, struct str text, struct buf *why)
 		overlay_why(&messages, true, why);
 	else if (token != TOKEN_EOF)
 		buf_add(why, STR("a setting is a directive's name and its values, without ; { or }: limits connections 5000"));
+	else if (r->count && str_starts(r->words[0].text, STR("\xef\xbb\xbf")))
+		buf_add(why, STR("a byte order mark is no part of a directive's name"));
 	else if (!r->count)
 		buf_add(why, STR("what is to be set? Such as: limits connections 5000"));
 	messages_fini(&messages);

@@ -272,7 +272,9 @@ const struct module ADMIN = {
 
 static const struct str NAMES[] = { { "admin", 5 } };
 static const struct hook GATES[] = { { &ADMIN, NULL } };
-static const struct route ROUTES[] = { { .gates = { GATES, 1 }, .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
+static const struct route ROUTES[] = {
+	{ .gates = { GATES, 1 }, .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } },
+};
 
 const struct site ADMIN_SITE = {
 	.names = NAMES,

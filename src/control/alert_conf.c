@@ -415,7 +415,7 @@ static const struct directive NOTIFY[] = {
 	{ .name = "webhook", .args = ARGS({ "url", &TYPE_WORD, NOTIFY_AT(url) }),
 	  .doc = "A POST of a JSON object to this URL, https:// or http://; any answer of 2xx is right.",
 	  .example = "webhook https://hooks.example.org/petrel;" },
-	{ .name = "secret", .args = ARGS({ "secret", &TYPE_WORD, NOTIFY_AT(secret) }),
+	{ .name = "secret", .args = ARGS({ "secret", &TYPE_SECRET, NOTIFY_AT(secret), .range = { 1, 512, NULL } }),
 	  .doc = "Signs the webhook's requests: X-Petrel-Signature: sha256=HEX is the HMAC-SHA256, under this secret, of "
 	         "the value of X-Petrel-Timestamp, a dot, and the body.",
 	  .example = "secret ${env.HOOK_SECRET};" },

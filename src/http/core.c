@@ -20,39 +20,6 @@
 #define AT(member) offsetof(struct core, member)
 #define LISTEN_AT(member) offsetof(struct listen_spec, member)
 
-enum { TOKEN_LEAST_B = 16, TOKEN_MOST_B = 512 };
-
-/* It stands in a field, and nowhere else. */
-static int token_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
-{
-	(void)range;
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] <= ' ' || (unsigned char)text.p[i] >= 0x7f)
-			return type_wrong(in, "a token has letters, digits and signs only");
-	if (text.n < TOKEN_LEAST_B)
-		return type_wrong(in, "shorter than %d characters: openssl rand -hex 24 makes a good one", TOKEN_LEAST_B);
-	if (text.n > TOKEN_MOST_B)
-		return type_wrong(in, "longer than %d characters", TOKEN_MOST_B);
-	*(struct str *)out = text;
-	return 0;
-}
-
-/* Something that reads back as a token. */
-static void token_print(struct buf *out, const struct type_range *range, const void *value)
-{
-	(void)range, (void)value;
-	buf_add(out, STR("****************"));
-}
-
-static const struct type TYPE_TOKEN = {
-	.name = "token",
-	.expects = "a secret of at least 16 characters",
-	.size = sizeof(struct str),
-	.parse = token_parse,
-	.print = token_print,
-	.secret = true,
-};
-
 static const char *const ENGINES[] = { [DISK_AUTO] = "auto", [DISK_URING] = "io_uring", [DISK_THREADS] = "threads",
 	                               NULL };
 
@@ -163,7 +130,7 @@ static const struct directive DIRECTIVES[] = {
 	  .args = ARGS({ "address", &TYPE_ADDRESS, LISTEN_AT(addr) },
 	               { "mode", &TYPE_WORD, LISTEN_AT(mode), ARG_KEYWORD },
 	               { "group", &TYPE_WORD, LISTEN_AT(group), ARG_KEYWORD },
-	               { "token", &TYPE_TOKEN, LISTEN_AT(token), ARG_KEYWORD }),
+	               { "token", &TYPE_SECRET, LISTEN_AT(token), ARG_KEYWORD, { 16, 512, NULL } }),
 	  .doc = "Where `petrel reload`, `petrel ctl` and `petrel top` speak to the server: a Unix socket, which only root and "
 	         "the user that started it may open unless mode and group say otherwise; or an address over TCP, where each "
 	         "request has to bring the token (Authorization: Bearer). The token goes over the network as it is: better not "
@@ -206,7 +173,7 @@ static const struct directive DIRECTIVES[] = {
 	  .doc = "Where request bodies are kept that are too large for memory while an application waits for them; the files "
 	         "have no names.",
 	  .example = "temporary /var/tmp;" },
-	{ .name = "include", .fixed = FIXED_RELOAD, .kind = DIR_INCLUDE, .scopes = SCOPE_ALL,
+	{ .name = "include", .kind = DIR_INCLUDE, .scopes = SCOPE_ALL,
 	  .args = ARGS({ "pattern", &TYPE_PATH }),
 	  .doc = "Reads other files in place of this line, in the order of their names; the path may hold * and ?.",
 	  .example = "include conf.d/*.conf;" },

@@ -139,8 +139,8 @@ static const struct directive INNER[] = {
 	  .doc = "When the client is asked to try again, in whole seconds." },
 	{ .name = "all", .offset = offsetof(struct shed, all),
 	  .args = ARGS({ "flag", &TYPE_FLAG, .preset = "off" }),
-	  .doc = "on: every request is refused, as if for load: while what is behind it is mended. `petrel ctl shed on` sets it "
-	         "in a running server." },
+	  .doc = "on: every request is refused, as if for load: while what is behind it is mended. `petrel ctl shed on` sets "
+	         "it in a running server." },
 	{ .name = "image", .fixed = FIXED_RELOAD, .offset = offsetof(struct shed, image),
 	  .args = ARGS({ "file", &TYPE_PATH }),
 	  .doc = "What is sent in place of an image, at most 64 KB. Kept in memory." },

@@ -16,7 +16,8 @@
 static const char *const ANSWERS[][TOP_ASKED] = {
 	{ "{}", "{}", "{}", "{}" },
 	{ "[]", "[]", "[]", "[]" },
-	{ "{\"routes\":5,\"loops\":{},\"now\":[]}", "{\"pools\":{\"a\":1}}", "{\"apps\":[1,\"x\",null]}", "{\"alerts\":\"x\"}" },
+	{ "{\"routes\":5,\"loops\":{},\"now\":[]}", "{\"pools\":{\"a\":1}}", "{\"apps\":[1,\"x\",null]}",
+	  "{\"alerts\":\"x\"}" },
 	{ "{\"version\":7,\"routes\":[{},[],{\"site\":1,\"route\":null,\"requests_ps\":\"x\",\"p50_ms\":-5}]}",
 	  "{\"pools\":[{\"servers\":[{},{\"states\":{}},{\"states\":[1]},{\"server\":\"a\",\"states\":[\"sick\"]}]}]}",
 	  "{\"apps\":[{\"processes\":[{\"pid\":-4},{\"memory\":1e300,\"age_ms\":1e18}]}]}",
@@ -109,11 +110,11 @@ static void rates(void **state)
 {
 	(void)state;
 	static const char *const BEFORE[TOP_ASKED] = {
-		"{}", "{\"pools\":[{\"name\":\"a\",\"servers\":[{\"server\":\"x\",\"requests\":100},{\"server\":\"y\",\"requests\":9}]}]}",
-		"{}", "{}" };
+		"{}", "{\"pools\":[{\"name\":\"a\",\"servers\":[{\"server\":\"x\",\"requests\":100},"
+		      "{\"server\":\"y\",\"requests\":9}]}]}", "{}", "{}" };
 	static const char *const NOW[TOP_ASKED] = {
-		"{}", "{\"pools\":[{\"name\":\"a\",\"servers\":[{\"server\":\"x\",\"requests\":150},{\"server\":\"y\",\"requests\":3},"
-		      "{\"server\":\"z\",\"requests\":3}]}]}", "{}", "{}" };
+		"{}", "{\"pools\":[{\"name\":\"a\",\"servers\":[{\"server\":\"x\",\"requests\":150},"
+		      "{\"server\":\"y\",\"requests\":3},{\"server\":\"z\",\"requests\":3}]}]}", "{}", "{}" };
 	struct top t = { .view = TOP_SERVERS };
 	struct top_rows rows = {};
 	load(&t.before, BEFORE, 1000);
