@@ -151,6 +151,7 @@ def test_a_webhook_is_told_once_when_it_begins_and_once_when_it_ends(petrel, ctl
     crowd = Crowd(server)
     wait_for(lambda: ear.got, "a message that it begins")
     assert rule(ctl, server, "busy")["state"] == "firing"
+    wait_for(lambda: rule(ctl, server, "busy")["notices"], "it is known to have arrived")
     shown = ctl(server, "alerts")
     assert re.search(r"^busy +firing +3 +\d+s +hook: delivered", shown, re.M), shown
     assert 'busy: petrel_connections > 2: so "many" clients' in shown
