@@ -25,7 +25,7 @@ struct delivery {
 	struct url url;
 	struct tls_lib lib;
 	int fd;
-	SSL *ssl;              /* NULL: without TLS */
+	struct tls tls;
 	char why[300];
 };
 
@@ -87,7 +87,7 @@ static int connect_to(struct delivery *h, const char *host, const char *port)
 static int send_all(struct delivery *h, struct str bytes)
 {
 	while (bytes.n) {
-		ssize_t n = h->ssl ? h->lib.SSL_write(h->ssl, bytes.p, (int)bytes.n)
+		ssize_t n = h->tls.ssl ? h->lib.SSL_write(h->tls.ssl, bytes.p, (int)bytes.n)
 		                   : send(h->fd, bytes.p, bytes.n, MSG_NOSIGNAL);
 		if (n <= 0)
 			return fail(h, "the server closed the connection");
@@ -146,7 +146,7 @@ static bool is_enough(struct delivery *h, const struct buf *in)
 static void receive(struct delivery *h, struct buf *in)
 {
 	while (in->n < ANSWER_MOST_B) {
-		ssize_t n = h->ssl ? h->lib.SSL_read(h->ssl, buf_room(in, PIECE_B), PIECE_B)
+		ssize_t n = h->tls.ssl ? h->lib.SSL_read(h->tls.ssl, buf_room(in, PIECE_B), PIECE_B)
 		                   : recv(h->fd, buf_room(in, PIECE_B), PIECE_B, 0);
 		if (n <= 0)
 			return;
@@ -185,16 +185,15 @@ static int post(struct delivery *h)
 	snprintf(host, sizeof host, "%.*s", STR_F(h->url.host));
 	snprintf(port, sizeof port, "%.*s", STR_F(h->url.port));
 	int err = connect_to(h, host, port);
-	if (!err && h->url.tls) {
-		h->ssl = tls_open(&h->lib, h->fd, host, h->ca.p, h->why, sizeof h->why);
-		err = h->ssl ? 0 : -1;
-	}
+	if (!err && h->url.tls)
+		err = tls_open(&h->lib, &h->tls, h->fd, host, h->ca.p, h->why, sizeof h->why);
 	if (!err)
 		err = send_request(h);
 	if (!err) {
 		receive(h, &answer);
 		err = understand(h, buf_str(&answer));
 	}
+	tls_close(&h->lib, &h->tls);
 	buf_fini(&answer);
 	return err;
 }

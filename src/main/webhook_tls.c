@@ -39,20 +39,22 @@ static void say_error(const struct tls_lib *lib, const char *what, char *why, si
 	snprintf(why, why_n, "%s%s%s", what, reason ? ": " : "", reason ? reason : "");
 }
 
-static SSL_CTX *context_new(const struct tls_lib *lib, const char *ca, char *why, size_t why_n)
+static int open_context(const struct tls_lib *lib, struct tls *tls, const char *ca, char *why, size_t why_n)
 {
-	SSL_CTX *ctx = lib->SSL_CTX_new(lib->TLS_client_method());
-	if (!ctx) {
+	const char *which = *ca ? "the certificates of `ca`" : "the system's certificates";
+	char what[64];
+	tls->ctx = lib->SSL_CTX_new(lib->TLS_client_method());
+	if (!tls->ctx) {
 		say_error(lib, "TLS can't begin", why, why_n);
-		return NULL;
+		return -1;
 	}
-	lib->SSL_CTX_ctrl(ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
-	lib->SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	int fine = *ca ? lib->SSL_CTX_load_verify_file(ctx, ca) : lib->SSL_CTX_set_default_verify_paths(ctx);
-	if (fine == 1)
-		return ctx;
-	say_error(lib, *ca ? "the certificates of `ca` can't be read" : "the system's certificates can't be read", why, why_n);
-	return NULL;
+	lib->SSL_CTX_ctrl(tls->ctx, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_2_VERSION, NULL);
+	lib->SSL_CTX_set_verify(tls->ctx, SSL_VERIFY_PEER, NULL);
+	if (*ca ? lib->SSL_CTX_load_verify_file(tls->ctx, ca) : lib->SSL_CTX_set_default_verify_paths(tls->ctx))
+		return 0;
+	snprintf(what, sizeof what, "%s can't be read", which);
+	say_error(lib, what, why, why_n);
+	return -1;
 }
 
 static bool is_address(const char *host)
@@ -69,22 +71,35 @@ static bool expect_host(const struct tls_lib *lib, SSL *ssl, const char *host)
 	return lib->SSL_set1_host(ssl, host) == 1;
 }
 
-SSL *tls_open(const struct tls_lib *lib, int fd, const char *host, const char *ca, char *why, size_t why_n)
+static int shake_hands(const struct tls_lib *lib, struct tls *tls, int fd, const char *host, char *why, size_t why_n)
 {
-	SSL_CTX *ctx = context_new(lib, ca, why, why_n);
-	SSL *ssl = ctx ? lib->SSL_new(ctx) : NULL;
-	if (!ssl)
-		return NULL;
-	if (!expect_host(lib, ssl, host) || lib->SSL_set_fd(ssl, fd) != 1) {
+	tls->ssl = lib->SSL_new(tls->ctx);
+	if (!tls->ssl || !expect_host(lib, tls->ssl, host) || lib->SSL_set_fd(tls->ssl, fd) != 1) {
 		say_error(lib, "TLS can't begin", why, why_n);
-		return NULL;
+		return -1;
 	}
-	if (lib->SSL_connect(ssl) == 1)
-		return ssl;
-	long verdict = lib->SSL_get_verify_result(ssl);
+	if (lib->SSL_connect(tls->ssl) == 1)
+		return 0;
+	long verdict = lib->SSL_get_verify_result(tls->ssl);
 	if (verdict == X509_V_OK)
 		say_error(lib, "TLS failed", why, why_n);
 	else
 		snprintf(why, why_n, "the server's certificate: %s", lib->X509_verify_cert_error_string(verdict));
-	return NULL;
+	return -1;
+}
+
+int tls_open(const struct tls_lib *lib, struct tls *tls, int fd, const char *host, const char *ca, char *why,
+             size_t why_n)
+{
+	int err = open_context(lib, tls, ca, why, why_n);
+	return err ? err : shake_hands(lib, tls, fd, host, why, why_n);
+}
+
+void tls_close(const struct tls_lib *lib, struct tls *tls)
+{
+	if (tls->ssl)
+		lib->SSL_free(tls->ssl);
+	if (tls->ctx)
+		lib->SSL_CTX_free(tls->ctx);
+	*tls = (struct tls){};
 }

@@ -151,6 +151,7 @@ def test_a_webhook_is_told_once_when_it_begins_and_once_when_it_ends(petrel, ctl
     crowd = Crowd(server)
     wait_for(lambda: ear.got, "a message that it begins")
     assert rule(ctl, server, "busy")["state"] == "firing"
+    wait_for(lambda: rule(ctl, server, "busy")["notices"], "it is known to have arrived")
     shown = ctl(server, "alerts")
     assert re.search(r"^busy +firing +3 +\d+s +hook: delivered", shown, re.M), shown
     assert 'busy: petrel_connections > 2: so "many" clients' in shown
@@ -205,7 +206,7 @@ def test_a_webhook_that_refuses_is_asked_again(petrel, ctl, receiver):
     waits = [b - a for a, b in zip(ear.times, ear.times[1:])]
     assert waits[0] > 0.39 and waits[1] > 0.79 and waits[2] > 1.59, waits
     server.wait_said(r"notify hook: message \w+: answered 503: so so; it is sent again in 1600 ms")
-    assert way(ctl, server, "hook")["delivered"] == 1
+    wait_for(lambda: way(ctl, server, "hook")["delivered"] == 1, "it is known to have arrived")
     crowd.leave()
 
 
