@@ -25,6 +25,8 @@ function show(event) {
 	const fresh = section.cloneNode(false);
 	fresh.innerHTML = event.data.slice(end + 1);
 	morph(section, fresh);
+	const alerts = document.querySelectorAll("#alerts li:not(.silenced)").length;
+	document.title = (alerts ? `(${alerts}) ` : "") + "petrel";
 }
 
 const live = document.getElementById("live");

@@ -5,6 +5,7 @@
  * are here; a floor that brings a type of its own (a network, a template) declares it there in the same way. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ struct type {
 	int (*parse)(struct type_in *in, struct str text, const struct type_range *range, void *out);
 	/* Appends what parse() would read back as *value. */
 	void (*print)(struct buf *out, const struct type_range *range, const void *value);
+	bool secret;          /* the word is never shown, and what print() appends is another one */
 };
 
 extern const struct type TYPE_FLAG;      /* bool: on | off */

@@ -31,6 +31,19 @@ static struct str skip_characters(struct str s, size_t count)
 }
 
 /* Copies the line, or the part of a long one that surrounds the column. */
+/* What stands behind the word "token" is nobody's business: character by character, so that the caret stays right. */
+static void hide_token(char *line, size_t n)
+{
+	struct str all = { line, n };
+	const char *word = n ? memmem(line, n, "token", 5) : NULL;
+	size_t i = word ? (size_t)(word - all.p) + 5 : n;
+	while (i < n && (line[i] == ' ' || line[i] == '\t'))
+		i++;
+	bool quoted = i < n && line[i] == '"';
+	for (i += quoted; i < n && !strchr(quoted ? "\"" : " \t;{}", line[i]); i++)
+		line[i] = '*';
+}
+
 static void take_line(struct messages *m, struct message *message, const struct spot *at)
 {
 	struct str line = spot_line(at);
@@ -44,6 +57,7 @@ static void take_line(struct messages *m, struct message *message, const struct 
 	if (message->indent + message->width > LINE_MOST)
 		message->width = LINE_MOST - message->indent;
 	message->line = arena_str(&m->arena, line);
+	hide_token((char *)(uintptr_t)message->line.p, line.n);
 }
 
 static struct message *room(struct messages *m)

@@ -132,7 +132,7 @@ static int read_words(struct reading *r, struct str text, struct buf *why)
 		r->count++;
 	lex_fini(&l);
 	if (messages.count[LEVEL_ERROR])
-		overlay_why(&messages, why);
+		overlay_why(&messages, true, why);
 	else if (token != TOKEN_EOF)
 		buf_add(why, STR("a setting is a directive's name and its values, without ; { or }: limits connections 5000"));
 	else if (!r->count)
@@ -235,14 +235,14 @@ int overlay_line_read(const struct module *const *modules, size_t count, struct 
 	return err;
 }
 
-void overlay_why(const struct messages *m, struct buf *out)
+void overlay_why(const struct messages *m, bool hints, struct buf *out)
 {
 	for (size_t i = 0; i < m->kept; i++) {
 		const struct message *one = &m->list[i];
 		if (one->level != LEVEL_ERROR)
 			continue;
 		buf_add(out, one->text);
-		for (size_t k = 0; k < one->hint_count; k++)
+		for (size_t k = 0; hints && k < one->hint_count; k++)
 			buf_addf(out, "%s%.*s", k && str_ends(one->hints[k - 1], STR(",")) ? " " : "; ", STR_F(one->hints[k]));
 		return;
 	}

@@ -28,5 +28,5 @@ void overlay_line_fini(struct overlay_line *l);
  * it is built. */
 [[nodiscard]] int overlay_line_read(const struct module *const *modules, size_t count, struct str words,
                                     struct overlay_line *out, struct buf *why);
-/* Why it can't be built: the first error with its hints, in one line. */
-void overlay_why(const struct messages *m, struct buf *out);
+/* Why it can't be built: the first error in one line, with its hints or without. */
+void overlay_why(const struct messages *m, bool hints, struct buf *out);

@@ -183,8 +183,9 @@ static int say_surplus(const struct writer *w)
 static void say_wrong(const struct writer *w, const struct arg *arg, const struct word *word, const char *why)
 {
 	struct messages *messages = w->in->messages;
-	struct message *m = message_add(messages, LEVEL_ERROR, &word->at, "wrong %s \"%.*s\" for \"%s\": %s", arg->name,
-	                                STR_F(word->text), w->row->name, why);
+	struct message *m = message_add(messages, LEVEL_ERROR, &word->at, "wrong %s%s%.*s%s for \"%s\": %s", arg->name,
+	                                arg->type->secret ? "" : " \"", STR_F(arg->type->secret ? STR("") : word->text),
+	                                arg->type->secret ? "" : "\"", w->row->name, why);
 	struct guess guess = guess_of(word->text);
 	for (size_t i = 0; arg->range.words && arg->range.words[i]; i++)
 		guess_offer(&guess, str_of(arg->range.words[i]));

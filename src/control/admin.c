@@ -1,5 +1,5 @@
-/* Calls to the control thread, and the admin socket's handler, which makes one of each request.  Runs on the loop of the
- * request; admin_answer() and what it is answered by run on the worker's control thread. */
+/* Calls to the control thread, and the admin socket's handler, which makes one of each request.  Runs on the loop of
+ * the request; admin_answer() and what it is answered by run on the worker's control thread. */
 #include "control/admin.h"
 
 #include <sys/socket.h>
@@ -7,11 +7,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/errand.h"
+#include "control/token.h"
 #include "http/exchange.h"
 
 /* --- There and back. --- */
 
-void call_free(struct admin_call *call)
+void admin_call_free(struct admin_call *call)
 {
 	mem_free((void *)(uintptr_t)call->path.p);
 	mem_free((void *)(uintptr_t)call->query.p);
@@ -28,7 +29,7 @@ static void came_home(struct mail *m)
 	if (call->req)
 		loop_queue(&call->home->loop, call->req->task);
 	else
-		call_free(call);
+		admin_call_free(call);
 }
 
 void admin_answer(struct admin_call *call, unsigned status, struct str json)
@@ -116,7 +117,7 @@ static void call_close(struct req *r, void *state)
 	struct admin_call *call = state;
 	(void)r;
 	if (!call->sent || call->home_again)
-		call_free(call);
+		admin_call_free(call);
 	else
 		call->req = NULL;
 }
@@ -137,7 +138,8 @@ static struct caller caller_of(struct req *r)
 static struct str copy_of(struct str s)
 {
 	char *copy = mem_new(s.n + 1);
-	memcpy(copy, s.p, s.n);
+	if (s.n)
+		memcpy(copy, s.p, s.n);
 	return str_make(copy, s.n);
 }
 
@@ -150,7 +152,7 @@ static void copy_path(struct admin_call *call, struct str path, const struct str
 			call->stars[i] = str_make(call->path.p + (stars[i].p - path.p), stars[i].n);
 }
 
-struct admin_call *call_new(struct req *r, const struct errand *errand, struct str path, const struct str *stars)
+struct admin_call *admin_call_new(struct req *r, const struct errand *errand, struct str path, const struct str *stars)
 {
 	struct admin_call *call = MEM_NEW(struct admin_call);
 	call->control = r->home->control;
@@ -165,7 +167,7 @@ struct admin_call *call_new(struct req *r, const struct errand *errand, struct s
 	return call;
 }
 
-enum go call_send(struct admin_call *call)
+enum go admin_send(struct admin_call *call)
 {
 	call->sent = true;
 	call->mail.deliver = at_control;
@@ -173,7 +175,7 @@ enum go call_send(struct admin_call *call)
 	return GO_WAIT;
 }
 
-enum go call_body(struct req *r, struct buf *out, size_t most_b)
+enum go admin_body(struct req *r, struct buf *out, size_t most_b)
 {
 	struct chunk chunk;
 	enum body_got got;
@@ -193,26 +195,25 @@ enum go call_body(struct req *r, struct buf *out, size_t most_b)
 
 static enum go take_body(struct req *r, struct admin_call *call)
 {
-	enum go go = call->errand->body ? call_body(r, &call->body, ADMIN_BODY_B) : GO_NEXT;
+	enum go go = call->errand->body ? admin_body(r, &call->body, ADMIN_BODY_B) : GO_NEXT;
 	if (go == GO_NEXT)
-		return call_send(call);
+		return admin_send(call);
 	if (go != GO_WAIT)
-		call_free(call);
+		admin_call_free(call);
 	return go;
 }
 
 static enum go answer_call(struct req *r, struct admin_call *call)
 {
-	bool json = call->status != 200 || !call->errand->type;
-	if (call->status == 200 && call->errand->begin) {
-		enum go go = call->errand->begin(r, call);
-		call_free(call);
-		return go;
-	}
-	answer_bytes(r, call->status, json ? STR("application/json") : str_of(call->errand->type),
-	             arena_str(&r->arena, buf_str(&call->json)));
-	call_free(call);
-	return GO_ANSWER;
+	bool fine = call->status == 200;
+	const char *type = fine && call->errand->type ? call->errand->type : "application/json";
+	enum go go = GO_ANSWER;
+	if (fine && call->errand->begin)
+		go = call->errand->begin(r, call);
+	else
+		answer_bytes(r, call->status, str_of(type), arena_str(&r->arena, buf_str(&call->json)));
+	admin_call_free(call);
+	return go;
 }
 
 static enum go answer_wrong(struct req *r, unsigned status, struct str text)
@@ -257,7 +258,7 @@ static enum go admin_handle(struct req *r, const void *values)
 		buf_fini(&methods);
 		if (!errand)
 			return go;
-		call = call_new(r, errand, r->ask.path, stars);
+		call = admin_call_new(r, errand, r->ask.path, stars);
 	}
 	return take_body(r, call);
 }
@@ -265,11 +266,13 @@ static enum go admin_handle(struct req *r, const void *values)
 const struct module ADMIN = {
 	.name = "admin",
 	.doc = "The admin socket.",
+	.gate = token_gate,
 	.handle = admin_handle,
 };
 
 static const struct str NAMES[] = { { "admin", 5 } };
-static const struct route ROUTES[] = { { .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
+static const struct hook GATES[] = { { &ADMIN, NULL } };
+static const struct route ROUTES[] = { { .gates = { GATES, 1 }, .pattern = { .kind = PATTERN_PREFIX }, .handler = { &ADMIN, NULL } } };
 
 const struct site ADMIN_SITE = {
 	.names = NAMES,

@@ -81,15 +81,15 @@ struct control {
 
 /* --- On a request's loop: for handlers that ask the control thread. --- */
 
-/* r->state from now on, with the query of a request on the admin socket; stars: what those of the errand's path stand for, in path, or NULL.  The caller is who the kernel
- * says, or an address. */
-struct admin_call *call_new(struct req *r, const struct errand *errand, struct str path, const struct str *stars);
-/* Sends it: return call_send(call); the handler is called again, with call->home_again once it was answered. */
-enum go call_send(struct admin_call *call);
+/* r->state from now on, with the query of a request on the admin socket.  stars: what those of the errand's path stand
+ * for, in path; or NULL.  The caller is who the kernel says, or an address. */
+struct admin_call *admin_call_new(struct req *r, const struct errand *errand, struct str path, const struct str *stars);
+/* Sends it: return admin_send(call); the handler is called again, with call->home_again once it was answered. */
+enum go admin_send(struct admin_call *call);
 /* Before it was sent, or once it is home again; r->state has to be let go of. */
-void call_free(struct admin_call *call);
+void admin_call_free(struct admin_call *call);
 /* Takes in the request's body, as far as it has come: GO_NEXT when it is whole, GO_WAIT, or what to return. */
-enum go call_body(struct req *r, struct buf *out, size_t most_b);
+enum go admin_body(struct req *r, struct buf *out, size_t most_b);
 
 /* --- On the control thread: sends the call home with its answer. --- */
 

@@ -1,9 +1,11 @@
 /* struct alerts: rules over what petrel measures, looked at each second, and who is told when one begins and ends.  The
  * control thread.
  *
- * Rules are made anew with each configuration; one that is as it was keeps its state, which outlives snapshots.  Times are
- * of the monotonic clock: a clock that is set changes nothing but what is shown. */
+ * Rules are made anew with each configuration; one that is as it was keeps its state, which outlives snapshots.  Times
+ * are of the monotonic clock: a clock that is set changes nothing but what is shown. */
 #pragma once
+
+#include <jansson.h>
 
 #include "base/buf.h"
 #include "base/directive.h"
@@ -42,17 +44,19 @@ void alerts_each(const struct alerts *a, void (*see)(void *arg, const struct ale
 
 /* {"alerts":[…],"notify":[…],"silences":[…]} */
 void alerts_print(const struct alerts *a, struct buf *out);
-/* Nobody is told of the alert for so long; one that has been told of ends all the same.  0, or -ENOENT: there is no alert
- * of this name; -ENOSPC. */
+/* Whether there is an alert of this name. */
+bool alerts_know(const struct alerts *a, struct str name);
+/* Nobody is told of the alert for so long; one that has been told of ends all the same.  0, or -ENOENT: there is no
+ * alert of this name; -ENOSPC. */
 [[nodiscard]] int alerts_silence(struct alerts *a, struct str name, uint64_t ms, struct str reason,
                                  const struct caller *who);
 /* False: it was not silenced. */
 bool alerts_unsilence(struct alerts *a, struct str name);
 /* Appends the names of all alerts, for messages. */
 void alerts_names(const struct alerts *a, struct buf *out);
-/* The silences as a JSON list, for a state file, and from one: those that are not over are set. */
-void alerts_print_silences(const struct alerts *a, struct buf *out);
-void alerts_restore_silences(struct alerts *a, struct str json);
+/* The silences as a list, for control/state.h, and from one: those that are not over are set. */
+json_t *alerts_kept(const struct alerts *a);
+void alerts_restore(struct alerts *a, const json_t *list);
 /* Sends a message to try a way to tell (empty: all), and answers the call with what became of it.  False: there is none
  * of this name, and the call is the caller's. */
 bool alerts_test(struct alerts *a, struct str notify, struct admin_call *call);

@@ -79,7 +79,7 @@ int url_parse(struct str text, struct url *out, const char **why)
 	rest = str_head(rest, str_find(rest, '#'));
 	size_t end = str_find(str_head(rest, str_find(rest, '?')), '/');
 	out->authority = str_head(rest, end);
-	out->target = str_from(rest, end);
+	out->target = str_from(rest, out->authority.n);
 	*why = "a user and password can't stand there: header Authorization \"...\";";
 	if (str_find(out->authority, '@') < out->authority.n)
 		return -EINVAL;
@@ -111,8 +111,8 @@ static void check_name(struct checker *c, const struct str *name)
 	if (is_name(*name) && !str_eq(*name, ALERT_TO_NOBODY) && !str_eq(*name, STR("all")))
 		return;
 	check_error(c, name, "\"%.*s\" can't be a name here", STR_F(*name));
-	check_hint(c, "a name begins with a letter, has letters, digits and - _ . only, and at most %d of them; all and nobody "
-	              "are none", ALERT_NAME_B);
+	check_hint(c, "a name begins with a letter, has letters, digits and - _ . only, and at most %d of them; all and "
+	              "nobody are none", ALERT_NAME_B);
 }
 
 static void check_to(struct checker *c, const struct alerts_conf *a, const struct items *to)
@@ -369,17 +369,18 @@ enum { DAY_MS = 86400000 };
 static const char *const ON_OFF[] = { "on", "off", NULL };
 /* As ALERT_BUILTINS names them: a unit test compares the two. */
 static const char *const BUILTIN_NAMES[] = { "no_server", "app_crashes", "app_down", "descriptors", "log_dropped",
-	                                     "log_errors", "long_turn", NULL };
+	                                     "log_errors", "disk_fails", "long_turn", NULL };
 
 static const struct directive ALERT[] = {
 	{ .name = "when", .required = true, .args = ARGS({ "condition", &TYPE_WORD, ALERT_AT(when), ARG_MANY }),
-	  .doc = "When it begins: a comparison of what petrel measures (every metric of /metrics can be asked for), and for how "
-	         "long it has to hold. METRIC, or METRIC(label=value), is the sum of its series; min(), max(), avg() and count() "
-	         "take them otherwise. rate(METRIC) is how much it grows in a second, increase(METRIC, 5m) in five minutes; "
-	         "p50(), p90(), p99(), p99.9() of `route PATTERN`, `pool NAME`, `site NAME` or `all` are percentiles of times "
-	         "over the last minute, or another time: p99(route /api/*, 5m). change(VALUE, 1h) compares with the mean of the "
-	         "hour before: -50% is half of it. absent(METRIC(label=value)) holds where there is no such thing. Comparisons "
-	         "are joined by and, or and brackets; values by + - * /. `each pool` makes an alert of its own of each pool.",
+	  .doc = "When it begins: a comparison of what petrel measures (every metric of /metrics can be asked for), and "
+	         "for how long it has to hold. METRIC, or METRIC(label=value), is the sum of its series; min(), max(), "
+	         "avg() and count() take them otherwise. rate(METRIC) is how much it grows in a second, increase(METRIC, "
+	         "5m) in five minutes; p50(), p90(), p99(), p99.9() of `route PATTERN`, `pool NAME`, `site NAME` or "
+	         "`all` are percentiles of times over the last minute, or another time: p99(route /api/*, 5m). "
+	         "change(VALUE, 1h) compares with the mean of the hour before: -50% is half of it. "
+	         "absent(METRIC(label=value)) holds where there is no such thing. Comparisons are joined by and, or and "
+	         "brackets; values by + - * /. `each pool` makes an alert of its own of each pool.",
 	  .example = "when p99(route /api/*) > 500ms for 1m;\n"
 	             "when petrel_connections(state=idle) > 10000 for 30s;\n"
 	             "when rate(petrel_requests_total(class=5xx)) > 5 for 1m;\n"
@@ -390,7 +391,8 @@ static const struct directive ALERT[] = {
 	{ .name = "text", .args = ARGS({ "text", &TYPE_WORD, ALERT_AT(text) }),
 	  .doc = "What it means, in messages.", .example = "text \"the API is slow: see the runbook, page 3\";" },
 	{ .name = "to", .args = ARGS({ "name", &TYPE_WORD, ALERT_AT(to), ARG_MANY }),
-	  .doc = "Who is told, by the names of `notify` blocks; without it, those of alerts { to }. nobody: the error log alone." },
+	  .doc = "Who is told, by the names of `notify` blocks; without it, those of alerts { to }. nobody: the error "
+	         "log alone." },
 	{},
 };
 
@@ -403,8 +405,8 @@ static const struct directive NOTIFY[] = {
 	  .doc = "A POST of a JSON object to this URL, https:// or http://; any answer of 2xx is right.",
 	  .example = "webhook https://hooks.example.org/petrel;" },
 	{ .name = "secret", .args = ARGS({ "secret", &TYPE_WORD, NOTIFY_AT(secret) }),
-	  .doc = "Signs the webhook's requests: X-Petrel-Signature: sha256=HEX is the HMAC-SHA256, under this secret, of the value "
-	         "of X-Petrel-Timestamp, a dot, and the body.",
+	  .doc = "Signs the webhook's requests: X-Petrel-Signature: sha256=HEX is the HMAC-SHA256, under this secret, of "
+	         "the value of X-Petrel-Timestamp, a dot, and the body.",
 	  .example = "secret ${env.HOOK_SECRET};" },
 	{ .name = "header", .kind = DIR_LIST, .offset = NOTIFY_AT(headers), .item_size = sizeof(struct notify_header),
 	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct notify_header, name) },
@@ -423,42 +425,48 @@ static const struct directive NOTIFY[] = {
 	{ .name = "timeout", .args = ARGS({ "time", &TYPE_DURATION, NOTIFY_AT(timeout_ms), .range = { 1, DAY_MS, NULL },
 	                                    .preset = "10s" }),
 	  .doc = "What takes longer is ended, and counts as failed." },
-	{ .name = "limit", .args = ARGS({ "messages", &TYPE_NUMBER, NOTIFY_AT(limit), .range = { .max = 100000 }, .preset = "30" }),
+	{ .name = "limit",
+	  .args = ARGS({ "messages", &TYPE_NUMBER, NOTIFY_AT(limit), .range = { .max = 100000 }, .preset = "30" }),
 	  .doc = "How many messages an hour at most; what happens past that comes together in a later one. 0: no bound." },
-	{ .name = "retry", .args = ARGS({ "times", &TYPE_NUMBER, NOTIFY_AT(retries), .range = { .max = 20 }, .preset = "5" },
-	                                { "after", &TYPE_DURATION, NOTIFY_AT(retry_ms), ARG_KEYWORD, { 1, DAY_MS, NULL }, "5s" }),
-	  .doc = "How often a message is sent once more that could not be delivered, and after what time; each wait is twice as "
-	         "long as the one before." },
+	{ .name = "retry",
+	  .args = ARGS({ "times", &TYPE_NUMBER, NOTIFY_AT(retries), .range = { .max = 20 }, .preset = "5" },
+	               { "after", &TYPE_DURATION, NOTIFY_AT(retry_ms), ARG_KEYWORD, { 1, DAY_MS, NULL }, "5s" }),
+	  .doc = "How often a message is sent once more that could not be delivered, and after what time; each wait is "
+	         "twice as long as the one before." },
 	{},
 };
 
 static const struct directive GROUP[] = {
-	{ .name = "builtin", .args = ARGS({ "choice", &TYPE_CHOICE, AT(builtin_off), .range = { .words = ON_OFF }, .preset = "on" },
-	                                  { "name", &TYPE_CHOICE, AT(builtin_names), ARG_ANY, { .words = BUILTIN_NAMES } }),
-	  .doc = "Switches the alerts off that petrel brings along: all of them, or those that are named. An `alert` of the same "
-	         "name takes the place of one.",
+	{ .name = "builtin",
+	  .args = ARGS({ "choice", &TYPE_CHOICE, AT(builtin_off), .range = { .words = ON_OFF }, .preset = "on" },
+	               { "name", &TYPE_CHOICE, AT(builtin_names), ARG_ANY, { .words = BUILTIN_NAMES } }),
+	  .doc = "Switches the alerts off that petrel brings along: all of them, or those that are named. An `alert` of "
+	         "the same name takes the place of one.",
 	  .example = "builtin off;\nbuiltin off long_turn app_crashes;" },
 	{ .name = "to", .args = ARGS({ "name", &TYPE_WORD, AT(to), ARG_MANY }),
 	  .doc = "Who is told of alerts that do not say so themselves; without it, all `notify` blocks." },
-	{ .name = "group", .args = ARGS({ "time", &TYPE_DURATION, AT(group_ms), .range = { .max = 600000 }, .preset = "3s" }),
+	{ .name = "group",
+	  .args = ARGS({ "time", &TYPE_DURATION, AT(group_ms), .range = { .max = 600000 }, .preset = "3s" }),
 	  .doc = "What begins and ends within this time comes in one message." },
-	{ .name = "clear", .args = ARGS({ "time", &TYPE_DURATION, AT(clear_ms), .range = { .max = DAY_MS }, .preset = "10s" }),
+	{ .name = "clear",
+	  .args = ARGS({ "time", &TYPE_DURATION, AT(clear_ms), .range = { .max = DAY_MS }, .preset = "10s" }),
 	  .doc = "How long a condition has to be gone before its alert ends." },
 	{},
 };
 
 static const struct directive DIRECTIVES[] = {
-	{ .name = "alert", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(alerts), .item_size = sizeof(struct alert_conf),
-	  .args = ARGS({ "name", &TYPE_WORD, ALERT_AT(name) }), .inner = ALERT,
-	  .doc = "A condition that somebody wants to know of: once when it begins and once when it ends. It is looked at each "
-	         "second; its state is shown by `petrel ctl alerts`, and stays over a reload that does not change it.",
+	{ .name = "alert", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(alerts),
+	  .item_size = sizeof(struct alert_conf), .args = ARGS({ "name", &TYPE_WORD, ALERT_AT(name) }), .inner = ALERT,
+	  .doc = "A condition that somebody wants to know of: once when it begins and once when it ends. It is looked at "
+	         "each second; its state is shown by `petrel ctl alerts`, and stays over a reload that does not change "
+	         "it.",
 	  .example = "alert slow   { when p99(route /api/*) > 500ms for 1m; to sms; }\n"
-	             "alert quiet  { when change(rate(petrel_requests_total), 1h) < -50% for 5m; text \"are we reachable?\"; }" },
+	             "alert quiet  { when change(rate(petrel_requests_total), 1h) < -50% for 5m; text \"reachable?\"; }" },
 	{ .name = "notify", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(notifies),
 	  .item_size = sizeof(struct notify_conf), .args = ARGS({ "name", &TYPE_WORD, NOTIFY_AT(name) }), .inner = NOTIFY,
-	  .doc = "A way to tell somebody of alerts: a command, a webhook, or mail. Each message runs as a process of its own that "
-	         "has no rights of petrel's.",
-	  .example = "notify sms  { command \"curl -fsS --data-urlencode text=\\\"$PETREL_TEXT\\\" https://sms.example.org/send\"; }\n"
+	  .doc = "A way to tell somebody of alerts: a command, a webhook, or mail. Each message runs as a process of its "
+	         "own that has no rights of petrel's.",
+	  .example = "notify sms  { command /usr/local/bin/page-oncall; }\n"
 	             "notify chat { webhook https://hooks.example.org/petrel; secret ${env.HOOK_SECRET}; }\n"
 	             "notify desk { mail oncall@example.org; from petrel@example.org; limit 10; }" },
 	{ .name = "alerts", .kind = DIR_GROUP, .scopes = SCOPE_MAIN, .inner = GROUP,
@@ -468,8 +476,9 @@ static const struct directive DIRECTIVES[] = {
 
 const struct module ALERTS = {
 	.name = "alerts",
-	.doc = "Messages when something is wrong: rules over all that petrel measures, those that it brings along, and the ways to "
-	       "tell somebody. How conditions are written, and what the built-in rules are: docs/why/alerts.md.",
+	.doc = "Messages when something is wrong: rules over all that petrel measures, those that it brings along, and "
+	       "the ways to tell somebody. How conditions are written, and what the built-in rules are: "
+	       "docs/why/alerts.md.",
 	.size = sizeof(struct alerts_conf),
 	.directives = DIRECTIVES,
 	.check = alerts_check,

@@ -1,5 +1,5 @@
-/* Parsing conditions of alerts.  A parser by precedence that writes operations in the order in which they are done; what
- * it recurses into is bounded by EXPR_DEPTH, what it writes by EXPR_NODES. */
+/* Parsing conditions of alerts.  A parser by precedence that writes operations in the order in which they are done;
+ * what it recurses into is bounded by EXPR_DEPTH, what it writes by EXPR_NODES. */
 #include "control/alert_expr.h"
 
 #include <errno.h>
@@ -173,9 +173,10 @@ static const struct unit {
 	double worth;
 	enum expr_unit unit;
 } UNITS[] = {
-	{ "", 1, UNIT_NONE },         { "us", 1e-6, UNIT_SECONDS }, { "ms", 1e-3, UNIT_SECONDS }, { "s", 1, UNIT_SECONDS },
-	{ "h", 3600, UNIT_SECONDS },  { "d", 86400, UNIT_SECONDS }, { "k", 0x1p10, UNIT_BYTES },  { "m", 0x1p20, UNIT_BYTES },
-	{ "g", 0x1p30, UNIT_BYTES },  { "t", 0x1p40, UNIT_BYTES },
+	{ "", 1, UNIT_NONE },        { "us", 1e-6, UNIT_SECONDS }, { "ms", 1e-3, UNIT_SECONDS },
+	{ "s", 1, UNIT_SECONDS },    { "h", 3600, UNIT_SECONDS },  { "d", 86400, UNIT_SECONDS },
+	{ "k", 0x1p10, UNIT_BYTES }, { "m", 0x1p20, UNIT_BYTES },  { "g", 0x1p30, UNIT_BYTES },
+	{ "t", 0x1p40, UNIT_BYTES },
 };
 
 /* The digits of a number: 15 of them are exact, and more are none that anybody means. */
@@ -292,13 +293,23 @@ static int take_text(struct parser *p, struct str *out)
 	return out->n ? 0 : unexpected(p, "a value");
 }
 
+/* Metrics have a route's pattern without the mark before it. */
+static struct str pattern_of(struct str value)
+{
+	bool marked = value.n > 1 && (value.p[0] == '=' || value.p[0] == '~') && is_blank(value.p[1]);
+	return marked ? str_trim(str_from(value, 1)) : value;
+}
+
 static int filter_add(struct parser *p, struct expr_node *n, size_t at, struct str label, struct str value, bool unlike)
 {
 	if (!metric_has_label(n->metric, label))
 		return no_label(p, at, n->metric, label);
 	if (n->filter_count == EXPR_FILTERS)
 		return wrong(p, at, label.n, "no more than %d labels can be asked for", EXPR_FILTERS);
-	n->filters[n->filter_count++] = (struct expr_filter){ arena_str(p->arena, label).p, arena_str(p->arena, value), unlike };
+	if (str_eq(label, STR("route")))
+		value = pattern_of(value);
+	struct expr_filter *f = &n->filters[n->filter_count++];
+	*f = (struct expr_filter){ arena_str(p->arena, label).p, arena_str(p->arena, value), unlike };
 	return 0;
 }
 
@@ -443,8 +454,9 @@ static int need_kind(struct parser *p, const struct operand *o, enum kind kind)
 {
 	if (o->kind == kind)
 		return 0;
-	return kind == KIND_TRUTH ? wrong(p, o->at, p->at - o->at, "a comparison is missing: what is this to be more or less than?")
-	                          : wrong(p, o->at, p->at - o->at, "a comparison stands where a number has to");
+	if (kind == KIND_NUMBER)
+		return wrong(p, o->at, p->at - o->at, "a comparison stands where a number has to");
+	return wrong(p, o->at, p->at - o->at, "a comparison is missing: what is this to be more or less than?");
 }
 
 static int take_change(struct parser *p, size_t at, struct operand *out)
@@ -717,7 +729,8 @@ static void print_scaled(struct buf *out, double value, const char *unit)
 {
 	char text[48];
 	double size = fabs(value);
-	int n = snprintf(text, sizeof text, "%.*f", size >= 100 || size == 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3, value);
+	int places = size >= 100 || size == 0 ? 0 : size >= 10 ? 1 : size >= 1 ? 2 : 3;
+	int n = snprintf(text, sizeof text, "%.*f", places, value);
 	while (strchr(text, '.') && (text[n - 1] == '0' || text[n - 1] == '.'))
 		if (text[--n] == '.')
 			break;

@@ -8,6 +8,7 @@ struct silence {
 	struct link link;
 	struct buf name, reason;
 	uint64_t until_ms;           /* on the loop's clock */
+	uint64_t until_wall_ms;      /* as it was when the silence was set */
 	struct caller who;
 };
 

@@ -1,5 +1,5 @@
-/* Silences: alerts that nobody is told of for a while.  They last by the monotonic clock, and are written down by the wall
- * clock, which alone survives a restart.  The control thread. */
+/* Silences: alerts that nobody is told of for a while.  They last by the monotonic clock, and are written down by the
+ * wall clock, which alone survives a restart.  The control thread. */
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -37,6 +37,15 @@ static void silence_free(struct alerts *a, struct silence *s)
 	mem_free(s);
 }
 
+/* Not in the middle of a character. */
+static struct str cut(struct str text)
+{
+	size_t n = text.n < REASON_B ? text.n : REASON_B;
+	while (n < text.n && n && (text.p[n] & 0xC0) == 0x80)
+		n--;
+	return str_head(text, n);
+}
+
 static void silence_set(struct alerts *a, struct str name, uint64_t ms, struct str reason, const struct caller *who)
 {
 	struct silence *s = (struct silence *)(uintptr_t)silence_find(a, name);
@@ -47,12 +56,13 @@ static void silence_set(struct alerts *a, struct str name, uint64_t ms, struct s
 		a->silence_count++;
 	}
 	buf_clear(&s->reason);
-	buf_add(&s->reason, str_head(reason, REASON_B));
+	buf_add(&s->reason, cut(reason));
 	s->until_ms = a->loop->now_ms + ms;
+	s->until_wall_ms = clock_wall_ms() + ms;
 	s->who = *who;
 }
 
-static bool is_rule(const struct alerts *a, struct str name)
+bool alerts_know(const struct alerts *a, struct str name)
 {
 	for (struct link *l = a->rules.next; l != &a->rules; l = l->next)
 		if (str_eq(container_of(l, struct rule, link)->name, name))
@@ -62,7 +72,7 @@ static bool is_rule(const struct alerts *a, struct str name)
 
 int alerts_silence(struct alerts *a, struct str name, uint64_t ms, struct str reason, const struct caller *who)
 {
-	if (!is_rule(a, name))
+	if (!alerts_know(a, name))
 		return -ENOENT;
 	if (a->silence_count >= SILENCES_MOST && !silence_find(a, name))
 		return -ENOSPC;
@@ -95,18 +105,21 @@ void silences_free(struct alerts *a)
 
 /* --- For a state file. --- */
 
-void alerts_print_silences(const struct alerts *a, struct buf *out)
+static json_t *text_json(const struct buf *text)
 {
-	buf_add_char(out, '[');
+	return json_stringn(text->p ? text->p : "", text->n);
+}
+
+json_t *alerts_kept(const struct alerts *a)
+{
+	json_t *list = json_array();
 	for (struct link *l = a->silences.next; l != &a->silences; l = l->next) {
 		const struct silence *s = silence_of(l);
-		buf_add(out, l == a->silences.next ? STR("{\"alert\":\"") : STR(",{\"alert\":\""));
-		buf_add_json(out, buf_str(&s->name));
-		buf_add(out, STR("\",\"reason\":\""));
-		buf_add_json(out, buf_str(&s->reason));
-		buf_addf(out, "\",\"until_ms\":%" PRIu64 ",\"uid\":%u}", clock_wall_ms() + silence_left_ms(a, s), s->who.uid);
+		json_array_append_new(list, json_pack("{s:o,s:o,s:I,s:I}", "alert", text_json(&s->name), "reason",
+		                                      text_json(&s->reason), "until_ms", (json_int_t)s->until_wall_ms, "uid",
+		                                      (json_int_t)s->who.uid));
 	}
-	buf_add_char(out, ']');
+	return list;
 }
 
 static struct str text_in(const json_t *json, const char *name)
@@ -128,12 +141,10 @@ static void restore(struct alerts *a, const json_t *json)
 		silence_set(a, name, (uint64_t)left_ms, text_in(json, "reason"), &who);
 }
 
-void alerts_restore_silences(struct alerts *a, struct str text)
+void alerts_restore(struct alerts *a, const json_t *list)
 {
-	json_t *list = json_loadb(text.p, text.n, 0, NULL);
 	const json_t *one;
 	size_t i;
 	json_array_foreach(list, i, one)
 		restore(a, one);
-	json_decref(list);
 }

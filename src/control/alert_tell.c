@@ -332,7 +332,8 @@ static void start(struct way *w)
 	said_init(&w->said, w->teller->loop, w->teller->ring);
 	w->said.quiet = true;
 	w->id = ways_of(w)->next_id(ways_of(w)->apps);
-	const struct spawn_message m = { .kind = SPAWN_NOTIFY, .id = w->id, .name = buf_str(&w->name), .text = buf_str(&text) };
+	const struct spawn_message m = { .kind = SPAWN_NOTIFY, .id = w->id, .name = buf_str(&w->name),
+		                             .text = buf_str(&text) };
 	enter(w, WAY_STARTING, START_MS);
 	int err = ways_of(w)->send(ways_of(w)->apps, &m, -1);
 	if (err)
@@ -681,8 +682,8 @@ static void print_way(const struct way *w, struct buf *out)
 	static const char *const KINDS[] = { "command", "webhook", "mail" };
 	static const char *const STATES[] = { "idle", "sending", "sending", "sending", "waiting" };
 	buf_addf(out, "{\"name\":\"%.*s\",\"kind\":\"%s\",\"state\":\"%s\",\"delivered\":%" PRIu64 ",\"failed\":%" PRIu64
-	         ",\"attempts\":%u,\"waiting\":%u", STR_F(buf_str(&w->name)), KINDS[w->kind], STATES[w->state], w->sent, w->failed,
-	         w->now ? w->now->attempts : 0, w->item_count + w->left_out);
+	         ",\"attempts\":%u,\"waiting\":%u", STR_F(buf_str(&w->name)), KINDS[w->kind], STATES[w->state], w->sent,
+	         w->failed, w->now ? w->now->attempts : 0, w->item_count + w->left_out);
 	print_last(w, out);
 	buf_add_char(out, '}');
 }

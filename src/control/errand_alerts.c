@@ -46,9 +46,7 @@ static void silence(struct control *c, struct admin_call *call, struct str time,
 		return;
 	}
 	int err = alerts_silence(c->alerts, call->stars[0], ms, reason, &call->caller);
-	if (err == -ENOENT)
-		refuse_alert(c, call);
-	else if (err)
+	if (err)
 		admin_refuse(call, 409, "there are %d silences already", SILENCES_MOST);
 	else
 		admin_did(call, "alert %.*s: nobody is told of it for %.*s%s%.*s%s", STR_F(call->stars[0]), STR_F(time),
@@ -57,6 +55,10 @@ static void silence(struct control *c, struct admin_call *call, struct str time,
 
 void errand_silence(struct control *c, struct admin_call *call)
 {
+	if (!alerts_know(c->alerts, call->stars[0])) {
+		refuse_alert(c, call);
+		return;
+	}
 	json_t *body = errand_body(call);
 	if (!body)
 		return;

@@ -69,6 +69,7 @@ ONE(disk_waiting, now->disk.waiting)
 ONE(disk_under_way, now->disk.under_way)
 ONE(disk_finished, now->disk.finished)
 ONE(disk_refused, now->disk.refused)
+ONE(disk_failed, now->disk.failed)
 ONE(log_written, now->log.written)
 ONE(log_dropped, now->log.dropped)
 ONE(log_errors, now->log.write_errors)
@@ -391,6 +392,7 @@ const struct metric METRICS[] = {
 	{ "petrel_disk_under_way", "Jobs that the disk engine works on.", METRIC_GAUGE, "", disk_under_way },
 	{ "petrel_disk_jobs_total", "Jobs that the disk engine has done.", METRIC_COUNTER, "", disk_finished },
 	{ "petrel_disk_refused_total", "Jobs that found the disk engine's queue full.", METRIC_COUNTER, "", disk_refused },
+	{ "petrel_disk_errors_total", "Jobs that ended in an input/output error.", METRIC_COUNTER, "", disk_failed },
 	{ "petrel_log_lines_total", "Lines that were written to logs.", METRIC_COUNTER, "", log_written },
 	{ "petrel_log_dropped_total", "Lines for which there was no room.", METRIC_COUNTER, "", log_dropped },
 	{ "petrel_log_write_errors_total", "Writes to logs that failed.", METRIC_COUNTER, "", log_errors },

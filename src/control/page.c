@@ -72,8 +72,9 @@ static const struct errand *errand_of(enum want want, const struct status *v)
 static void add_policy(struct req *r, const char *nonce)
 {
 	answer_set(r, STR("Content-Security-Policy"),
-	           arena_strf(&r->arena, "default-src 'none'; style-src 'nonce-%s'; script-src 'nonce-%s'; connect-src 'self'; "
-	                      "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'", nonce, nonce));
+	           arena_strf(&r->arena, "default-src 'none'; style-src 'nonce-%s'; script-src 'nonce-%s'; "
+	                      "connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; "
+	                      "frame-ancestors 'none'", nonce, nonce));
 	answer_set(r, STR("Cache-Control"), STR("no-store"));
 	answer_set(r, STR("X-Content-Type-Options"), STR("nosniff"));
 	/* Else a browser would not say from where a form comes. */
@@ -100,14 +101,15 @@ static void answer_page(struct req *r, unsigned status, struct str main, bool li
 	buf_addf(&page,
 	         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-	         "<meta name=\"color-scheme\" content=\"light dark\"><title>petrel</title><link rel=\"icon\" href=\"data:,\">\n"
+	         "<meta name=\"color-scheme\" content=\"light dark\"><title>petrel</title>"
+	         "<link rel=\"icon\" href=\"data:,\">\n"
 	         "%s<style nonce=\"%s\">%s</style></head>\n<body><main>\n",
 	         live ? "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>" : "", nonce, page_style);
 	buf_add(&page, main);
 	buf_add(&page, STR("</main>\n"));
 	if (live)
-		buf_addf(&page, "<footer><p id=\"live\" role=\"status\"></p><a href=\"?json\">JSON</a> <a href=\"?metrics\">Metrics"
-		         "</a></footer>\n<script nonce=\"%s\">%s</script>", nonce, page_script);
+		buf_addf(&page, "<footer><p id=\"live\" role=\"status\"></p><a href=\"?json\">JSON</a> "
+		         "<a href=\"?metrics\">Metrics</a></footer>\n<script nonce=\"%s\">%s</script>", nonce, page_script);
 	buf_add(&page, STR("</body></html>\n"));
 	answer_bytes(r, status, STR("text/html; charset=utf-8"), arena_str(&r->arena, buf_str(&page)));
 	add_policy(r, nonce);
@@ -199,7 +201,7 @@ static enum go press(struct req *r, struct form *f)
 	if (b->star2)
 		query_get(fields, str_of(b->star2), &path);
 	const struct errand *errand = errand_find(b->method, buf_str(&path), stars, &methods);
-	struct admin_call *call = errand ? call_new(r, errand, buf_str(&path), stars) : NULL;
+	struct admin_call *call = errand ? admin_call_new(r, errand, buf_str(&path), stars) : NULL;
 	buf_fini(&path);
 	buf_fini(&methods);
 	buf_fini(&f->body);
@@ -207,7 +209,7 @@ static enum go press(struct req *r, struct form *f)
 		return answer_message(r, 422, STR("The form is not whole."));
 	if (b->body)
 		buf_add(&call->body, str_of(b->body));
-	return call_send(call);
+	return admin_send(call);
 }
 
 static enum go take_form(struct req *r, const struct status *v)
@@ -225,7 +227,7 @@ static enum go take_form(struct req *r, const struct status *v)
 		r->state = f = ARENA_NEW(&r->arena, struct form);
 		r->state_close = form_close;
 	}
-	enum go go = call_body(r, &f->body, FORM_MOST_B);
+	enum go go = admin_body(r, &f->body, FORM_MOST_B);
 	if (go == GO_NEXT)
 		go = press(r, f);
 	if (go != GO_WAIT)
@@ -276,8 +278,7 @@ static enum go answer_call(struct req *r, const struct status *v, enum want want
 		break;
 	case WANT_JSON:
 	case WANT_METRICS:
-		answer_bytes(r, call->status,
-		             want == WANT_JSON ? STR("application/json") : STR("text/plain; version=0.0.4; charset=utf-8"),
+		answer_bytes(r, call->status, str_of(call->errand->type ? call->errand->type : "application/json"),
 		             arena_str(&r->arena, text));
 		answer_set(r, STR("Cache-Control"), STR("no-store"));
 	}
@@ -295,28 +296,29 @@ static enum go status_handle(struct req *r, const void *values)
 		return GO_ANSWER;
 	if (!call) {
 		const struct errand *errand = errand_of(want, v);
-		return errand ? call_send(call_new(r, errand, r->ask.path, NULL)) : req_answer(r, 404);
+		return errand ? admin_send(admin_call_new(r, errand, r->ask.path, NULL)) : req_answer(r, 404);
 	}
 	if (!call->home_again)
 		return GO_WAIT;
 	enum go go = answer_call(r, v, want, call);
-	call_free(call);
+	admin_call_free(call);
 	return go;
 }
 
 static const struct directive STATUS_ROWS[] = {
-	{ .name = "buttons", .offset = offsetof(struct status, buttons), .args = ARGS({ "flag", &TYPE_FLAG, .preset = "off" }),
-	  .doc = "Whether the page has buttons that drain a server, put it down and make it ready again, and restart an app. "
-	         "Whoever may see the page may press them." },
+	{ .name = "buttons", .offset = offsetof(struct status, buttons),
+	  .args = ARGS({ "flag", &TYPE_FLAG, .preset = "off" }),
+	  .doc = "Whether the page has buttons that drain a server, put it down and make it ready again, and restart an "
+	         "app. Whoever may see the page may press them." },
 	{},
 };
 
 static const struct directive DIRECTIVES[] = {
 	{ .name = "status", .kind = DIR_HANDLER, .scopes = SCOPE_ROUTE, .inner = STATUS_ROWS,
-	  .doc = "Answers with the status page, drawn live: traffic, errors, times, routes, pools, applications, event loops. "
-	         "?json, ?metrics and ?events answer with the same as JSON, in the text format of Prometheus, and as an event "
-	         "stream; behind a pattern such as /-/status* the paths that end in /status.json, /metrics and /events do, too. "
-	         "Who may see it is for allow to say.",
+	  .doc = "Answers with the status page, drawn live: traffic, errors, times, routes, pools, applications, event "
+	         "loops. ?json, ?metrics and ?events answer with the same as JSON, in the text format of Prometheus, and as "
+	         "an event stream; behind a pattern such as /-/status* the paths that end in /status.json, /metrics and "
+	         "/events do, too. Who may see it is for allow to say.",
 	  .example = "route /-/status* { allow 127.0.0.0/8 ::1; status; }\n"
 	             "route = /-/admin { allow 10.0.0.0/24; status { buttons on; } }" },
 	{},

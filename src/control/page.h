@@ -1,5 +1,5 @@
-/* The status page.  STATUS is its handler, on the request's loop (page.c); what the page shows is rendered on the control
- * thread, once for each new sample, however many look, and not at all while nobody does (page_live.c). */
+/* The status page.  STATUS is its handler, on the request's loop (page.c); what the page shows is rendered on the
+ * control thread, once for each new sample, however many look, and not at all while nobody does (page_live.c). */
 #pragma once
 
 #include "control/errand.h"

@@ -27,16 +27,17 @@ static void print_bps(struct buf *out, double value)
 	buf_add(out, STR("/s"));
 }
 
+#define AT(member) offsetof(struct point, member)
+
 static const struct chart CHARTS[] = {
 	{ "requests", "Answers a second", add_count, true,
-	  { { "2xx", "c2", offsetof(struct point, by_class_ps[2]) }, { "3xx", "c3", offsetof(struct point, by_class_ps[3]) },
-	    { "4xx", "c4", offsetof(struct point, by_class_ps[4]) }, { "5xx", "c5", offsetof(struct point, by_class_ps[5]) } } },
+	  { { "2xx", "c2", AT(by_class_ps[2]) }, { "3xx", "c3", AT(by_class_ps[3]) }, { "4xx", "c4", AT(by_class_ps[4]) },
+	    { "5xx", "c5", AT(by_class_ps[5]) } } },
 	{ "latency", "Time to answer", add_time, false,
-	  { { "p50", "l1", offsetof(struct point, p50_ms) }, { "p90", "l2", offsetof(struct point, p90_ms) },
-	    { "p99", "l3", offsetof(struct point, p99_ms) } } },
-	{ "traffic", "Sent", print_bps, true, { { "out", "c2", offsetof(struct point, out_bps) } } },
-	{ "connections", "Connections", add_count, true, { { "open", "c3", offsetof(struct point, connections) } } },
-	{ "busy", "Busiest loop", add_percent, true, { { "busy", "c2", offsetof(struct point, busy) } } },
+	  { { "p50", "l1", AT(p50_ms) }, { "p90", "l2", AT(p90_ms) }, { "p99", "l3", AT(p99_ms) } } },
+	{ "traffic", "Sent", print_bps, true, { { "out", "c2", AT(out_bps) } } },
+	{ "connections", "Connections", add_count, true, { { "open", "c3", AT(connections) } } },
+	{ "busy", "Busiest loop", add_percent, true, { { "busy", "c2", AT(busy) } } },
 };
 
 static double value_of(const struct point *p, const struct line *l)

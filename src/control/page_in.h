@@ -1,5 +1,5 @@
-/* What the files of the status page know of each other: page_live.c asks for the parts, page_*.c print them.  All of it on
- * the control thread. */
+/* What the files of the status page know of each other: page_live.c asks for the parts, page_*.c print them.  All of it
+ * on the control thread. */
 #pragma once
 
 #include "control/admin.h"
@@ -14,8 +14,8 @@ struct view {
 	bool buttons;
 };
 
-/* A section of the page: what it shows stands in an element of this id.  It has no line breaks, so that it is one line of an
- * event stream. */
+/* A section of the page: what it shows stands in an element of this id.  It has no line breaks, so that it is one line
+ * of an event stream. */
 struct part {
 	const char *id;
 	void (*print)(struct buf *out, const struct view *v);
@@ -26,6 +26,7 @@ extern const struct part PARTS[];
 enum { PARTS_MOST = 16 };
 
 void part_head(struct buf *out, const struct view *v);        /* page_parts.c */
+void part_alerts(struct buf *out, const struct view *v);
 void part_tiles(struct buf *out, const struct view *v);
 void part_charts(struct buf *out, const struct view *v);      /* page_charts.c */
 void part_routes(struct buf *out, const struct view *v);      /* page_parts.c */
@@ -34,7 +35,7 @@ void part_apps(struct buf *out, const struct view *v);
 void part_inside(struct buf *out, const struct view *v);      /* page_inside.c */
 void part_changes(struct buf *out, const struct view *v);
 
-/* --- page_text.c: text of anybody's, escaped, and without anything that controls; as text, and as an attribute's value. --- */
+/* --- page_text.c: text of anybody's, escaped; as text, without what controls, and as an attribute's value. --- */
 
 void html_text(struct buf *out, struct str text);
 void html_value(struct buf *out, struct str text);

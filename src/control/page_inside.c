@@ -97,7 +97,7 @@ static void print_hot(struct buf *out, const struct view *v)
 	card_begin(out, "Hot set");
 	fact_share(out, "memory", (double)now->bytes, (double)now->bound_b, add_size);
 	fact_count(out, "files", now->objects);
-	fact_begin(out, "hits, last minute", false);
+	fact_begin(out, "hits lately", false);
 	if (asked)
 		add_percent(out, (double)hits / (double)asked);
 	else

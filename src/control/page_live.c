@@ -1,7 +1,7 @@
 /* What the status page shows now, and those who look at it live.  The control thread.
  *
- * Each section is rendered once for each sample, and sent to all viewers where it differs from what they were sent last.  Who
- * is too slow for that gets all sections as soon as there is room for them. */
+ * Each section is rendered once for each sample, and sent to all viewers where it differs from what they were sent last.
+ * Who is too slow for that gets all sections as soon as there is room for them. */
 #include <string.h>
 
 #include "base/mem.h"

@@ -6,11 +6,13 @@
 
 #include "base/civil.h"
 #include "base/mem.h"
+#include "control/alert.h"
 #include "control/page_in.h"
 
 const struct part PARTS[] = {
-	{ "head", part_head },   { "tiles", part_tiles }, { "charts", part_charts }, { "routes", part_routes },
-	{ "pools", part_pools }, { "apps", part_apps },   { "inside", part_inside }, { "changes", part_changes }, {},
+	{ "head", part_head },     { "alerts", part_alerts }, { "tiles", part_tiles }, { "charts", part_charts },
+	{ "routes", part_routes }, { "pools", part_pools },   { "apps", part_apps },   { "inside", part_inside },
+	{ "changes", part_changes }, {},
 };
 
 /* --- The head. --- */
@@ -19,8 +21,8 @@ void part_head(struct buf *out, const struct view *v)
 {
 	char name[65] = "";
 	gethostname(name, sizeof name - 1);
-	buf_add(out, STR("<b><svg viewBox=\"0 0 24 14\" aria-hidden=\"true\"><path d=\"M0 4C5 .5 9 2 12 7 15 2 19 .5 24 4 19 "
-	                 "3.5 15.5 6 13.5 10.5L12 14 10.5 10.5C8.5 6 5 3.5 0 4Z\"/></svg>"));
+	buf_add(out, STR("<b><svg viewBox=\"0 0 24 14\" aria-hidden=\"true\"><path d=\"M0 4C5 .5 9 2 12 7 15 2 19 .5 24 4 "
+	                 "19 3.5 15.5 6 13.5 10.5L12 14 10.5 10.5C8.5 6 5 3.5 0 4Z\"/></svg>"));
 	html_text(out, str_of(name));
 	buf_add(out, STR("</b> <span>up "));
 	add_age(out, v->now->wall_ms > v->now->started_ms ? v->now->wall_ms - v->now->started_ms : 0);
@@ -28,6 +30,49 @@ void part_head(struct buf *out, const struct view *v)
 	if (v->now->snapshots > 1)
 		buf_addf(out, ", %zu older in use", v->now->snapshots - 1);
 	buf_addf(out, "</span> <span>petrel %s</span>", PETREL_VERSION);
+}
+
+/* --- Alerts. --- */
+
+enum { ALERTS_SHOWN = 20 };
+
+struct alerts_listed {
+	struct buf *out;
+	unsigned count;
+};
+
+static void see_alert(void *arg, const struct alert_seen *a)
+{
+	struct alerts_listed *l = arg;
+	struct buf *out = l->out;
+	if (l->count++ >= ALERTS_SHOWN)
+		return;
+	buf_addf(out, "%s<li%s><b>", l->count == 1 ? "<ul>" : "", a->silenced ? " class=\"silenced\"" : "");
+	html_text(out, a->name);
+	if (a->label) {
+		buf_addf(out, " <i>%s</i> ", a->label);
+		html_text(out, a->label_value);
+	}
+	buf_add(out, STR("</b> <span>"));
+	html_text(out, a->text.n ? a->text : a->when);
+	buf_add(out, STR("</span> <small>"));
+	html_text(out, a->value);
+	buf_add(out, STR(", for "));
+	add_age(out, a->since_ms);
+	buf_addf(out, "%s</small></li>", a->silenced ? ", silenced" : "");
+}
+
+/* What is wrong; nothing where nothing is. */
+void part_alerts(struct buf *out, const struct view *v)
+{
+	struct alerts_listed l = { out, 0 };
+	if (!v->control->alerts)
+		return;
+	alerts_each(v->control->alerts, see_alert, &l);
+	if (l.count > ALERTS_SHOWN)
+		buf_addf(out, "<li>and %u more</li>", l.count - ALERTS_SHOWN);
+	if (l.count)
+		buf_add(out, STR("</ul>"));
 }
 
 /* --- Tiles. --- */
@@ -201,7 +246,7 @@ void part_routes(struct buf *out, const struct view *v)
 	if (!count)
 		buf_add(out, STR("<p class=\"none\">No request has come yet.</p>"));
 	else
-		table_begin(out, "routes", "Route|>a second|>p50|>p99|>sent/s|>4xx|>5xx|>shed|>in all");
+		table_begin(out, "routes", "Route|>req/s|>p50|>p99|>sent/s|>4xx|>5xx|>shed|>in all");
 	for (unsigned i = 0; i < count && i < ROUTES_SHOWN; i++)
 		route_row(out, v, list[i].number);
 	if (count)

@@ -1,5 +1,5 @@
-/* The parts of the status page that say how those do whom petrel asks: pools and their servers, apps and their processes.  No
- * state; the control thread. */
+/* The parts of the status page that say how those do whom petrel asks: pools and their servers, apps and their processes.
+ * No state; the control thread. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -188,7 +188,8 @@ static void see_pool(void *arg, struct backend *b)
 	pool_each(b->pool, see_ready, &ready);
 	buf_add(out, STR("<article class=\"card pool\"><header><h3>"));
 	html_text(out, b->name);
-	buf_addf(out, "</h3><span class=\"kind\">%.*s, %.*s</span><p>", STR_F(backend_protocol(b)), STR_F(backend_balance(b)));
+	buf_addf(out, "</h3><span class=\"kind\">%.*s, %.*s</span><p>", STR_F(backend_protocol(b)),
+	         STR_F(backend_balance(b)));
 	add_ready(out, ready.ready, ready.all);
 	add_pace(out, &r);
 	add_queue(out, &s, b->queue);

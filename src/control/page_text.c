@@ -59,14 +59,15 @@ void add_count(struct buf *out, double n)
 
 void add_size(struct buf *out, double bytes)
 {
-	static const struct scale ROWS[] = { { 0x1p40, 0x1p40, " TB" }, { 0x1p30, 0x1p30, " GB" }, { 0x1p20, 0x1p20, " MB" },
-		                             { 0x1p10, 0x1p10, " KB" }, { 0, 1, " B" } };
+	static const struct scale ROWS[] = { { 0x1p40, 0x1p40, " TB" }, { 0x1p30, 0x1p30, " GB" },
+		                             { 0x1p20, 0x1p20, " MB" }, { 0x1p10, 0x1p10, " KB" }, { 0, 1, " B" } };
 	add_scaled(out, bytes >= 1024 ? bytes : bytes > 0 ? floor(bytes) : 0, ROWS);
 }
 
 void add_time(struct buf *out, double ms)
 {
-	static const struct scale ROWS[] = { { 60000, 60000, " min" }, { 1000, 1000, " s" }, { 1, 1, " ms" }, { 0, 0.001, " µs" } };
+	static const struct scale ROWS[] = { { 60000, 60000, " min" }, { 1000, 1000, " s" }, { 1, 1, " ms" },
+		                             { 0, 0.001, " µs" } };
 	if (ms > 0 && isfinite(ms))
 		add_scaled(out, ms < 1 ? floor(ms * 1000) / 1000 : ms, ROWS);
 	else

@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "control/admin.h"
+#include "control/alert.h"
 #include "control/keeper.h"
 
 static json_t *servers_kept(const struct control *c)
@@ -17,9 +18,21 @@ static void servers_restore(struct control *c, const json_t *list, struct buf *l
 	keeper_restore(c->keeper, list, lost);
 }
 
+static json_t *silences_kept(const struct control *c)
+{
+	return alerts_kept(c->alerts);
+}
+
+static void silences_restore(struct control *c, const json_t *list, struct buf *lost)
+{
+	(void)lost;
+	alerts_restore(c->alerts, list);
+}
+
 static const struct state_part PARTS[] = {
 	{ "settings", true, settings_kept, settings_restore },
 	{ "servers", false, servers_kept, servers_restore },
+	{ "silences", false, silences_kept, silences_restore },
 };
 
 static const char VERSION[] = "state 1";

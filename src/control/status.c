@@ -115,9 +115,9 @@ static void print_shared(struct buf *out, const struct sample *s)
 	         s->hot.objects, s->hot.bytes, s->hot.bound_b, s->hot.hits, s->hot.misses, s->hot.evicted);
 	buf_addf(out,
 	         "\"disk\":{\"engine\":\"%s\",\"waiting\":%" PRIu64 ",\"under_way\":%" PRIu64 ",\"finished\":%" PRIu64
-	         ",\"refused\":%" PRIu64 "},\n",
+	         ",\"refused\":%" PRIu64 ",\"failed\":%" PRIu64 "},\n",
 	         s->disk_kind == DISK_URING ? "io_uring" : "threads", s->disk.waiting, s->disk.under_way, s->disk.finished,
-	         s->disk.refused);
+	         s->disk.refused, s->disk.failed);
 	buf_addf(out, "\"log\":{\"written\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"write_errors\":%" PRIu64 "},\n",
 	         s->log.written, s->log.dropped, s->log.write_errors);
 	buf_addf(out,

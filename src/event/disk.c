@@ -20,7 +20,7 @@ struct disk {
 
 void disk_job_done(struct queue *q, struct disk_job *job)
 {
-	queue_done(q);
+	queue_done(q, job->err == -EIO);
 	mailbox_post(job->to, &job->done);
 }
 
@@ -156,5 +156,6 @@ struct disk_stats disk_stats(const struct disk *d)
 		.under_way = reads.under_way + calls.under_way,
 		.finished = reads.finished + calls.finished,
 		.refused = reads.refused + calls.refused,
+		.failed = reads.failed + calls.failed,
 	};
 }

@@ -62,6 +62,7 @@ struct disk_job {
 
 struct disk_stats {
 	uint64_t waiting, under_way, finished, refused;
+	uint64_t failed;         /* that the kernel could not read (EIO) */
 };
 
 /* Starts the engine's threads.  DISK_AUTO takes io_uring where the kernel lets us, else threads; DISK_URING ends in

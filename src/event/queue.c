@@ -115,12 +115,13 @@ struct mail *queue_try(struct queue *q)
 	return m;
 }
 
-void queue_done(struct queue *q)
+void queue_done(struct queue *q, bool failed)
 {
 	pthread_mutex_lock(&q->lock);
 	must(q->stats.under_way > 0);
 	q->stats.under_way--;
 	q->stats.finished++;
+	q->stats.failed += failed;
 	pthread_mutex_unlock(&q->lock);
 }
 

@@ -12,7 +12,7 @@
 struct queue;
 
 struct queue_stats {
-	uint64_t waiting, under_way, finished, refused;
+	uint64_t waiting, under_way, finished, refused, failed;
 };
 
 /* At most `workers` under way at a time, at most `bound` more waiting.  wake_fd: an eventfd that is written when
@@ -27,8 +27,8 @@ void queue_bounds(struct queue *q, unsigned workers, unsigned bound);
 struct mail *queue_take(struct queue *q);
 /* As above, but NULL where there is none now or `workers` are under way. */
 struct mail *queue_try(struct queue *q);
-/* One that was taken is finished.  To be called before its mail is posted. */
-void queue_done(struct queue *q);
+/* One that was taken is finished; failed: by no fault of who asked for it.  To be called before its mail is posted. */
+void queue_done(struct queue *q, bool failed);
 /* Takes no more, wakes all workers.  Returns what waited, oldest first, linked by next: it is the caller's. */
 struct mail *queue_close(struct queue *q);
 bool queue_closed(struct queue *q);

@@ -14,8 +14,8 @@ enum spawn_kind {
 	SPAWN_RUN,        /* name: the path of a CGI program, as it was asked for; text: its variables, "NAME=value" with a NUL
 	                   * behind each, of which DOCUMENT_ROOT says below which root of the configuration it is; fd: its
 	                   * standard input and output */
-	SPAWN_NOTIFY,     /* name: a way to tell somebody of alerts; text: what is to be told: a line, and what the process is to
-	                   * read from its standard input */
+	SPAWN_NOTIFY,     /* name: a way to tell somebody of alerts; text: what is to be told: a line, and what the process is
+	                   * to read from its standard input */
 	SPAWN_SIGNAL,     /* number: to the whole group of the process; one that has ended: nothing */
 	SPAWN_LOOK,       /* answered by SPAWN_SEEN; one that has ended: nothing */
 	/* spawner → worker */

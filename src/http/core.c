@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <grp.h>
 #include <pwd.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -17,6 +19,39 @@
 
 #define AT(member) offsetof(struct core, member)
 #define LISTEN_AT(member) offsetof(struct listen_spec, member)
+
+enum { TOKEN_LEAST_B = 16, TOKEN_MOST_B = 512 };
+
+/* It stands in a field, and nowhere else. */
+static int token_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	(void)range;
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] <= ' ' || (unsigned char)text.p[i] >= 0x7f)
+			return type_wrong(in, "a token has letters, digits and signs only");
+	if (text.n < TOKEN_LEAST_B)
+		return type_wrong(in, "shorter than %d characters: openssl rand -hex 24 makes a good one", TOKEN_LEAST_B);
+	if (text.n > TOKEN_MOST_B)
+		return type_wrong(in, "longer than %d characters", TOKEN_MOST_B);
+	*(struct str *)out = text;
+	return 0;
+}
+
+/* Something that reads back as a token. */
+static void token_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	(void)range, (void)value;
+	buf_add(out, STR("****************"));
+}
+
+static const struct type TYPE_TOKEN = {
+	.name = "token",
+	.expects = "a secret of at least 16 characters",
+	.size = sizeof(struct str),
+	.parse = token_parse,
+	.print = token_print,
+	.secret = true,
+};
 
 static const char *const ENGINES[] = { [DISK_AUTO] = "auto", [DISK_URING] = "io_uring", [DISK_THREADS] = "threads",
 	                               NULL };
@@ -123,11 +158,18 @@ static const struct directive DIRECTIVES[] = {
 	         "back; proxy_protocol: a balancer says who the client is, in the first bytes of each connection.",
 	  .example = "listen 127.0.0.1:8080;\nlisten [::]:80 v6only;\nlisten unix:/run/petrel/http.sock mode 0660;\n"
 	             "listen 127.0.0.1:5432 stream databases;\nlisten 8081 proxy_protocol;" },
-	{ .name = "admin", .fixed = FIXED_RELOAD, .scopes = SCOPE_MAIN, .offset = AT(admin),
-	  .args = ARGS({ "socket", &TYPE_WORD }),
-	  .doc = "The Unix socket over which `petrel reload` and `petrel ctl` speak to the server; only root and the user that "
-	         "started it may.",
-	  .example = "admin unix:/run/petrel/admin.sock;" },
+	{ .name = "admin", .fixed = FIXED_RELOAD, .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = AT(admins),
+	  .item_size = sizeof(struct listen_spec),
+	  .args = ARGS({ "address", &TYPE_ADDRESS, LISTEN_AT(addr) },
+	               { "mode", &TYPE_WORD, LISTEN_AT(mode), ARG_KEYWORD },
+	               { "group", &TYPE_WORD, LISTEN_AT(group), ARG_KEYWORD },
+	               { "token", &TYPE_TOKEN, LISTEN_AT(token), ARG_KEYWORD }),
+	  .doc = "Where `petrel reload`, `petrel ctl` and `petrel top` speak to the server: a Unix socket, which only root and "
+	         "the user that started it may open unless mode and group say otherwise; or an address over TCP, where each "
+	         "request has to bring the token (Authorization: Bearer). The token goes over the network as it is: better not "
+	         "further than this machine.",
+	  .example = "admin unix:/run/petrel/admin.sock;\nadmin unix:/run/petrel/ops.sock mode 0660 group ops;\n"
+	             "admin 127.0.0.1:9911 token ${env.PETREL_TOKEN};" },
 	{ .name = "state", .fixed = FIXED_RELOAD, .scopes = SCOPE_MAIN, .offset = AT(state),
 	  .args = ARGS({ "file", &TYPE_PATH }),
 	  .doc = "The file of what is changed in the running server with --keep, so that it is there after a restart. Without "
@@ -225,17 +267,54 @@ static void check_user(struct checker *c, struct core *v)
 		check_error(c, &v->user, "there is no user %.*s on this machine", STR_F(v->user));
 }
 
-static void check_admin(struct checker *c, struct core *v)
+static bool is_mode(struct str mode)
 {
-	struct type_in in = {};
-	struct type_range range = {};
-	struct addr addr;
-	if (!v->admin.n || !check_was_set(c, &v->admin))
-		return;
-	if (TYPE_ADDRESS.parse(&in, v->admin, &range, &addr))
-		check_error(c, &v->admin, "%s", in.error);
-	else if (addr.any.sa_family != AF_UNIX)
-		check_error(c, &v->admin, "the admin socket is a Unix socket: unix:/path");
+	for (size_t i = 0; i < mode.n; i++)
+		if (mode.p[i] < '0' || mode.p[i] > '7')
+			return false;
+	return mode.n >= 3 && mode.n <= 4;
+}
+
+static void check_admin_file(struct checker *c, struct listen_spec *a)
+{
+	if (a->token.n)
+		check_error(c, &a->token, "a Unix socket takes no token: its file says who may open it (mode, group)");
+	if (a->mode.n && !is_mode(a->mode))
+		check_error(c, &a->mode, "a mode is three or four digits from 0 to 7: mode 0660");
+	if (a->group.n && check_files(c) && !getgrnam(a->group.p))
+		check_error(c, &a->group, "there is no group %.*s on this machine", STR_F(a->group));
+	if (!a->mode.n)
+		a->mode = a->group.n ? STR("0660") : STR("0600");
+}
+
+static void check_admin_tcp(struct checker *c, const struct listen_spec *a)
+{
+	struct ip ip = ip_of(&a->addr.storage);
+	bool local = ip.family == AF_INET ? ip.bytes[0] == 127 : !memcmp(ip.bytes, &in6addr_loopback, sizeof in6addr_loopback);
+	if (!a->token.n) {
+		check_error(c, a, "an admin address over TCP needs a token");
+		check_hint(c, "whoever reaches it could change the server: admin ADDRESS token \"at least 16 characters\";");
+	}
+	if (a->mode.n || a->group.n)
+		check_error(c, a->mode.n ? &a->mode : &a->group, "only a Unix socket's file has a mode and a group");
+	if (!local && a->token.n)
+		check_warn(c, a, "the token goes over the network as it is, to whoever listens there");
+}
+
+static void check_admins(struct checker *c, struct core *v)
+{
+	struct listen_spec *specs = v->admins.p;
+	for (size_t i = 0; i < v->admins.count; i++) {
+		specs[i].admin = true;
+		specs[i].backlog = 64;
+		if (specs[i].addr.any.sa_family == AF_UNIX)
+			check_admin_file(c, &specs[i]);
+		else if (specs[i].addr.length)
+			check_admin_tcp(c, &specs[i]);
+		for (size_t k = 0; k < i; k++)
+			if (addr_eq(&specs[i].addr, &specs[k].addr))
+				check_error(c, &specs[i], "this address is an admin socket already");
+	}
 }
 
 /* The same address twice could not be opened; better said here than at start. */
@@ -279,7 +358,7 @@ static void core_check(struct checker *c, void *values)
 	check_connections(c, v);
 	check_user(c, v);
 	check_state(c, v);
-	check_admin(c, v);
+	check_admins(c, v);
 	check_listens(c, v);
 	check_streams(c, v);
 }

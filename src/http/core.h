@@ -13,7 +13,7 @@ struct core {
 	struct str user;            /* empty: stay who we are, without capabilities */
 	uint64_t loops;             /* 0: one per core */
 	struct items listens;       /* struct listen_spec */
-	struct str admin;           /* "unix:/path"; empty: none */
+	struct items admins;        /* struct listen_spec */
 	struct str state;           /* file of what operators' changes are kept in; empty: none */
 	uint64_t drain_timeout_ms;
 	struct str error_log;       /* path, "stderr" or "syslog:" */

@@ -712,8 +712,9 @@ static void turn_away(struct home *h, int fd, enum admitted why)
 void conn_new(struct home *h, int fd, const struct ip *peer, const struct listen_spec *spec)
 {
 	bool admin = spec->admin;
-	/* Whoever looks after a server that is full has to get in. */
-	enum admitted admitted = admin ? LIMITS_ADMITTED : limits_enter(h->limits, address_of(peer));
+	/* Whoever looks after a server that is full has to get in: by its Unix socket. */
+	bool counted = !admin || peer->family != AF_UNIX;
+	enum admitted admitted = counted ? limits_enter(h->limits, address_of(peer)) : LIMITS_ADMITTED;
 	if (admitted != LIMITS_ADMITTED) {
 		turn_away(h, fd, admitted);
 		return;
@@ -721,7 +722,7 @@ void conn_new(struct home *h, int fd, const struct ip *peer, const struct listen
 	struct conn *c = MEM_NEW(struct conn);
 	c->home = h;
 	c->peer = *peer;
-	c->counted = !admin;
+	c->counted = counted;
 	c->admin = admin;
 	c->watch = (struct watch){ fd, conn_ready };
 	timer_init(&c->timer, conn_timer);

@@ -13,48 +13,6 @@ enum { ANSWER_MOST_B = 64 << 20, READ_B = 65536 };
 /* A reload of ten thousand sites takes a fraction of a second; a server that hangs takes longer. */
 static const struct timeval PATIENCE = { .tv_sec = 30 };
 
-/* --- Where to ask. --- */
-
-/* The word behind "admin" at the top of a source; .p NULL: there is none.  Only words are read, so that mistakes elsewhere,
- * in a configuration that somebody is just writing, keep nobody from asking the server how it is. */
-static struct str admin_in(const struct source *source, const struct env *from, struct arena *arena)
-{
-	struct env env = *from;
-	struct lexer l;
-	struct word word;
-	struct str found = {};
-	unsigned depth = 0, words = 0;
-	bool admin = false;
-	enum token token;
-	lex_init(&l, source, &env, arena, NULL);
-	while (!found.p && (token = lex_next(&l, &word)) != TOKEN_EOF) {
-		if (token == TOKEN_WORD && !depth && words == 1 && admin)
-			found = word.text;
-		admin = token == TOKEN_WORD && !words && str_eq(word.text, STR("admin"));
-		words = token == TOKEN_WORD ? words + 1 : 0;
-		depth += token == TOKEN_OPEN;
-		depth -= token == TOKEN_CLOSE && depth;
-	}
-	lex_fini(&l);
-	return found;
-}
-
-bool ask_admin(const struct sources *s, struct addr *out)
-{
-	struct arena arena;
-	struct type_in in = { .arena = &arena };
-	struct type_range range = {};
-	struct str text = {};
-	arena_init(&arena, NULL, 0);
-	for (size_t i = s->count; i-- > 0 && !text.p;)
-		text = admin_in(s->list[i], &s->env, &arena);
-	bool found = text.p && !TYPE_ADDRESS.parse(&in, text, &range, out);
-	arena_fini(&arena);
-	return found;
-}
-
-/* --- Asking. --- */
-
 static int send_all(int fd, struct str bytes)
 {
 	while (bytes.n) {
@@ -80,10 +38,11 @@ static int receive_all(int fd, struct buf *out)
 }
 
 /* HTTP/1.0: the answer ends with its connection, and nothing is chunked. */
-static int send_ask(int fd, const char *method, struct str path, struct str body)
+static int send_ask(int fd, const struct admin_at *at, const char *method, struct str path, struct str body)
 {
 	struct buf request = {};
-	buf_addf(&request, "%s %.*s HTTP/1.0\r\nHost: admin\r\n", method, STR_F(path));
+	buf_addf(&request, "%s %.*s HTTP/1.0\r\n", method, STR_F(path));
+	admin_at_head(at, &request);
 	if (body.n)
 		buf_addf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", body.n);
 	buf_add(&request, STR("\r\n"));
@@ -119,13 +78,13 @@ static int open_admin(const struct addr *admin)
 	return err;
 }
 
-int ask(const struct addr *admin, const char *method, struct str path, struct str body, struct answer *out)
+int ask(const struct admin_at *at, const char *method, struct str path, struct str body, struct answer *out)
 {
-	int fd = open_admin(admin);
+	int fd = open_admin(&at->addr);
 	*out = (struct answer){};
 	if (fd < 0)
 		return fd;
-	int err = send_ask(fd, method, path, body);
+	int err = send_ask(fd, at, method, path, body);
 	if (!err)
 		err = receive_all(fd, &out->raw);
 	close(fd);
@@ -182,14 +141,14 @@ static int receive_lines(int fd, struct str begin, bool (*see)(void *arg, struct
 	return err;
 }
 
-int ask_lines(const struct addr *admin, struct str path, bool (*see)(void *arg, struct str line), void *arg,
+int ask_lines(const struct admin_at *at, struct str path, bool (*see)(void *arg, struct str line), void *arg,
               struct answer *out)
 {
-	int fd = open_admin(admin);
+	int fd = open_admin(&at->addr);
 	*out = (struct answer){};
 	if (fd < 0)
 		return fd;
-	int err = send_ask(fd, "GET", path, STR(""));
+	int err = send_ask(fd, at, "GET", path, STR(""));
 	if (!err)
 		err = receive_head(fd, out);
 	if (!err && out->status == 200)

@@ -28,7 +28,8 @@ enum { CHILD_CHANNEL = 3, CHILD_PANIC, CHILD_FDS };
  * say, over the channel.  So only the channel, SIGKILL and the worker's own faults end a worker. */
 static void set_signals(void)
 {
-	static const int IGNORED[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE };
+	static const int IGNORED[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE,
+		                       SIGXFSZ };
 	sigset_t none;
 	for (size_t i = 0; i < countof(IGNORED); i++)
 		signal(IGNORED[i], SIG_IGN);

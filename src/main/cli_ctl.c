@@ -16,18 +16,17 @@
 #include "main/show.h"
 #include "main/table.h"
 
-enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_METHOD, CTL_CLIENT, CTL_HEADER,
+enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_TOKEN, CTL_METHOD, CTL_CLIENT, CTL_HEADER,
        CTL_ROUTE, CTL_HOST, CTL_PATH, CTL_STATUS, CTL_SLOW, CTL_RATE, CTL_SECRETS, CTL_SAVE };
 enum { FAILED = 1, USAGE = 2 };
 
-static const char USUAL_CONF[] = "/etc/petrel/petrel.conf";
-
 const struct option CTL_OPTIONS[] = {
 	[CTL_CONFIG] = { "config", 'c', "FILE", "the configuration, which names the admin socket" },
-	[CTL_SOCKET] = { "socket", 's', "PATH", "the admin socket" },
+	[CTL_SOCKET] = { "socket", 's', "ADDRESS", "the admin socket: a path, or ADDR:PORT" },
 	[CTL_JSON] = { "json", 0, NULL, "print the answer as it came" },
 	[CTL_KEEP] = { "keep", 0, NULL, "the change outlives reloads and restarts" },
 	[CTL_AS_CONFIG] = { "as-config", 0, NULL, "with changes: print them as configuration, to be pasted" },
+	[CTL_TOKEN] = { "token-file", 0, "FILE", "holds the token for an address over TCP; else $PETREL_TOKEN does" },
 	[CTL_METHOD] = { "method", 0, "NAME", "of the request that is explained" },
 	[CTL_CLIENT] = { "client", 0, "ADDRESS", "who asks, or whose requests" },
 	[CTL_HEADER] = { "header", 0, "FIELD", "a field of the request that is explained: \"Name: value\"" },
@@ -296,52 +295,6 @@ static int say_usage(char **words, int count)
 	return USAGE;
 }
 
-/* --- Where to ask. --- */
-
-static int parse_socket(const char *command, const char *text, const char *whose, struct addr *out)
-{
-	struct buf local = {};
-	struct type_in in = {};
-	struct type_range range = {};
-	buf_addf(&local, "%s%s", strncmp(text, "unix:", 5) ? "unix:" : "", text);
-	int err = TYPE_ADDRESS.parse(&in, buf_str(&local), &range, out);
-	buf_fini(&local);
-	if (err)
-		fprintf(stderr, "petrel %s: %s \"%s\": %s\n", command, whose, text, in.error);
-	return err ? FAILED : 0;
-}
-
-static int find_in(const char *command, const char *file, bool asked, struct addr *out)
-{
-	struct sources sources = {};
-	struct messages messages = {};
-	bool read = !sources_read(&sources, str_of(file), &messages) || sources.count;
-	bool found = read && ask_admin(&sources, out);
-	if (!found && !read && asked)
-		fprintf(stderr, "petrel %s: %s can't be read\n", command, file);
-	else if (!found && !read)
-		fprintf(stderr, "petrel %s: where is the server?  There is no %s: name its configuration (-c FILE), its admin\n"
-		                "socket (--socket PATH), or set PETREL_ADMIN\n", command, file);
-	else if (!found)
-		fprintf(stderr, "petrel %s: %s names no admin socket: add \"admin unix:/run/petrel/admin.sock;\" and restart\n",
-		        command, file);
-	messages_fini(&messages);
-	sources_fini(&sources);
-	return found ? 0 : FAILED;
-}
-
-int ctl_admin(const char *command, const char *socket, const char *config, struct addr *out)
-{
-	const char *named = getenv("PETREL_ADMIN");
-	if (socket)
-		return parse_socket(command, socket, "--socket", out);
-	if (config)
-		return find_in(command, config, true, out);
-	if (named && *named)
-		return parse_socket(command, named, "PETREL_ADMIN", out);
-	return find_in(command, USUAL_CONF, false, out);
-}
-
 /* --- Asking. --- */
 
 /* The template with what was said in its places; in JSON, or in a path. */
@@ -383,10 +336,10 @@ static int say_error(const struct answer *a, const json_t *json)
 static int tell(const struct request *r, const struct answer *a, bool raw)
 {
 	bool fine = a->status == 200;
-	if (raw)
+	if (raw && a->body.n) {
 		fwrite(a->body.p, 1, a->body.n, stdout);
-	if (raw && a->body.n)
 		return fine ? 0 : FAILED;
+	}
 	if (!r->show)
 		return reload_tell(a);
 	json_t *json = json_loadb(a->body.p, a->body.n, 0, NULL);
@@ -459,7 +412,8 @@ static int say_no_answer(const struct addr *admin, int err)
 int cli_ctl(const struct options *o)
 {
 	struct said said;
-	struct addr admin;
+	struct admin_at admin;
+	struct admin_told told = { "ctl", o->values[CTL_SOCKET], o->values[CTL_CONFIG], o->values[CTL_TOKEN] };
 	struct answer answer = {};
 	struct buf path = {}, body = {};
 	int action = action_of(o->words, o->word_count, &said);
@@ -469,7 +423,7 @@ int cli_ctl(const struct options *o)
 	bool raw = o->values[CTL_JSON] || o->values[CTL_AS_CONFIG];
 	int status = check_options(o, action), err = 0;
 	if (!status)
-		status = ctl_admin("ctl", o->values[CTL_SOCKET], o->values[CTL_CONFIG], &admin);
+		status = admin_at_find(&told, &admin);
 	fill(r->path, &said, false, &path);
 	if (o->values[CTL_AS_CONFIG])
 		buf_add(&path, STR(".conf"));
@@ -484,7 +438,7 @@ int cli_ctl(const struct options *o)
 	else if (!status)
 		err = ask(&admin, r->method, buf_str(&path), buf_str(&body), &answer);
 	if (err)
-		status = say_no_answer(&admin, err);
+		status = say_no_answer(&admin.addr, err);
 	else if (!status && !(action == ACTION_TRACE && answer.status == 200))
 		status = tell(r, &answer, raw);
 	answer_fini(&answer);

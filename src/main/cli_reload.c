@@ -33,13 +33,13 @@ static int check(const char *file, const struct sources *sources, int err, struc
 }
 
 /* The admin socket that the file names: 0, or 1 after saying what is wrong. */
-static int find_admin(const char *file, struct addr *out)
+static int find_admin(const char *file, struct admin_at *out)
 {
 	struct sources sources = {};
 	struct messages messages = {};
 	int err = sources_read(&sources, str_of(file), &messages);
 	int status = check(file, &sources, err, &messages);
-	if (!status && !ask_admin(&sources, out)) {
+	if (!status && !admin_at_conf(&sources, out)) {
 		fprintf(stderr, "petrel reload: %s names no admin socket: add \"admin unix:/run/petrel/admin.sock;\" and "
 		                "restart, or send SIGHUP\n", file);
 		status = 1;
@@ -80,7 +80,7 @@ int reload_tell(const struct answer *a)
 int cli_reload(const struct options *o)
 {
 	const char *file = o->values[RELOAD_CONFIG];
-	struct addr admin;
+	struct admin_at admin = {};
 	struct answer answer;
 	if (!file) {
 		fputs("petrel reload: which configuration?  petrel reload -c petrel.conf\n", stderr);

@@ -1,5 +1,5 @@
-/* petrel top: asks a server over its admin socket each second, draws what it said, and listens to keys.  One thread, which
- * waits in poll() only: a server that hangs holds up no key. */
+/* petrel top: asks a server over its admin socket each second, draws what it said, and listens to keys.  One thread,
+ * which waits in poll() only: a server that hangs holds up no key. */
 #include "main/cli_top.h"
 
 #include <errno.h>
@@ -19,18 +19,19 @@
 #include "main/term.h"
 #include "main/top.h"
 
-enum { TOP_CONFIG, TOP_SOCKET, TOP_EVERY };
+enum { TOP_CONFIG, TOP_SOCKET, TOP_EVERY, TOP_TOKEN };
 enum { FAILED = 1, USAGE = 2, EVERY_MS = 1000, PATIENCE_MS = 5000, RATES_MS = 300 };
 
 const struct option TOP_OPTIONS[] = {
 	[TOP_CONFIG] = { "config", 'c', "FILE", "the configuration, which names the admin socket" },
-	[TOP_SOCKET] = { "socket", 's', "PATH", "the admin socket" },
+	[TOP_SOCKET] = { "socket", 's', "ADDRESS", "the admin socket: a path, or ADDR:PORT" },
 	[TOP_EVERY] = { "every", 'e', "TIME", "how often to look: 500ms, 5s; each second otherwise" },
+	[TOP_TOKEN] = { "token-file", 0, "FILE", "holds the token for an address over TCP; else $PETREL_TOKEN does" },
 	{},
 };
 
 struct looking {
-	struct addr admin;
+	struct admin_at admin;
 	struct top top;
 	struct fetch fetches[TOP_ASKED];
 	struct top_round coming;         /* answers of the round under way */
@@ -328,16 +329,17 @@ static int every_of(const struct options *o, uint64_t *ms)
 int cli_top(const struct options *o)
 {
 	struct looking l = {};
+	struct admin_told told = { "top", o->values[TOP_SOCKET], o->values[TOP_CONFIG], o->values[TOP_TOKEN] };
 	int status = every_of(o, &l.every_ms);
 	if (!status)
-		status = ctl_admin("top", o->values[TOP_SOCKET], o->values[TOP_CONFIG], &l.admin);
+		status = admin_at_find(&told, &l.admin);
 	if (status)
 		return status;
 	for (size_t i = 0; i < TOP_ASKED; i++)
 		l.fetches[i].fd = -1;
 	for (size_t i = 0; i < TOP_VIEWS; i++)
 		l.top.sort[i] = UINT_MAX;
-	addr_print(&l.where, &l.admin);
+	addr_print(&l.where, &l.admin.addr);
 	buf_add_char(&l.where, '\0');
 	l.where.n--;
 	l.top.where = l.where.p;

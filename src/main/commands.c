@@ -33,7 +33,7 @@ const struct command COMMANDS[] = {
 	  "  petrel ctl set pool api queue 2000 timeout 3s\n"
 	  "  petrel ctl set site example.org route '/api/*' throttle 500k",
 	  CTL_OPTIONS, 64, cli_ctl, CTL_ACTIONS },
-	{ "top", "[-c FILE | --socket PATH] [--every TIME]", "watch a running server on a terminal",
+	{ "top", "[-c FILE | --socket ADDRESS] [--every TIME]", "watch a running server on a terminal",
 	  "Draws anew each second what the server is doing: traffic, routes, servers of pools, processes of applications,\n"
 	  "event loops. o, r, s, p and l (or Tab) choose what to see; the arrow keys < and > choose the column to sort\n"
 	  "by, i flips the order, up and down scroll, q ends it. Asks over the admin socket, which is found as by\n"

@@ -22,17 +22,19 @@ void fetch_fini(struct fetch *f)
 	buf_fini(&f->answer);
 }
 
-int fetch_start(struct fetch *f, const struct addr *admin, const char *path)
+int fetch_start(struct fetch *f, const struct admin_at *at, const char *path)
 {
 	buf_clear(&f->request);
 	buf_clear(&f->answer);
 	/* HTTP/1.0: the answer ends with its connection, and nothing is chunked. */
-	buf_addf(&f->request, "GET %s HTTP/1.0\r\nHost: admin\r\n\r\n", path);
+	buf_addf(&f->request, "GET %s HTTP/1.0\r\n", path);
+	admin_at_head(at, &f->request);
+	buf_add(&f->request, STR("\r\n"));
 	f->sent = 0;
-	f->fd = socket(admin->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	f->fd = socket(at->addr.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (f->fd < 0)
 		return -errno;
-	if (!connect(f->fd, &admin->any, admin->length) || errno == EINPROGRESS)
+	if (!connect(f->fd, &at->addr.any, at->addr.length) || errno == EINPROGRESS)
 		return 0;
 	int err = -errno;
 	fetch_stop(f);

@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
-#include "net/addr.h"
+#include "main/admin_at.h"
 
 struct fetch {
 	int fd;                      /* -1: none is under way */
@@ -15,11 +15,11 @@ struct fetch {
 };
 
 /* 0 or -errno. */
-[[nodiscard]] int fetch_start(struct fetch *f, const struct addr *admin, const char *path);
+[[nodiscard]] int fetch_start(struct fetch *f, const struct admin_at *at, const char *path);
 /* What to poll() for. */
 short fetch_events(const struct fetch *f);
-/* The descriptor is ready.  0: it is over, *json is the answer, the caller's; -EAGAIN: it goes on; else -errno: it is over;
- * -EPROTO: what came is no such answer. */
+/* The descriptor is ready.  0: it is over, *json is the answer, the caller's; -EAGAIN: it goes on; else -errno: it is
+ * over; -EPROTO: what came is no such answer. */
 [[nodiscard]] int fetch_ready(struct fetch *f, json_t **json);
 /* Breaks off whatever is under way. */
 void fetch_stop(struct fetch *f);

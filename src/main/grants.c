@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -87,21 +88,23 @@ static int want_listens(struct grants *g, const struct grant_kind *kind, const s
 	return 0;
 }
 
-/* Only its owner may talk to it. */
-static int want_admin(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
-                      size_t error_n)
+static int want_admins(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
+                       size_t error_n)
 {
 	const struct core *core = conf_core(conf);
-	struct type_in in = {};
-	struct type_range range = {};
-	struct listen_spec spec = { .backlog = 64, .mode = STR("0600"), .admin = true };
-	if (!core->admin.n)
-		return 0;
-	if (TYPE_ADDRESS.parse(&in, core->admin, &range, &spec.addr) < 0) {
-		snprintf(error, error_n, "admin %.*s: %s", STR_F(core->admin), in.error);
-		return -EINVAL;
+	const struct listen_spec *specs = core->admins.p;
+	for (size_t i = 0; i < core->admins.count; i++) {
+		struct listen_spec spec = specs[i];
+		const struct group *group = spec.group.n ? getgrnam(spec.group.p) : NULL;
+		if (spec.group.n && !group) {
+			snprintf(error, error_n, "there is no group %.*s on this machine", STR_F(spec.group));
+			return -EINVAL;
+		}
+		spec.gid = group ? group->gr_gid : GROUP_OWN;
+		spec.group = group ? STR("known") : STR("");
+		spec.token = (struct str){};
+		want_socket(g, kind, &spec, 1);
 	}
-	want_socket(g, kind, &spec, 1);
 	return 0;
 }
 
@@ -259,7 +262,7 @@ static int open_log(const struct grant *g, int *fd, char *error, size_t error_n)
 
 static const struct grant_kind KINDS[] = {
 	{ "listen", want_listens, same_socket, open_socket, adjust_socket, false },
-	{ "admin", want_admin, same_socket, open_socket, adjust_socket, false },
+	{ "admin", want_admins, same_socket, open_socket, adjust_socket, false },
 	{ "log", want_logs, same_name, open_log, NULL, true },
 	{ "hot", want_hot, same_name, open_hot, NULL, false },
 };

@@ -38,7 +38,6 @@ static void cell_count(struct table *t, uint64_t n)
 	buf_fini(&text);
 }
 
-/* Lines of at most the table's width, all but the first behind `indent` blanks. */
 void add_wrapped(struct buf *out, size_t indent, struct str text)
 {
 	size_t width = TABLE_WIDTH - indent;

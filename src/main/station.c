@@ -77,19 +77,27 @@ static bool listed(const struct listenings *set, struct str name)
 	return false;
 }
 
-/* What the snapshot says of a listener. */
-static const struct listen_spec *spec_of(const struct core *core, struct str name)
+static const struct listen_spec *spec_among(const struct items *list, struct str name)
 {
-	static const struct listen_spec OWN = { .admin = true };
+	const struct listen_spec *specs = list->p, *found = NULL;
 	struct buf text = {};
-	const struct listen_spec *specs = core->listens.p, *found = &OWN;
-	for (size_t i = 0; i < core->listens.count && found == &OWN; i++) {
+	for (size_t i = 0; i < list->count && !found; i++) {
 		buf_clear(&text);
 		grant_listen_name(&text, &specs[i]);
 		if (str_eq(buf_str(&text), name))
 			found = &specs[i];
 	}
 	buf_fini(&text);
+	return found;
+}
+
+/* What the snapshot says of a listener. */
+static const struct listen_spec *spec_of(const struct core *core, struct str name)
+{
+	const struct listen_spec *found = spec_among(&core->listens, name);
+	if (!found)
+		found = spec_among(&core->admins, name);
+	must(found && "a listener that its own snapshot does not name");
 	return found;
 }
 

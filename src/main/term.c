@@ -1,5 +1,5 @@
-/* A terminal's modes, by termios and what all terminals since the VT100 understand.  The process has one terminal, and so what
- * it was like before is kept here.  The main thread. */
+/* A terminal's modes, by termios and what all terminals since the VT100 understand.  The process has one terminal, and so
+ * what it was like before is kept here.  The main thread. */
 #include "main/term.h"
 
 #include <signal.h>

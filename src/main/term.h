@@ -3,7 +3,7 @@
 
 #include <stdbool.h>
 
-/* A screen of its own, keys as they are pressed, no cursor.  False: standard input and output are not both terminals. */
+/* A screen of its own, keys as they are pressed, no cursor.  False: input and output are not both terminals. */
 bool term_open(void);
 /* Harmless where it is not open. */
 void term_close(void);

@@ -60,7 +60,7 @@ static void add_lines(struct screen *s, const struct buf *text)
 static void add_head(struct screen *s, struct buf *line)
 {
 	const struct top *t = s->top;
-	const json_t *status = t->now.answer[0], *conf = json_object_get(status, "configuration");
+	const json_t *status = t->now.answer[TOP_STATUS], *conf = json_object_get(status, "configuration");
 	colour_add(line, t->colour, COLOUR_HEAD, STR("petrel "));
 	plain_add(line, str_of(json_text(status, "version")));
 	buf_add(line, STR("   up "));
@@ -93,7 +93,7 @@ static void add_bad(struct buf *line, const struct top *t, double n, const char 
 
 static void add_traffic(struct screen *s, struct buf *line)
 {
-	const json_t *status = s->top->now.answer[0], *now = json_object_get(status, "now");
+	const json_t *status = s->top->now.answer[TOP_STATUS], *now = json_object_get(status, "now");
 	const json_t *all = json_object_get(status, "requests");
 	add_word(line, s->top, "requests");
 	rate_add(line, json_number(now, "requests_ps"));
@@ -116,7 +116,7 @@ static void add_traffic(struct screen *s, struct buf *line)
 
 static void add_connections(struct screen *s, struct buf *line)
 {
-	const json_t *status = s->top->now.answer[0], *c = json_object_get(status, "connections");
+	const json_t *status = s->top->now.answer[TOP_STATUS], *c = json_object_get(status, "connections");
 	const json_t *process = json_object_get(status, "process");
 	add_word(line, s->top, "connections");
 	count_add(line, (uint64_t)json_number(c, "open"));
@@ -128,7 +128,7 @@ static void add_connections(struct screen *s, struct buf *line)
 
 static void add_stores(struct screen *s, struct buf *line)
 {
-	const json_t *status = s->top->now.answer[0], *hot = json_object_get(status, "hot");
+	const json_t *status = s->top->now.answer[TOP_STATUS], *hot = json_object_get(status, "hot");
 	const json_t *disk = json_object_get(status, "disk");
 	double hits = json_number(hot, "hits"), asked = hits + json_number(hot, "misses");
 	add_word(line, s->top, "hot, disk");
@@ -141,6 +141,59 @@ static void add_stores(struct screen *s, struct buf *line)
 	add_bad(line, s->top, json_number(disk, "refused"), "refused\n");
 }
 
+/* --- Alerts. --- */
+
+enum { ALERTS_SHOWN = 3 };
+
+/* Of which series it is: "php", the value of its label. */
+static const char *series_name(const json_t *series)
+{
+	static const char *const OTHERS[] = { "state", "value_text", "since" };
+	const char *name;
+	json_t *value;
+	json_object_foreach((json_t *)(uintptr_t)series, name, value) {
+		size_t i = 0;
+		while (i < countof(OTHERS) && strcmp(name, OTHERS[i]) != 0)
+			i++;
+		if (i == countof(OTHERS) && json_is_string(value))
+			return json_string_value(value);
+	}
+	return "";
+}
+
+static void add_alert(struct screen *s, const json_t *alert, const json_t *series)
+{
+	struct buf text = {}, plain = {}, line = {};
+	const char *name = series_name(series), *what = json_text(alert, "text");
+	buf_addf(&text, "%s%s%s: %s, %s, for ", json_text(alert, "name"), *name ? " " : "", name,
+	         *what ? what : json_text(alert, "when"), json_text(series, "value_text"));
+	short_age_add(&text, (uint64_t)json_number(series, "for_ms"));
+	plain_add(&plain, buf_str(&text));
+	add_word(&line, s->top, "alert");
+	colour_add(&line, s->top->colour, COLOUR_BAD, buf_str(&plain));
+	add_line(s, buf_str(&line));
+	buf_fini(&text);
+	buf_fini(&plain);
+	buf_fini(&line);
+}
+
+/* Those that are firing; nothing where none is. */
+static void add_alerts(struct screen *s)
+{
+	const json_t *alert, *series;
+	unsigned count = 0;
+	struct buf more = {};
+	size_t i, k;
+	json_array_foreach(json_object_get(s->top->now.answer[TOP_ALERTS], "alerts"), i, alert)
+		json_array_foreach(json_object_get(alert, "series"), k, series)
+			if (!strcmp(json_text(series, "state"), "firing") && count++ < ALERTS_SHOWN)
+				add_alert(s, alert, series);
+	buf_addf(&more, "            and %u more alerts", count > ALERTS_SHOWN ? count - ALERTS_SHOWN : 0);
+	if (count > ALERTS_SHOWN)
+		add_line(s, buf_str(&more));
+	buf_fini(&more);
+}
+
 static void add_server(struct screen *s)
 {
 	struct buf lines = {};
@@ -149,6 +202,7 @@ static void add_server(struct screen *s)
 	add_connections(s, &lines);
 	add_stores(s, &lines);
 	add_lines(s, &lines);
+	add_alerts(s);
 	buf_fini(&lines);
 }
 
@@ -242,7 +296,8 @@ static void add_overview(struct screen *s)
 {
 	struct top_rows rows[TOP_VIEWS] = {};
 	struct order order[TOP_VIEWS] = {};
-	unsigned left = s->top->height ? s->top->height - s->lines - 1 : UINT_MAX, tables = 0;
+	unsigned used = s->lines + 1, tables = 0;
+	unsigned left = !s->top->height ? UINT_MAX : s->top->height > used ? s->top->height - used : 0;
 	for (unsigned v = TOP_ROUTES; v <= TOP_PROCESSES; v++) {
 		order[v] = order_of(s->top, v);
 		collect(s->top, v, &order[v], &rows[v]);
@@ -301,7 +356,8 @@ static void add_keys(struct screen *s)
 		     { TOP_PROCESSES, "p processes" }, { TOP_LOOPS, "l loops" } };
 	struct buf line = {};
 	for (size_t i = 0; i < countof(KEYS); i++) {
-		colour_add(&line, s->top->colour, s->top->view == KEYS[i].view ? COLOUR_HEAD : COLOUR_NONE, str_of(KEYS[i].text));
+		colour_add(&line, s->top->colour, s->top->view == KEYS[i].view ? COLOUR_HEAD : COLOUR_NONE,
+		           str_of(KEYS[i].text));
 		buf_add(&line, STR("  "));
 	}
 	buf_add(&line, STR("<> sort  i flip  q quit"));
@@ -314,7 +370,7 @@ static void add_keys(struct screen *s)
 void top_draw(struct top *t, struct buf *out)
 {
 	struct screen s = { out, t, 0 };
-	if (!t->now.answer[0]) {
+	if (!t->now.answer[TOP_STATUS]) {
 		add_line(&s, str_of(t->trouble ? t->trouble : "asking ..."));
 	} else {
 		add_server(&s);

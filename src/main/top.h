@@ -5,8 +5,8 @@
 
 #include "main/table.h"
 
-enum { TOP_ASKED = 3 };
 /* What is asked of the server each time: its paths. */
+enum { TOP_STATUS, TOP_POOLS, TOP_APPS, TOP_ALERTS, TOP_ASKED };
 extern const char *const TOP_PATHS[TOP_ASKED];
 
 /* One round of answers. */
@@ -20,7 +20,7 @@ void top_round_fini(struct top_round *r);
 enum top_view { TOP_OVERVIEW, TOP_ROUTES, TOP_SERVERS, TOP_PROCESSES, TOP_LOOPS, TOP_VIEWS };
 
 struct top {
-	struct top_round now, before;   /* before: answer[0] is NULL while there was one only */
+	struct top_round now, before;   /* before: its answers are NULL while there was one only */
 	enum top_view view;
 	unsigned sort[TOP_VIEWS];       /* a column of the view's table; UINT_MAX: as it comes */
 	bool reverse[TOP_VIEWS];

@@ -1,13 +1,17 @@
-/* The tables of `petrel top`, from JSON: routes, servers, processes, loops.  What happened in a second is the difference of
- * two answers, unless the server says it itself.  One thread. */
+/* The tables of `petrel top`, from JSON: routes, servers, processes, loops.  What happened in a second is the difference
+ * of two answers, unless the server says it itself.  One thread. */
 #include <math.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "main/top.h"
 
-const char *const TOP_PATHS[TOP_ASKED] = { "/status.json", "/pools", "/apps" };
-enum { STATUS, POOLS, APPS };
+const char *const TOP_PATHS[TOP_ASKED] = {
+	[TOP_STATUS] = "/status.json",
+	[TOP_POOLS] = "/pools",
+	[TOP_APPS] = "/apps",
+	[TOP_ALERTS] = "/alerts",
+};
 
 void top_round_fini(struct top_round *r)
 {
@@ -131,7 +135,7 @@ static void collect_routes(const struct top *t, struct top_rows *rows)
 {
 	const json_t *route;
 	size_t i;
-	json_array_foreach(json_object_get(t->now.answer[STATUS], "routes"), i, route) {
+	json_array_foreach(json_object_get(t->now.answer[TOP_STATUS], "routes"), i, route) {
 		struct cell c = { rows, row_new(rows), 0 };
 		const char *site = json_text(route, "site"), *name = json_text(route, "route");
 		struct buf text = {};
@@ -182,7 +186,8 @@ static enum colour state_colour(const char *state)
 	return !strcmp(state, "drain") || !strcmp(state, "down") || !strcmp(state, "retired") ? COLOUR_WARN : COLOUR_BAD;
 }
 
-static void server_row(const struct top *t, struct top_rows *rows, const json_t *pool, const json_t *s, const json_t *before)
+static void server_row(const struct top *t, struct top_rows *rows, const json_t *pool, const json_t *s,
+                       const json_t *before)
 {
 	struct cell c = { rows, row_new(rows), 0 };
 	struct buf busy = {};
@@ -204,9 +209,9 @@ static void server_row(const struct top *t, struct top_rows *rows, const json_t 
 
 static void collect_servers(const struct top *t, struct top_rows *rows)
 {
-	const json_t *pool, *s, *before = json_object_get(t->before.answer[POOLS], "pools");
+	const json_t *pool, *s, *before = json_object_get(t->before.answer[TOP_POOLS], "pools");
 	size_t i, k;
-	json_array_foreach(json_object_get(t->now.answer[POOLS], "pools"), i, pool) {
+	json_array_foreach(json_object_get(t->now.answer[TOP_POOLS], "pools"), i, pool) {
 		if (!strcmp(json_text(pool, "kind"), "app"))
 			continue;
 		const json_t *servers = json_object_get(find(before, "name", json_text(pool, "name")), "servers");
@@ -241,9 +246,9 @@ static void process_row(const struct top *t, struct top_rows *rows, const json_t
 
 static void collect_processes(const struct top *t, struct top_rows *rows)
 {
-	const json_t *app, *p, *before = json_object_get(t->before.answer[APPS], "apps");
+	const json_t *app, *p, *before = json_object_get(t->before.answer[TOP_APPS], "apps");
 	size_t i, k;
-	json_array_foreach(json_object_get(t->now.answer[APPS], "apps"), i, app) {
+	json_array_foreach(json_object_get(t->now.answer[TOP_APPS], "apps"), i, app) {
 		const json_t *processes = json_object_get(find(before, "name", json_text(app, "name")), "processes");
 		json_array_foreach(json_object_get(app, "processes"), k, p)
 			process_row(t, rows, p, find(processes, "id", json_text(p, "id")));
@@ -254,9 +259,9 @@ static void collect_processes(const struct top *t, struct top_rows *rows)
 
 static void collect_loops(const struct top *t, struct top_rows *rows)
 {
-	const json_t *l, *before = json_object_get(t->before.answer[STATUS], "loops");
+	const json_t *l, *before = json_object_get(t->before.answer[TOP_STATUS], "loops");
 	size_t i;
-	json_array_foreach(json_object_get(t->now.answer[STATUS], "loops"), i, l) {
+	json_array_foreach(json_object_get(t->now.answer[TOP_STATUS], "loops"), i, l) {
 		struct cell c = { rows, row_new(rows), 0 };
 		const json_t *last = json_array_get(before, i);
 		double busy = rate_of(t, l, last, "busy_s");

@@ -9,10 +9,11 @@
 
 #include "base/str.h"
 
-#define TLS_FUNCTIONS(X)                                                                                                \
-	X(TLS_client_method) X(SSL_CTX_new) X(SSL_CTX_ctrl) X(SSL_CTX_set_verify) X(SSL_CTX_set_default_verify_paths)           \
-	X(SSL_CTX_load_verify_file) X(SSL_new) X(SSL_set_fd) X(SSL_set1_host) X(SSL_get0_param) X(SSL_ctrl) X(SSL_connect)      \
-	X(SSL_get_verify_result) X(SSL_read) X(SSL_write) X(SSL_get_error) X(SSL_shutdown) X(X509_VERIFY_PARAM_set1_ip_asc)     \
+#define TLS_FUNCTIONS(X) \
+	X(TLS_client_method) X(SSL_CTX_new) X(SSL_CTX_ctrl) X(SSL_CTX_set_verify) \
+	X(SSL_CTX_set_default_verify_paths) X(SSL_CTX_load_verify_file) X(SSL_new) X(SSL_set_fd) \
+	X(SSL_set1_host) X(SSL_get0_param) X(SSL_ctrl) X(SSL_connect) X(SSL_get_verify_result) X(SSL_read) \
+	X(SSL_write) X(SSL_get_error) X(SSL_shutdown) X(X509_VERIFY_PARAM_set1_ip_asc) \
 	X(X509_verify_cert_error_string) X(ERR_get_error) X(ERR_reason_error_string) X(EVP_sha256) X(HMAC)
 
 struct tls_lib {

@@ -96,7 +96,7 @@ static bool fits(void *arg, struct str overlay, struct buf *why)
 	struct conf *conf = conf_received(f->fd, overlay, &messages);
 	bool built = conf;
 	if (!built)
-		overlay_why(&messages, why);
+		overlay_why(&messages, false, why);
 	conf_free(conf);
 	messages_fini(&messages);
 	return built;
@@ -410,7 +410,7 @@ static int lay(struct control *c, struct str overlay, struct buf *why)
 		return -EBUSY;
 	struct conf *conf = conf_received(w->sources, overlay, &messages);
 	if (!conf)
-		overlay_why(&messages, why);
+		overlay_why(&messages, true, why);
 	messages_fini(&messages);
 	if (conf && !is_granted(w, conf, why)) {
 		conf_free(conf);

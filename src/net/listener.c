@@ -72,6 +72,11 @@ static int bind_to(int fd, const struct listen_spec *spec)
 	return bind(fd, &spec->addr.any, spec->addr.length) < 0 ? -errno : 0;
 }
 
+static bool is_grouped(const struct listen_spec *spec)
+{
+	return path_of(spec) && spec->group.n && spec->gid != GROUP_OWN;
+}
+
 /* The umask gives the file its mode from its first moment on; only the supervisor, which has one thread, comes here. */
 static int bind_local(int fd, const struct listen_spec *spec)
 {
@@ -80,6 +85,8 @@ static int bind_local(int fd, const struct listen_spec *spec)
 	if (err == -EADDRINUSE && is_stale(spec) && unlink(path_of(spec)) == 0)
 		err = bind_to(fd, spec);
 	umask(before);
+	if (!err && is_grouped(spec) && chown(path_of(spec), (uid_t)-1, spec->gid) < 0)
+		err = -errno;
 	return err;
 }
 
@@ -189,6 +196,8 @@ int listener_adjust(int fd, const struct listen_spec *spec)
 	if (!err && !is_local(spec))
 		err = set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	if (!err && listen(fd, (int)spec->backlog) < 0)
+		err = -errno;
+	if (!err && is_grouped(spec) && chown(path, (uid_t)-1, spec->gid) < 0)
 		err = -errno;
 	if (!err && path && chmod(path, mode_of(spec)) < 0)
 		err = -errno;

@@ -8,14 +8,19 @@
 #include "event/loop.h"
 #include "net/addr.h"
 
-/* A `listen` line. */
+#define GROUP_OWN ((gid_t)-1)
+
+/* A `listen` line, or an `admin` line. */
 struct listen_spec {
 	struct addr addr;
 	bool reuseport;
 	bool v6only;
 	uint64_t backlog;
 	struct str mode;      /* of a Unix socket, octal text; empty: 0666 */
-	bool admin;           /* the admin socket, not a `listen` line */
+	bool admin;           /* an `admin` line, not a `listen` line */
+	struct str group;     /* of an admin socket's file; empty: that of who starts petrel */
+	gid_t gid;            /* the number of that, once it is wanted; GROUP_OWN: none is */
+	struct str token;     /* of an admin address over TCP: who may ask there */
 	bool proxy;           /* each connection begins with a PROXY protocol head */
 	struct str stream;    /* the pool that its bytes go to; empty: HTTP is spoken */
 };

@@ -169,8 +169,8 @@ def test_a_webhook_is_told_once_when_it_begins_and_once_when_it_ends(petrel, ctl
 
 
 def certificates(folder, name):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                    "-subj", "/CN=test", "-addext", f"subjectAltName={name}", "-keyout", folder / "key.pem",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName={name}", "-keyout", folder / "key.pem",
                     "-out", folder / "cert.pem"], check=True, capture_output=True)
     (folder / "cert.pem").chmod(0o644)
 
@@ -242,8 +242,8 @@ def test_nobody_listens(petrel, ctl, receiver):
 
 
 def test_a_command_finds_a_json_object(petrel, ctl, told):
-    server = petrel(CONF + BUSY + 'notify cmd { command "cat >> %s/json; echo $PETREL_TEXT >> %s/text; id -un >> %s/user"; }\n'
-                    % (told, told, told))
+    command = f"cat >> {told}/json; echo $PETREL_TEXT >> {told}/text; id -un >> {told}/user"
+    server = petrel(CONF + BUSY + f'notify cmd {{ command "{command}"; }}\n')
     crowd = Crowd(server)
     wait_for(lambda: (told / "user").exists() and way(ctl, server, "cmd")["delivered"] == 1, "it was run")
     message = json.loads((told / "json").read_text())
@@ -275,7 +275,8 @@ def test_a_command_that_floods_is_cut_off(petrel, ctl):
 
 
 def test_the_last_lines_of_a_command_are_kept(petrel, ctl):
-    server = petrel(CONF + 'notify cmd { command "for i in 1 2 3 4 5 6 7; do printf \'line %d\\033[31m\\n\' $i; done; exit 3"; }\n')
+    command = "for i in 1 2 3 4 5 6 7; do printf 'line %d\\033[31m\\n' $i; done; exit 3"
+    server = petrel(CONF + f'notify cmd {{ command "{command}"; }}\n')
     assert "cmd: failed: exited with status 3: line 7" in ctl(server, "alerts", "test")
     last = way(ctl, server, "cmd")["last"]
     assert last["lines"] == [f"line {n}\x1b[31m" for n in range(3, 8)]
@@ -305,7 +306,8 @@ def test_mail(petrel, ctl, told):
 
 def test_what_happens_together_is_told_together(petrel, receiver):
     ear = receiver()
-    server = petrel(CONF + BUSY + "alert crowd { when petrel_connections(state=idle) + petrel_connections(state=busy) >= 3; }\n"
+    both = "petrel_connections(state=idle) + petrel_connections(state=busy)"
+    server = petrel(CONF + BUSY + f"alert crowd {{ when {both} >= 3; }}\n"
                     "alert other { when petrel_connections > 2; to nobody; }\n" + hook(ear))
     crowd = Crowd(server)
     wait_for(lambda: ear.got, "a message")
@@ -335,8 +337,8 @@ def test_messages_are_bounded(petrel, ctl, receiver):
 def test_silence(petrel, ctl, receiver):
     ear = receiver()
     server = petrel(CONF + BUSY + hook(ear))
-    assert ctl(server, "alerts", "silence", "busy", "2h", "a \"large\" deploy") == \
-        'alert busy: nobody is told of it for 2h (a "large" deploy)\n'
+    said = ctl(server, "alerts", "silence", "busy", "2h", "a \"large\" deploy")
+    assert said.startswith('alert busy: nobody is told of it for 2h (a "large" deploy)'), said
     crowd = Crowd(server)
     server.wait_said("alert busy begins")
     shown = ctl(server, "alerts")
@@ -345,7 +347,7 @@ def test_silence(petrel, ctl, receiver):
     server.reload()
     time.sleep(2)
     assert not ear.got
-    assert ctl(server, "alerts", "unsilence", "busy") == "alert busy: whoever is to be told of it is told again\n"
+    assert ctl(server, "alerts", "unsilence", "busy").startswith("alert busy: whoever is to be told of it is told again")
     wait_for(lambda: ear.got, "what it was silent about is told")
     # Who was told that it began is told that it ends.
     ctl(server, "alerts", "silence", "busy", "2h")
@@ -359,6 +361,22 @@ def test_silence(petrel, ctl, receiver):
     crowd = Crowd(server)
     wait_for(lambda: len(ear.got) == 3, "told when the silence is over")
     crowd.leave()
+
+
+def test_a_silence_survives_a_restart(petrel, ctl):
+    server = petrel(CONF + BUSY + "state {dir}/state;\n")
+    assert ctl(server, "alerts", "silence", "busy", "2h", "deploying") == \
+        "alert busy: nobody is told of it for 2h (deploying)\n"
+    worker = server.worker
+    os.kill(worker, signal.SIGKILL)
+    server.wait_worker(other_than=worker)
+    left = wait_for(lambda: rule(ctl, server, "busy").get("silence"), "it is silent still")
+    assert 7000000 < left["left_ms"] <= 7200000 and left["reason"] == "deploying"
+    server.stop()
+    again = petrel(CONF + BUSY + f"state {server.dir}/state;\n")
+    assert rule(ctl, again, "busy")["silence"]["reason"] == "deploying"
+    ctl(again, "alerts", "unsilence", "busy")
+    assert not (server.dir / "state").exists() or "deploying" not in (server.dir / "state").read_text()
 
 
 def test_a_reload_keeps_what_is_firing(petrel, ctl, receiver):
@@ -378,7 +396,7 @@ def test_a_reload_keeps_what_is_firing(petrel, ctl, receiver):
     assert ear.got[1]["state"] == "resolved"
     assert rule(ctl, server, "busy")["state"] == "fine"
     server.reload(CONF)
-    assert ctl(server, "alerts").endswith("Nobody is told: there is no notify block; begins and ends stand in the error log.\n")
+    assert "Nobody is told: there is no notify block; begins and ends stand in the error log." in ctl(server, "alerts")
     assert "has no notify block" in ctl(server, "alerts", "test", status=1)
     crowd.leave()
 

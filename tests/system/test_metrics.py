@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import free_port, wait_for
+from conftest import BINARY, free_port, wait_for
 from test_operator import admin, status
 
 TREE = Path(__file__).parents[2]
@@ -142,6 +142,71 @@ BEGIN {
 do "/usr/sbin/munin-node";
 main();
 """
+
+
+# A disk as it fails: what the kernel can't read of a file is an input/output error, once it tried.
+FAILING = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int fails(int fd)
+{
+	char link[32], path[4096];
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	ssize_t n = readlink(link, path, sizeof path - 1);
+	return n > 4 && !memcmp(path + n - 4, ".bad", 4);
+}
+
+ssize_t preadv2(int fd, const struct iovec *v, int n, off_t at, int flags)
+{
+	ssize_t (*next)(int, const struct iovec *, int, off_t, int) = dlsym(RTLD_NEXT, "preadv2");
+	if (!fails(fd))
+		return next(fd, v, n, at, flags);
+	errno = flags & RWF_NOWAIT ? EAGAIN : EIO;
+	return -1;
+}
+
+ssize_t pread(int fd, void *p, size_t n, off_t at)
+{
+	ssize_t (*next)(int, void *, size_t, off_t) = dlsym(RTLD_NEXT, "pread");
+	return fails(fd) ? (errno = EIO, -1) : next(fd, p, n, at);
+}
+
+ssize_t pread64(int fd, void *p, size_t n, off_t at)
+{
+	return pread(fd, p, n, at);
+}
+
+ssize_t preadv64v2(int fd, const struct iovec *v, int n, off_t at, int flags)
+{
+	return preadv2(fd, v, n, at, flags);
+}
+"""
+
+
+@pytest.mark.skipif("asan" in str(BINARY) or "tsan" in str(BINARY), reason="the sanitizers want to be loaded first")
+def test_a_disk_that_fails_is_counted_and_told_of(petrel, tmp_path):
+    (tmp_path / "failing.c").write_text(FAILING)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "failing.so", tmp_path / "failing.c", "-ldl"], check=True)
+    server = petrel("disk { engine threads; }\n" + CONF.replace("route * { respond", "route /file* { files; } route * { respond"),
+                    env={**os.environ, "LD_PRELOAD": str(tmp_path / "failing.so")})
+    (server.dir / "file.good").write_text("good")
+    (server.dir / "file.bad").write_text("bad")
+    for name, code in ("good", 200), ("bad", 500):
+        assert server.request(f"/file.{name}", headers={"Host": "example.org"}).status == code
+    server.wait_said("file.bad can't be read: Input/output error")
+    assert value(metrics(server), "petrel_disk_errors_total") == 1
+
+    def is_told():
+        server.request("/file.bad", headers={"Host": "example.org"})
+        return "alert disk_fails begins" in server.stderr
+
+    wait_for(is_told, "the alert")
 
 
 @pytest.fixture

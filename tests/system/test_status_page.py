@@ -162,6 +162,10 @@ def test_other_forms_of_the_same(server):
     answer = server.request("/-/status?json")
     assert answer.headers["Content-Type"] == "application/json" and "connections" in json.loads(answer.body)
     assert "connections" in server.get_json("/-/see/status.json")
+    for target in ("/-/status?metrics", "/-/see/metrics"):
+        answer = server.request(target)
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert b"# TYPE petrel_" in answer.body
     assert "connections" in server.get_json("/-/status", headers={"Accept": "application/json"})
     assert server.request("/-/see").body.startswith(b"<!doctype html>")
     head = server.request("/-/status", "HEAD")
@@ -335,7 +339,7 @@ def test_in_both_themes_and_at_any_width(server, browser, tmp_path, dark, width)
     assert width > 400 or not wide
     red, green, blue = map(int, re.findall(r"\d+", browser.js("getComputedStyle(document.body).backgroundColor")))
     assert (max(red, green, blue) < 60) if dark else (min(red, green, blue) > 220)
-    assert browser.js("document.title") == "petrel"
+    assert re.fullmatch(r"(\(\d+\) )?petrel", browser.js("document.title"))
     browser.picture(tmp_path / "page.png")
     assert (tmp_path / "page.png").stat().st_size > 10000
     assert not browser.errors
@@ -350,9 +354,17 @@ def test_it_is_drawn_live(server, browser):
     for _ in range(50):
         server.request("/x")
     wait_for(lambda: browser.js(count) >= before + 50, "the new count", 30)
-    assert browser.js("document.title") == "petrel"
+    assert re.fullmatch(r"(\(\d+\) )?petrel", browser.js("document.title"))
     assert browser.js("window.same.isConnected")
     assert not browser.errors
+
+
+def test_what_is_wrong_stands_first(server, browser):
+    browser.look(360, 740)
+    browser.open(url(server))
+    wait_for(lambda: "no_server" in browser.js("document.getElementById('alerts').textContent"), "an alert", 30)
+    assert browser.js("document.title").startswith("(")
+    assert browser.js("document.getElementById('alerts').getBoundingClientRect().bottom") < 740
 
 
 def test_buttons_in_a_browser(server, browser):

@@ -106,6 +106,13 @@ def test_80_by_24(server, screen):
     assert one.modes == ["0", "1"] and "ROUTE" not in one.text
 
 
+def test_what_is_wrong_stands_first(server, screen):
+    one = screen()
+    one.top(server)
+    one.wait(r"^alert +no_server api: no server of the pool gets requests")
+    assert len(one.lines()) == 24 and one.lines()[-1].startswith(KEYS)
+
+
 def test_wide_and_narrow(server, screen):
     one = screen(160, 50)
     one.top(server)

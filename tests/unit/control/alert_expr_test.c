@@ -44,7 +44,8 @@ static void print(struct buf *out, const struct expr *e)
 		if (n->metric)
 			buf_addf(out, "[%s", n->metric->name + 7);
 		for (unsigned k = 0; k < n->filter_count; k++)
-			buf_addf(out, " %s%s%.*s", n->filters[k].label, n->filters[k].unlike ? "!=" : "=", STR_F(n->filters[k].value));
+			buf_addf(out, " %s%s%.*s", n->filters[k].label, n->filters[k].unlike ? "!=" : "=",
+			         STR_F(n->filters[k].value));
 		if (n->metric)
 			buf_add_char(out, ']');
 		if (n->window_ms)
@@ -67,9 +68,9 @@ static const struct {
 	{ "petrel_connections{state=\"idle\"} > 10000 for 30s", "sum[connections state=idle] 10000 > for 30" },
 	{ "petrel_connections( state != idle ) >= .5", "sum[connections state!=idle] 0.5 >=" },
 	{ "p99(route /api/*) > 500ms for 1m", "quantile0.99[request_seconds route=/api/*]@60 0.5 > for 60" },
-	{ "p99.9(route ~ ^/(a|b)$) > 2s", "quantile0.999[request_seconds route=~ ^/(a|b)$]@60 2 >" },
-	{ "p99(route \"~ ^/a,(b$\", 10s) > 2s", "quantile0.99[request_seconds route=~ ^/a,(b$]@10 2 >" },
-	{ "p999(route = /x, 5m) > 2s", "quantile0.999[request_seconds route== /x]@300 2 >" },
+	{ "p99.9(route ~ ^/(a|b)$) > 2s", "quantile0.999[request_seconds route=^/(a|b)$]@60 2 >" },
+	{ "p99(route \"~ ^/a,(b$\", 10s) > 2s", "quantile0.99[request_seconds route=^/a,(b$]@10 2 >" },
+	{ "p999(route = /x, 5m) > 2s", "quantile0.999[request_seconds route=/x]@300 2 >" },
 	{ "p50(all) > 1s", "quantile0.5[request_seconds]@60 1 >" },
 	{ "p90(pool api) > 20ms", "quantile0.9[pool_seconds pool=api]@60 0.02 >" },
 	{ "p90(site example.org) > 5m", "quantile0.9[request_seconds site=example.org]@60 300 >" },
@@ -105,7 +106,8 @@ static const struct {
 	{ "rte(petrel_requests_total) > 1", "rte", "there is no metric \"rte\"", "did you mean \"rate\"?" },
 	{ "nothing_like_it > 1", "nothing_like_it", "there is no metric \"nothing_like_it\"",
 	  "all are listed by GET /metrics, and in the reference" },
-	{ "petrel_connections(stat=idle) > 1", "stat", "petrel_connections has no label \"stat\"", "did you mean \"state\"?" },
+	{ "petrel_connections(stat=idle) > 1", "stat", "petrel_connections has no label \"stat\"",
+	  "did you mean \"state\"?" },
 	{ "petrel_memory_bytes(x=y) > 1", "x", "petrel_memory_bytes has no label \"x\"", "" },
 	{ "petrel_requests_total(zzzzz=1) > 1", "zzzzz", "petrel_requests_total has no label \"zzzzz\"",
 	  "there are: site route class" },
@@ -128,7 +130,8 @@ static const struct {
 	{ "petrel_connections > 1 fo 5s", "fo", "\"for\", \"and\", \"or\" or the end is missing before \"fo\"", "" },
 	{ "p99(route /a > 1", "1", "\")\" is missing at the end", "" },
 	{ "rate(petrel_requests_total, 1s) > 1", "1s", "a time from 2s to 24h is possible here", "" },
-	{ "((((((((((((((petrel_connections)))))))))))))) > 1", "(", "the condition is too long: make two alerts of it", "" },
+	{ "((((((((((((((petrel_connections)))))))))))))) > 1", "(", "the condition is too long: make two alerts of it",
+	  "" },
 	{ "--------------petrel_connections > 1", "-", "the condition is too long: make two alerts of it", "" },
 	{ "1 < 2 and 3", "3", "a comparison is missing: what is this to be more or less than?", "" },
 };

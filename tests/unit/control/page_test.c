@@ -48,7 +48,7 @@ static int setup(void **state)
 	control.apps = apps_new(&loop, log_ring_new(logs), pools, epoch);
 	control.keeper = keeper_new(&loop, pools, log_ring_new(logs), STR("127.0.0.1:1"));
 	apps_conf(control.apps, conf);
-	keeper_adopt(control.keeper, conf);
+	keeper_adopt(control.keeper, conf, true);
 	control.conf = conf;
 	return 0;
 }

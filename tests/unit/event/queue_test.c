@@ -25,14 +25,14 @@ static void past_the_bound_is_refused(void **state)
 	assert_ptr_equal(queue_take(q), &mail[1]);
 	assert_null(queue_try(q));
 	assert_int_equal(queue_push(q, &mail[5]), -EBUSY);
-	queue_done(q);
+	queue_done(q, false);
 	assert_int_equal(queue_push(q, &mail[5]), 0);
 	struct queue_stats s = queue_stats(q);
 	assert_int_equal(s.waiting, 4);
 	assert_int_equal(s.under_way, 1);
 	assert_int_equal(s.finished, 1);
 	assert_int_equal(s.refused, 2);
-	queue_done(q);
+	queue_done(q, false);
 	struct mail *left = queue_close(q);
 	assert_ptr_equal(left, &mail[2]);
 	assert_ptr_equal(left->next->next->next, &mail[5]);
@@ -55,11 +55,11 @@ static void new_bounds_hold_at_once(void **state)
 	assert_ptr_equal(queue_try(q), &mail[1]);
 	queue_bounds(q, 1, 0);
 	assert_null(queue_try(q));
-	queue_done(q);
+	queue_done(q, false);
 	assert_null(queue_try(q));
-	queue_done(q);
+	queue_done(q, false);
 	assert_ptr_equal(queue_try(q), &mail[2]);
-	queue_done(q);
+	queue_done(q, false);
 	assert_null(queue_close(q));
 	queue_free(q);
 }
@@ -91,7 +91,7 @@ static void a_ring_is_woken_once(void **state)
 	assert_null(queue_close(q));
 	assert_true(readable(fd));
 	for (int i = 0; i < 3; i++)
-		queue_done(q);
+		queue_done(q, false);
 	queue_free(q);
 	close(fd);
 }
@@ -107,7 +107,7 @@ static void *work(void *arg)
 	(void)arg;
 	while (queue_take(shared)) {
 		atomic_fetch_add(&taken, 1);
-		queue_done(shared);
+		queue_done(shared, false);
 	}
 	return NULL;
 }
