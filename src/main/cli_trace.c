@@ -39,7 +39,8 @@ static bool see(void *arg, struct str line)
 	} else if (trace) {
 		show_trace(trace, s->colour, &text);
 	}
-	fwrite(text.p, 1, text.n, stdout);
+	if (text.n)
+		fwrite(text.p, 1, text.n, stdout);
 	/* Whoever reads it is gone. */
 	bool goes_on = fflush(stdout) == 0 && !s->err;
 	buf_fini(&text);
