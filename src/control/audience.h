@@ -1,5 +1,5 @@
-/* struct audience: who sees requests at the moment.  Gives all loops the list of taps whenever it changes, and takes a tap off
- * it when its viewer has left.  On the control thread, but for audience_begin(). */
+/* struct audience: who sees requests at the moment.  Gives all loops the list of taps whenever it changes, and takes a
+ * tap off it when its viewer has left.  On the control thread, but for audience_begin(). */
 #pragma once
 
 #include "control/admin.h"
@@ -7,8 +7,8 @@
 
 struct audience;
 
-/* give(arg, taps): all loops have this list from now on, NULL for an empty one; audience_back() for each of them when it lets
- * go of it. */
+/* give(arg, taps): all loops have this list from now on, NULL for an empty one; audience_back() for each of them when it
+ * lets go of it. */
 struct audience *audience_new(struct loop *l, size_t loops, void (*give)(void *arg, struct taps *taps), void *arg);
 /* The loops have ended. */
 void audience_free(struct audience *v);

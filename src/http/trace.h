@@ -1,9 +1,9 @@
 /* struct story: all that happens to one request that somebody wants to see, as it happens: the ways that it was routed, the
  * servers that were asked, what went to them and what came back.
  *
- * A request has one while a tap wants it; at its end the trace becomes a line of JSON for each tap that still wants it then.
- * Until there is a tap, a request costs one look at home->taps, and each of its stages one at r->trace.  Bounded: in bytes
- * for each trace, and in traces for each loop.  On the request's loop. */
+ * A request has one while a tap wants it; at its end the trace becomes a line of JSON for each tap that still wants it
+ * then.  Until there is a tap, a request costs one look at home->taps, and each of its stages one at r->trace.  Bounded: in
+ * bytes for each trace, and in traces for each loop.  On the request's loop. */
 #pragma once
 
 #include "http/codec.h"

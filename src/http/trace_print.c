@@ -215,8 +215,8 @@ static void add_answer(struct print *p, const struct story *t)
 		buf_add(p->out, STR(",\"answer\":null"));
 		return;
 	}
-	buf_addf(p->out, ",\"answer\":{\"status\":%u,\"bytes\":%" PRIu64 ",\"body_bytes\":%" PRIu64, r->answer.status, r->sent_b,
-	         r->sent_body_b);
+	buf_addf(p->out, ",\"answer\":{\"status\":%u,\"bytes\":%" PRIu64 ",\"body_bytes\":%" PRIu64, r->answer.status,
+	         r->sent_b, r->sent_body_b);
 	add_time(p, "at_us", r->first_ns);
 	add_lines(p, buf_str(&t->head), false);
 	buf_add_char(p->out, '}');

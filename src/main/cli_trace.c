@@ -39,7 +39,8 @@ static bool see(void *arg, struct str line)
 	} else if (trace) {
 		show_trace(trace, s->colour, &text);
 	}
-	fwrite(text.p, 1, text.n, stdout);
+	if (text.n)
+		fwrite(text.p, 1, text.n, stdout);
 	/* Whoever reads it is gone. */
 	bool goes_on = fflush(stdout) == 0 && !s->err;
 	buf_fini(&text);
@@ -47,12 +48,12 @@ static bool see(void *arg, struct str line)
 	return goes_on;
 }
 
-int cli_trace(const struct admin_at *admin, struct str path, bool json, const char *file, struct answer *out)
+int cli_trace(const struct admin_at *at, struct str path, bool json, const char *file, struct answer *out)
 {
 	struct seeing s = { .json = json, .colour = colour_wanted(), .save = file };
 	if (!json && isatty(STDERR_FILENO))
 		fputs("petrel ctl: Ctrl-C ends it\n", stderr);
-	int err = ask_lines(admin, path, see, &s, out);
+	int err = ask_lines(at, path, see, &s, out);
 	har_close(&s.har);
 	return s.err ? s.err : err;
 }

@@ -27,7 +27,8 @@ static json_t *headers_of(const json_t *fields)
 	json_t *list = json_array(), *pair;
 	size_t i;
 	json_array_foreach(fields, i, pair)
-		json_array_append_new(list, json_pack("{s:O,s:O}", "name", json_array_get(pair, 0), "value", json_array_get(pair, 1)));
+		json_array_append_new(list, json_pack("{s:O,s:O}", "name", json_array_get(pair, 0), "value",
+		                                      json_array_get(pair, 1)));
 	return list;
 }
 
@@ -73,7 +74,8 @@ static json_t *request_of(const json_t *trace)
 	const json_t *r = json_object_get(trace, "request");
 	return json_pack("{s:s,s:o,s:s,s:[],s:o,s:o,s:i,s:I}", "method", text_of(r, "method"), "url", url_of(r), "httpVersion",
 	                 text_of(r, "protocol"), "cookies", "headers", headers_of(json_object_get(r, "fields")), "queryString",
-	                 query_of(text_str(r, "target")), "headersSize", -1, "bodySize", (json_int_t)number_of(r, "body_bytes"));
+	                 query_of(text_str(r, "target")), "headersSize", -1, "bodySize",
+	                 (json_int_t)number_of(r, "body_bytes"));
 }
 
 static json_t *response_of(const json_t *trace)

@@ -1,5 +1,5 @@
-/* struct har: requests in a file that browsers and other programs read (HTTP Archive 1.2).  Whole after each request, so that
- * whoever ends the program has one that can be read.  One thread. */
+/* struct har: requests in a file that browsers and other programs read (HTTP Archive 1.2).  Whole after each request, so
+ * that whoever ends the program has one that can be read.  One thread. */
 #pragma once
 
 #include <jansson.h>

@@ -127,7 +127,8 @@ static void show_try(struct page *p, const json_t *t)
 		buf_add(p->out, STR("no server"));
 	buf_add(p->out, STR(" of "));
 	plain(p, t, "pool");
-	buf_addf(p->out, ", %s%s\n", text_of(t, "protocol"), json_is_true(json_object_get(t, "reused")) ? ", a kept connection" : "");
+	buf_addf(p->out, ", %s%s\n", text_of(t, "protocol"),
+	         json_is_true(json_object_get(t, "reused")) ? ", a kept connection" : "");
 	if (json_object_get(t, "connected_us") && !json_is_true(json_object_get(t, "reused"))) {
 		time_add(p, t, "connected_us");
 		buf_add(p->out, STR("- connected\n"));

@@ -1,5 +1,5 @@
-/* What people are shown of protocols: any bytes, in pieces of any size.  The first byte chooses the protocol, the second the
- * size of the pieces. */
+/* What people are shown of protocols: any bytes, in pieces of any size.  The first byte chooses the protocol, the second
+ * the size of the pieces. */
 #include <stdint.h>
 
 #include "base/mem.h"

@@ -41,7 +41,8 @@ def deaf(peer):
     (hang, "timeout answer 200ms; retry 1 on timeout;", "504 answer_timeout [-] 2"),
     (once(SMALL, after=hang), "retry 0; timeout read 200ms;", "504 read_timeout [-] 1"),
     (once(LARGE, b"x" * 50000, after=hang), "retry 0; timeout read 200ms;", "200 read_timeout [-] 1"),
-    (once(LARGE, b"x" * 50000), "retry 0;", "200 server_broke [-] 1"),
+    # Whether its begin was out by then is chance.
+    (once(LARGE, b"x" * 50000), "retry 0;", "... server_broke [-] 1"),
     (once(after=reset), "retry 0;", "502 server_broke [-] 1"),
     (once(), "retry 0;", "502 server_broke [-] 1"),
     (once(b"what is this?\r\n\r\n"), "retry 0;", "502 server_bad [-] 1"),
@@ -51,7 +52,7 @@ def test_an_origin_ends_it(petrel, origin, script, rules, line):
     server = petrel(CONF.replace("SERVER", origin(script).address).replace("RULES", rules))
     with Wire(server) as w, contextlib.suppress(AssertionError):
         w.ask(get("/it"))
-    assert logged(server) == line
+    assert logged(server)[3:] == line[3:] and (line[0] == "." or logged(server) == line)
 
 
 def test_a_server_that_takes_nothing_in(petrel, origin):

@@ -17,7 +17,7 @@ static const struct {
 	const char *pairs;   /* "name=value;"; NULL: not enough to know */
 	const char *body;
 } ASKED[] = {
-	{ DECODE_SCGI, { "24:CONTENT_LENGTH\0" "0\0A\0\0SCGI\0,rest", 33 }, "CONTENT_LENGTH=0;A=;", "rest" },
+	{ DECODE_SCGI, { "25:CONTENT_LENGTH\0" "0\0A\0\0SCGI\0,rest", 33 }, "CONTENT_LENGTH=0;A=;", "rest" },
 	{ DECODE_SCGI, { "24:CONTENT_LENGTH\0" "0\0A", 21 }, "CONTENT_LENGTH=0;", "" },
 	{ DECODE_SCGI, { "x:", 2 }, NULL, NULL },
 	{ DECODE_SCGI, { "99999999999999:", 15 }, NULL, NULL },
