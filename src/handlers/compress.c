@@ -10,6 +10,7 @@
 #include "http/conditional.h"
 #include "http/hot.h"
 #include "http/mime.h"
+#include "http/trailers.h"
 
 struct compress {
 	bool on;
@@ -46,8 +47,9 @@ static bool type_is_wanted(const struct compress *v, struct str type)
 static bool is_eligible(const struct req *r, const struct compress *v)
 {
 	unsigned status = r->answer.status;
+	/* What follows a body may speak of its very bytes, such as a digest: it goes with them as they are. */
 	return r->answer.body && (status == 200 || status >= 400) && !answer_field(r, STR("Content-Encoding")).p &&
-	       !answer_field(r, STR("Content-Range")).p &&
+	       !answer_field(r, STR("Content-Range")).p && !trailers_expected(r->answer.trailers) &&
 	       !list_has(answer_field(r, STR("Cache-Control")), STR("no-transform")) &&
 	       type_is_wanted(v, answer_field(r, STR("Content-Type")));
 }
@@ -176,6 +178,7 @@ static bool encode(struct req *r, const struct compress *v, enum encoding e)
 	r->answer.body = body;
 	r->answer.hot = NULL;
 	r->answer.length_b = LENGTH_UNKNOWN;
+	r->answer.trailers = NULL;
 	weaken_etag(r, encoding_name(e));
 	say_encoding(r, e);
 	return true;

@@ -156,7 +156,7 @@ static const struct directive DIRECTIVES[] = {
 	{ .name = "proxy", .kind = DIR_HANDLER, .scopes = SCOPE_ROUTE, .inner = INNER,
 	  .args = ARGS({ "target", &TYPE_TARGET, AT(target) }),
 	  .doc = "Answers by a server that speaks HTTP/1.1: a pool or app of this name, or an address. Connections are kept; "
-	         "WebSockets are passed through.",
+	         "WebSockets are passed through; trailers reach clients that ask for them (TE: trailers).",
 	  .example = "route /api/* { proxy api; }\nroute * { proxy http://127.0.0.1:3000; }" },
 	{},
 };

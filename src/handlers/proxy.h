@@ -42,7 +42,7 @@ struct proxy_state {
 	bool chunks;                 /* a chunk of the request's body went out */
 	bool told;                   /* HEARD_HEAD was said */
 	unsigned interims;
-	size_t looked_b;             /* of the head's bytes: they hold no whole head */
+	size_t looked_b;             /* of the head's bytes, or the trailers': they hold not all of it */
 	struct reply_head head;
 	uint64_t left_b;             /* REPLY_LENGTH */
 	struct chunked chunked;

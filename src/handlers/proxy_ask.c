@@ -5,6 +5,7 @@
 #include "http/ids.h"
 #include "http/req.h"
 #include "http/target.h"
+#include "http/trailers.h"
 
 static void add_field(struct buf *out, struct str name, struct str value)
 {
@@ -66,17 +67,6 @@ struct str proxy_host(struct call *c)
 
 /* --- The client's fields. --- */
 
-/* Many applications read '_' in a name as '-': a client must not pass one for the other. */
-static bool is_like(struct str a, struct str b)
-{
-	if (a.n != b.n)
-		return false;
-	for (size_t i = 0; i < a.n; i++)
-		if (ascii_lower(a.p[i] == '_' ? '-' : a.p[i]) != ascii_lower(b.p[i] == '_' ? '-' : b.p[i]))
-			return false;
-	return true;
-}
-
 static const struct str FORWARDED[] = { { "Forwarded", 9 },
 	                                { "X-Forwarded-For", 15 },
 	                                { "X-Forwarded-Host", 16 },
@@ -88,16 +78,17 @@ static bool is_forwarded(struct str name)
 	if (name.n < 9)
 		return false;
 	for (size_t i = 0; i < FORWARDED_NAMES; i++)
-		if (is_like(name, FORWARDED[i]))
+		if (field_is_like(name, FORWARDED[i]))
 			return true;
 	return false;
 }
 
+/* A client must not pass one name for another, either. */
 static bool is_set(const struct proxy *v, struct str name)
 {
 	const struct proxy_field *fields = v->fields.p;
 	for (size_t i = 0; i < v->fields.count; i++)
-		if (is_like(fields[i].name, name))
+		if (field_is_like(fields[i].name, name))
 			return true;
 	return false;
 }
@@ -215,11 +206,15 @@ bool proxy_upgrades(const struct ask *ask)
 	       fields_name(ask->fields, ask->field_count, STR("upgrade"));
 }
 
+/* TE speaks of one connection, and has to be named (RFC 9110, 10.1.4): petrel says it for whoever says it to petrel. */
 static void add_connection(struct call *c, struct buf *out)
 {
+	bool closes = !c->outward->backend->keepalive;
 	if (proxy_upgrades(&c->req->ask))
 		buf_add(out, STR("Connection: Upgrade\r\nUpgrade: websocket\r\n"));
-	else if (!c->outward->backend->keepalive)
+	else if (trailers_wanted(&c->req->ask))
+		buf_addf(out, "TE: trailers\r\nConnection: %sTE\r\n", closes ? "close, " : "");
+	else if (closes)
 		buf_add(out, STR("Connection: close\r\n"));
 }
 

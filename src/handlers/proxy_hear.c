@@ -11,15 +11,21 @@ static enum heard bad(struct call *c, const char *why)
 	return HEARD_BAD;
 }
 
+/* Only the end of a line can be the end of fields: bytes that have none are not looked at again. */
+static bool has_line(struct proxy_state *s, struct str fields)
+{
+	struct str fresh = str_from(fields, s->looked_b);
+	s->looked_b = fields.n;
+	return str_find(fresh, '\n') < fresh.n;
+}
+
 static enum heard hear_head(struct call *c, struct proxy_state *s, struct str *in)
 {
-	struct reply_about about = { c->req->ask.method, proxy_upgrades(&c->req->ask), LINES_FIELDS };
+	const struct ask *ask = &c->req->ask;
+	struct reply_about about = { ask->method, proxy_upgrades(ask), LINES_FIELDS, trailers_wanted(ask) };
 	/* As much as it may be; who calls this sees that it is more. */
-	struct str head = str_head(*in, (size_t)c->outward->backend->header_b), fresh = str_from(head, s->looked_b);
-	/* Only the end of a line can be the end of the head: what has none is not looked at again. */
-	bool line = str_find(fresh, '\n') < fresh.n;
-	s->looked_b = head.n;
-	if (!line)
+	struct str head = str_head(*in, (size_t)c->outward->backend->header_b);
+	if (!has_line(s, head))
 		return HEARD_MORE;
 	enum parsed p = reply_parse(c->arena, head, &about, &c->reply, &s->head, &c->why);
 	if (p != PARSE_DONE)
@@ -30,6 +36,7 @@ static enum heard hear_head(struct call *c, struct proxy_state *s, struct str *i
 		return ++s->interims > INTERIMS ? bad(c, "The server sends interim answers without end.") : HEARD_INTERIM;
 	s->told = true;
 	s->left_b = s->head.body_b;
+	s->chunked.leaves_trailers = true;
 	return HEARD_HEAD;
 }
 
@@ -49,6 +56,21 @@ static enum heard hear_length(struct proxy_state *s, struct str *in, struct str 
 	return heard;
 }
 
+static enum heard hear_trailers(struct call *c, struct proxy_state *s, struct str *in)
+{
+	size_t most_b = (size_t)c->outward->backend->header_b, used;
+	struct str section = str_head(*in, most_b);
+	enum parsed p = has_line(s, section) ? trailers_parse(c->arena, section, c->reply.trailers, &used, &c->why)
+	                                     : PARSE_MORE;
+	if (p == PARSE_MORE)
+		return in->n < most_b ? HEARD_MORE : bad(c, "The trailers of the server's answer are too large.");
+	if (p == PARSE_BAD)
+		return HEARD_BAD;
+	*in = str_from(*in, used);
+	s->chunked.at = CHUNKED_DONE;
+	return HEARD_END;
+}
+
 static enum heard hear_chunked(struct call *c, struct proxy_state *s, struct str *in, struct str *data)
 {
 	switch (chunked_read(&s->chunked, in, UINT64_MAX, data)) {
@@ -56,6 +78,8 @@ static enum heard hear_chunked(struct call *c, struct proxy_state *s, struct str
 		return HEARD_DATA;
 	case CHUNKED_OVER:
 		return HEARD_END;
+	case CHUNKED_LEFT:
+		return hear_trailers(c, s, in);
 	case CHUNKED_BAD:
 		return bad(c, "The server's chunks are malformed.");
 	case CHUNKED_MORE:

@@ -3,6 +3,7 @@
 #include "base/must.h"
 #include "http/core.h"
 #include "http/req.h"
+#include "http/trailers.h"
 
 struct str end_name(enum end end)
 {
@@ -82,6 +83,8 @@ void answer_remove(struct req *r, struct str name)
 		if (!str_eq_nocase(a->fields[i].name, name))
 			a->fields[kept++] = a->fields[i];
 	a->field_count = kept;
+	if (a->trailers)
+		trailers_remove(a->trailers, &r->arena, name);
 }
 
 void answer_set(struct req *r, struct str name, struct str value)
@@ -113,6 +116,7 @@ static void start_over(struct req *r)
 	if (r->answer.body)
 		body_close(r->answer.body);
 	r->answer.body = NULL;
+	r->answer.trailers = NULL;
 	r->answer.hot = NULL;
 	r->answer.field_count = 0;
 }

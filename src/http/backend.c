@@ -90,7 +90,7 @@ unsigned retry_bits(const struct items *words)
 	         "server is told by the end of its connection. on: such a client still gets its answer." },             \
 	{ .name = "header", .offset = AT(header_b),                                                                     \
 	  .args = ARGS({ "size", &TYPE_SIZE, .range = { 1024, 1 << 16, NULL }, .preset = "32k" }),                      \
-	  .doc = "The largest head of an answer; a larger one is answered 502." }
+	  .doc = "The largest head of an answer; a larger one is answered 502. So much may follow a body in chunks, too." }
 
 /* Of pools and apps: which server is asked. */
 #define CHOICE(way)                                                                                                     \

@@ -133,7 +133,11 @@ enum chunked_got chunked_read(struct chunked *c, struct str *in, uint64_t want_b
 {
 	if (c->at == CHUNKED_DONE)
 		return CHUNKED_OVER;
-	while (in->n) {
+	for (;;) {
+		if (c->at == CHUNKED_TRAILER && c->leaves_trailers)
+			return CHUNKED_LEFT;
+		if (!in->n)
+			return CHUNKED_MORE;
 		if (c->at == CHUNKED_DATA)
 			return data_run(c, in, want_b, data);
 		char byte = in->p[0];
@@ -144,5 +148,4 @@ enum chunked_got chunked_read(struct chunked *c, struct str *in, uint64_t want_b
 		if (got != CHUNKED_MORE)
 			return got;
 	}
-	return CHUNKED_MORE;
 }

@@ -1,5 +1,5 @@
 /* The chunked transfer coding (RFC 9112, 7.1), decoded: extensions are checked and skipped, trailers checked and
- * counted, everything bounded. */
+ * skipped, or left to whoever wants to read them (http/trailers.h), everything bounded. */
 #pragma once
 
 #include <stdbool.h>
@@ -36,10 +36,12 @@ struct chunked {
 	uint32_t overhead_b;
 	uint8_t digits;
 	bool token;             /* the name or value has at least one byte */
+	bool leaves_trailers;   /* the caller reads them: CHUNKED_LEFT */
 };
 
-enum chunked_got { CHUNKED_SOME, CHUNKED_MORE, CHUNKED_OVER, CHUNKED_BAD };
+enum chunked_got { CHUNKED_SOME, CHUNKED_MORE, CHUNKED_OVER, CHUNKED_LEFT, CHUNKED_BAD };
 
 /* Takes bytes off *in.  CHUNKED_SOME: *data (at most want_b bytes) lies inside what *in was; CHUNKED_MORE: *in is used
- * up; CHUNKED_OVER: the message ended, what is left in *in is the next one's. */
+ * up; CHUNKED_OVER: the message ended, what is left in *in is the next one's; CHUNKED_LEFT: the last chunk ended, and *in
+ * begins with the trailers, or the empty line in their place. */
 enum chunked_got chunked_read(struct chunked *c, struct str *in, uint64_t want_b, struct str *data);

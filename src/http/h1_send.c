@@ -17,6 +17,7 @@
 #include "http/exchange.h"
 #include "http/iov.h"
 #include "http/trace.h"
+#include "http/trailers.h"
 
 enum {
 	TURN_MOST_B = 256 * 1024,   /* sent in one turn before others get theirs */
@@ -67,11 +68,14 @@ static char *put_status(char *at, unsigned status)
 	return put(at, status_reason(status));
 }
 
-static char *put_framing(char *at, const struct exchange *x)
+static char *put_framing(char *at, const struct exchange *x, struct str trailer)
 {
 	const struct req *r = &x->req;
-	if (x->sender.chunked)
-		return put(at, STR("\r\nTransfer-Encoding: chunked"));
+	if (x->sender.chunked) {
+		at = put(at, STR("\r\nTransfer-Encoding: chunked"));
+		at = put(at, trailer.n ? STR("\r\nTrailer: ") : trailer);
+		return put(at, trailer);
+	}
 	/* A 304's length is that of the 200 it stands for, and may be left out; 204 has none (RFC 9110, 8.6). */
 	if (r->answer.length_b < 0 || r->answer.status < 200 || r->answer.status == 304 || r->answer.status == 204)
 		return at;
@@ -88,6 +92,13 @@ static char *put_connection(char *at, const struct exchange *x)
 	return x->req.ask.minor == 0 ? put(at, STR("\r\nConnection: keep-alive")) : at;
 }
 
+/* What the head says of trailers. */
+static struct str announced(struct exchange *x)
+{
+	struct req *r = &x->req;
+	return x->sender.chunked && r->answer.trailers ? trailers_names(r->answer.trailers, &r->arena) : STR("");
+}
+
 static void make_head(struct exchange *x)
 {
 	struct req *r = &x->req;
@@ -95,7 +106,8 @@ static void make_head(struct exchange *x)
 		return;
 	struct buf *head = &r->home->head;
 	buf_clear(head);
-	char *start = buf_room(head, fields_b(&r->answer) + 256), *at = start;
+	struct str trailer = announced(x);
+	char *start = buf_room(head, fields_b(&r->answer) + trailer.n + 256), *at = start;
 	at = put_status(at, r->answer.status);
 	at = put(at, STR("\r\nServer: petrel\r\nDate: "));
 	at = put(at, home_date(r->home));
@@ -106,7 +118,7 @@ static void make_head(struct exchange *x)
 		at = put(at, STR(": "));
 		at = put(at, f->value);
 	}
-	at = put_connection(put_framing(at, x), x);
+	at = put_connection(put_framing(at, x, trailer), x);
 	at = put(at, STR("\r\n\r\n"));
 	must((size_t)(at - start) <= head->cap);
 	x->sender.head = str_make(start, (size_t)(at - start));
@@ -150,20 +162,38 @@ static uint64_t allowance_b(const struct exchange *x)
 	return due_b > x->req.sent_body_b ? due_b - x->req.sent_body_b : 0;
 }
 
-/* The frame of the chunked coding around a chunk of the body. */
-static void frame(struct sender *s)
+/* The last chunk, and what follows it (RFC 9112, 7.1.2); behind another: with the end of that. */
+static struct str last_chunk(struct exchange *x, bool behind)
 {
+	static const struct str PLAIN = { "\r\n0\r\n\r\n", 7 };
+	const struct trailers *t = x->req.answer.trailers;
+	if (!t || !t->count)
+		return str_from(PLAIN, behind ? 0 : 2);
+	struct buf out = {};
+	buf_addf(&out, "%s0\r\n", behind ? "\r\n" : "");
+	trailers_print(t, &out);
+	buf_add(&out, STR("\r\n"));
+	struct str last = arena_str(&x->req.arena, buf_str(&out));
+	buf_fini(&out);
+	return last;
+}
+
+/* The frame of the chunked coding around a chunk of the body. */
+static void frame(struct exchange *x)
+{
+	struct sender *s = &x->sender;
 	int n = snprintf(s->frame_text, sizeof s->frame_text, "%llx\r\n", (unsigned long long)s->chunk.length_b);
 	s->frame = str_make(s->frame_text, (size_t)n);
 	s->over = s->chunk.last;
-	s->tail = s->over ? STR("\r\n0\r\n\r\n") : STR("\r\n");
+	s->tail = s->over ? last_chunk(x, true) : STR("\r\n");
 }
 
 /* Takes what the body gave into account: its promised length holds, whatever the body thinks. */
-static bool account(struct sender *s)
+static bool account(struct exchange *x)
 {
+	struct sender *s = &x->sender;
 	if (s->chunked) {
-		frame(s);
+		frame(x);
 		return true;
 	}
 	if (s->left_b == LENGTH_UNKNOWN) {
@@ -196,7 +226,7 @@ static enum go pull(struct exchange *x)
 		want_b = (uint64_t)s->left_b;
 	switch (body_read(r->answer.body, &s->chunk, want_b)) {
 	case BODY_SOME:
-		if (account(s))
+		if (account(x))
 			return GO_NEXT;
 		break;
 	case BODY_LATER:
@@ -204,7 +234,7 @@ static enum go pull(struct exchange *x)
 	case BODY_END:
 		s->over = true;
 		if (s->chunked)
-			s->tail = STR("0\r\n\r\n");
+			s->tail = last_chunk(x, false);
 		if (s->left_b <= 0)
 			return GO_NEXT;
 		break;

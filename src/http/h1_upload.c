@@ -79,6 +79,7 @@ static enum body_got read_chunked(struct exchange *x, struct chunk *out, uint64_
 			return BODY_SOME;
 		case CHUNKED_OVER:
 			return over(x);
+		case CHUNKED_LEFT:
 		case CHUNKED_BAD:
 			return broken(x, 400, END_BAD);
 		case CHUNKED_MORE:

@@ -23,6 +23,7 @@ static const struct {
 	{ { "if-unmodified-since", 19 }, FIELD_IF_UNMODIFIED_SINCE },
 	{ { "range", 5 }, FIELD_RANGE },
 	{ { "referer", 7 }, FIELD_REFERER },
+	{ { "te", 2 }, FIELD_TE },
 	{ { "transfer-encoding", 17 }, FIELD_TRANSFER_ENCODING },
 	{ { "upgrade", 7 }, FIELD_UPGRADE },
 	{ { "user-agent", 10 }, FIELD_USER_AGENT },
@@ -30,7 +31,7 @@ static const struct {
 
 enum field_id field_id(struct str name)
 {
-	if (name.n < 4)
+	if (name.n < 2)
 		return FIELD_OTHER;
 	char first = ascii_lower(name.p[0]);
 	for (size_t i = 0; i < countof(FIELDS); i++)
@@ -54,6 +55,16 @@ bool field_is_hop(struct str name)
 		if (HOPS[i].n == name.n && str_eq_nocase(HOPS[i], name))
 			return true;
 	return false;
+}
+
+bool field_is_like(struct str a, struct str b)
+{
+	if (a.n != b.n)
+		return false;
+	for (size_t i = 0; i < a.n; i++)
+		if (ascii_lower(a.p[i] == '_' ? '-' : a.p[i]) != ascii_lower(b.p[i] == '_' ? '-' : b.p[i]))
+			return false;
+	return true;
 }
 
 bool fields_name(const struct field *fields, size_t count, struct str name)

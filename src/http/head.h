@@ -38,6 +38,7 @@ enum field_id {
 	FIELD_IF_UNMODIFIED_SINCE,
 	FIELD_RANGE,
 	FIELD_REFERER,
+	FIELD_TE,
 	FIELD_TRANSFER_ENCODING,
 	FIELD_UPGRADE,
 	FIELD_USER_AGENT,
@@ -88,6 +89,8 @@ enum method method_of(struct str name);
 /* Whether a field speaks of one connection and not of the message (RFC 9110, 7.6.1): never passed on.  Connection names
  * more of them: fields_name(). */
 bool field_is_hop(struct str name);
+/* The same name to those who read '_' as '-', as many applications do; case ignored. */
+bool field_is_like(struct str a, struct str b);
 /* Whether a Connection field among these names this field. */
 bool fields_name(const struct field *fields, size_t count, struct str name);
 /* "Not Found"; "Unknown" for codes that are not registered. */

@@ -25,17 +25,6 @@ static const struct str ID = { "X-Request-Id", 12 }, PARENT = { "traceparent", 1
 
 /* --- What the client sent. --- */
 
-/* Applications may read '_' as '-': a client must not pass one for the other. */
-static bool is_like(struct str name, struct str known)
-{
-	if (name.n != known.n)
-		return false;
-	for (size_t i = 0; i < name.n; i++)
-		if (ascii_lower(name.p[i] == '_' ? '-' : name.p[i]) != ascii_lower(known.p[i]))
-			return false;
-	return true;
-}
-
 /* The value of the one field of this name; empty where there is none; NULL where there are several, or one that could be
  * taken for it. */
 static struct str the_one(const struct ask *ask, struct str name)
@@ -44,7 +33,7 @@ static struct str the_one(const struct ask *ask, struct str name)
 	bool any = false;
 	for (size_t i = 0; i < ask->field_count; i++) {
 		const struct field *f = &ask->fields[i];
-		if (!is_like(f->name, name))
+		if (!field_is_like(f->name, name))
 			continue;
 		if (any || !str_eq_nocase(f->name, name))
 			return (struct str){};
@@ -162,11 +151,11 @@ bool ids_pass(const struct ids *ids, struct str name)
 {
 	switch (name.n) {
 	case sizeof "X-Request-Id" - 1:
-		return !ids->request_id.n || !is_like(name, ID) || (!ids->hides_id && str_eq_nocase(name, ID));
+		return !ids->request_id.n || !field_is_like(name, ID) || (!ids->hides_id && str_eq_nocase(name, ID));
 	case sizeof "traceparent" - 1:
-		return !ids->hides_trace || !is_like(name, PARENT);
+		return !ids->hides_trace || !field_is_like(name, PARENT);
 	case sizeof "tracestate" - 1:
-		return !ids->hides_trace || !is_like(name, STATE);
+		return !ids->hides_trace || !field_is_like(name, STATE);
 	default:
 		return true;
 	}

@@ -136,5 +136,10 @@ enum parsed reply_parse(struct arena *a, struct str in, const struct reply_about
 		return settle(about, minor, &interim, head, why) ? PARSE_BAD : PARSE_DONE;
 	lines_keep(a, &l, fields, count, &copy);
 	*out = (struct reply){ .status = out->status, .fields = copy, .field_count = count };
-	return settle(about, minor, out, head, why) ? PARSE_BAD : PARSE_DONE;
+	/* From the fields as they came: those of the hop are about to go. */
+	struct trailers *trailers = about->trailers ? trailers_new(a, copy, count) : NULL;
+	if (settle(about, minor, out, head, why))
+		return PARSE_BAD;
+	out->trailers = head->body == REPLY_CHUNKED ? trailers : NULL;
+	return PARSE_DONE;
 }

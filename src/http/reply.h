@@ -13,6 +13,7 @@ struct reply_about {
 	enum method method;
 	bool upgrade;          /* it asked for another protocol: 101 may come */
 	size_t fields_most;
+	bool trailers;         /* its client reads them */
 };
 
 struct reply_head {

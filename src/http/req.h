@@ -47,6 +47,7 @@ struct hot;
 struct call;
 struct ids;
 struct story;
+struct trailers;
 struct tunnel;
 struct listen_spec;
 
@@ -65,6 +66,7 @@ struct answer {
 	bool bare;                   /* of a stream: nothing is sent but what its origin says */
 	bool close;                  /* end the connection after this answer */
 	bool endless;                /* its body goes on until somebody leaves */
+	struct trailers *trailers;   /* what follows the body, filled when that is over (http/trailers.h); NULL: nothing */
 	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */
 };
 

@@ -119,6 +119,16 @@ static void take_fields(struct call *c)
 	a->field_count = a->field_cap = kept;
 }
 
+/* All of it is there: it goes out with its length, but where something is to follow it. */
+static void settle_length(struct call *c)
+{
+	struct answer *a = &c->req->answer;
+	if (a->trailers && a->trailers->count)
+		return;
+	a->length_b = (int64_t)(c->spool.held_b + c->ahead.n);
+	a->trailers = NULL;
+}
+
 static enum go answer(struct call *c)
 {
 	struct req *r = c->req;
@@ -131,8 +141,9 @@ static enum go answer(struct call *c)
 	a->status = c->reply.status;
 	take_fields(c);
 	a->length_b = c->reply.length_b;
+	a->trailers = c->reply.trailers;
 	if (a->length_b == LENGTH_UNKNOWN && c->at == CALL_OVER && r->ask.method != METHOD_HEAD)
-		a->length_b = (int64_t)(c->spool.held_b + c->ahead.n);
+		settle_length(c);
 	a->tunnel = a->status == 101;
 	a->body = a->tunnel ? NULL : &c->body;
 	upstream_stick(c);

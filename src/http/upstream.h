@@ -18,6 +18,7 @@
 #include "http/origin.h"
 #include "http/req.h"
 #include "http/spool.h"
+#include "http/trailers.h"
 #include "share/pool.h"
 
 struct codec;
@@ -28,6 +29,7 @@ struct reply {
 	int64_t length_b;            /* of its body, where it was said; LENGTH_UNKNOWN */
 	struct field *fields;        /* without hop-by-hop ones, Content-Length and Transfer-Encoding; in the call's arena */
 	size_t field_count;
+	struct trailers *trailers;   /* what comes behind its body, filled by HEARD_END; NULL: nothing that anyone wants */
 	struct str again;            /* the path and query that are to be served instead (RFC 3875, 6.2.2); .p NULL: none */
 	bool keep;                   /* the connection can take another request after HEARD_END */
 };

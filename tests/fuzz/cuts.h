@@ -10,6 +10,7 @@ static inline int cuts(const struct codec *codec, const void *values, const uint
 		{ "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27 },
 		{ "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", 28 },
 		{ "GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", 68 },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n", 41 },
 	};
 	struct called whole, cut;
 	if (size < 2)

@@ -147,7 +147,8 @@ def test_fields_of_the_hop_stay_here(proxied):
                                        "Proxy-Connection: x\r\nTE: trailers\r\nTrailer: a\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n"
                                        "Proxy-Authorization: x\r\nX-Yours: 2\r\nX-Yours: 3\r\nAccept: */*\r\n"))
     names = {name.lower() for name, _ in asked.fields}
-    assert not names & {"connection", "x-mine", "keep-alive", "proxy-connection", "te", "trailer", "upgrade"}
+    assert not names & {"x-mine", "keep-alive", "proxy-connection", "trailer", "upgrade"}
+    assert field(asked, "connection") == "TE" and field(asked, "te") == "trailers"    # said anew
     assert [value for name, value in asked.fields if name == "X-Yours"] == ["2", "3"]
     assert field(asked, "accept") == "*/*" and field(asked, "via") == "1.1 petrel"
 
@@ -286,6 +287,111 @@ def test_chunks_trailers_and_interim_answers(proxied):
             assert w.ask(get()).body == b"hello"
     assert ask(server, get(version="1.0")).body == b"hello"
     assert len(server.origin.peers) == 1
+
+
+# --- Trailers. ---
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: text/plain\r\n"
+WANTED = "TE: trailers\r\nConnection: TE\r\n"
+
+
+def chunked(trailers, fields=b"Trailer: X-Sum\r\n", body=b"hello"):
+    return CHUNKED + fields + b"\r\n%x\r\n%s\r\n0\r\n%s\r\n" % (len(body), body, trailers)
+
+
+def test_trailers_go_to_who_wants_them(proxied):
+    server = proxied(http(lambda asked: chunked(b"X-Sum: 1\r\ngrpc-status: 0\r\nX-Sum: 2\r\n")))
+    with Wire(server) as w:
+        for _ in range(3):
+            a = w.ask(get("/", WANTED))
+            assert a.body == b"hello" and a["trailer"] == "X-Sum" and a["content-length"] is None
+            assert a.trailers == [("x-sum", "1"), ("grpc-status", "0"), ("x-sum", "2")]
+            a = w.ask(get())
+            assert a.body == b"hello" and a["trailer"] is None and a["content-length"] == "5" and not a.trailers
+            a = w.ask(get("/", WANTED, method="HEAD"))
+            assert a.status == 200 and a["trailer"] is None
+    assert ask(server, get("/", WANTED, version="1.0"))["trailer"] is None
+    assert len(server.origin.peers) == 1
+
+
+def test_trailers_that_were_announced_and_never_came(proxied):
+    server = proxied(http(lambda asked: chunked(b"")))
+    with Wire(server) as w:
+        a = w.ask(get("/", WANTED))
+        assert a.body == b"hello" and a["trailer"] is None and a["content-length"] == "5"
+        w.assert_open()
+
+
+def test_trailers_behind_a_stream(proxied):
+    """The head is out long before they come; they come in pieces."""
+    def script(peer):
+        peer.ask()
+        peer.send(CHUNKED + b"Trailer: X-Sum, Content-Length\r\n\r\n")
+        for piece in b"4\r\npart\r\n", b"0\r\nX-S", b"um: 1\r", b"\n", b"grpc-status: 0\r\n\r", b"\n":
+            assert go_on.acquire(timeout=10)
+            peer.send(piece)
+            time.sleep(0.01)
+        hang(peer)
+    go_on = threading.Semaphore(0)
+    server = proxied(script)
+    with Wire(server) as w:
+        w.send(get("/", WANTED))
+        assert w.head()["trailer"] == "X-Sum"
+        go_on.release(6)
+        assert w.chunks() == b"part" and w.fields() == [("x-sum", "1"), ("grpc-status", "0")]
+        w.assert_open()
+
+
+@pytest.mark.parametrize("size", [100, 3 * MB])
+def test_trailers_for_a_slow_reader(proxied, size):
+    body = os.urandom(size)
+    server = proxied(http(lambda asked: chunked(b"X-Sum: " + b"1" * 5000 + b"\r\n", body=body)))
+    with Wire(server, receive_buffer=4096) as w:
+        for _ in range(2):
+            w.send(get("/", WANTED))
+            time.sleep(0.1)
+            a = w.answer()
+            assert a.body == body and a.trailers == [("x-sum", "1" * 5000)]
+
+
+def test_trailers_that_would_change_the_answer(proxied):
+    evil = (b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\nContent_Length: 5\r\nSet-Cookie: a=b\r\nHost: b\r\n"
+            b"Connection: close\r\nKeep-Alive: 1\r\nCache-Control: public\r\nLocation: /\r\nAuthorization: x\r\n"
+            b"X-Accel-Redirect: /etc\r\nX-Hop: 1\r\nX-Secret: 1\r\nX-Fine: 1\r\n")
+    fields = b"Connection: X-Hop\r\nTrailer: Content-Length, X-Fine, X-Hop, x-secret\r\n"
+    server = proxied(http(lambda asked: chunked(evil, fields)), more="header_remove X-Secret;")
+    with Wire(server) as w:
+        for _ in range(2):
+            a = w.ask(get("/", WANTED))
+            assert a["trailer"] == "X-Fine" and a.trailers == [("x-fine", "1")]
+
+
+@pytest.mark.parametrize("trailers", [
+    b"X-Sum: 1\n", b"X-Sum : 1\r\n", b" X-Sum: 1\r\n", b"X-Sum: 1\r\n 2\r\n", b"X-Sum\r\n", b": 1\r\n", b"X-Sum: 1\rX: 2\r\n",
+    b"X-Sum: 1\0\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"5\r\nhello\r\n0\r\n", b"X: 1\r\n" * 300,
+    b"X-Sum: " + b"1" * 40000 + b"\r\n"])
+@pytest.mark.parametrize("fields", [WANTED, ""])
+def test_malformed_trailers_are_refused(proxied, trailers, fields):
+    """What two readers could take for two things is passed on to none; the connection is not used again."""
+    server = proxied(http(lambda asked: chunked(trailers) if asked.target == "/bad" else answer("good")))
+    with Wire(server) as w:
+        w.send(get("/bad", fields))
+        a = w.head()
+        assert a.status == 502 or not w.rest().endswith(b"0\r\n\r\n")
+    with Wire(server) as w:
+        for _ in range(3):
+            assert w.ask(get()).body == b"good"
+
+
+def test_what_follows_an_answer_stays_with_it(proxied):
+    """A digest is of the bytes as the server sent them: with trailers to come nothing is compressed."""
+    body = b"hello " * 1000
+    server = proxied(http(lambda asked: chunked(b"X-Sum: 1\r\n", body=body)), more="compress on;")
+    fields = "Accept-Encoding: gzip\r\n"
+    a = ask(server, get("/", fields + WANTED))
+    assert a.body == body and a.trailers == [("x-sum", "1")] and a["content-encoding"] is None
+    a = ask(server, get("/", fields))
+    assert a["content-encoding"] == "gzip" and not a.trailers and a["trailer"] is None
 
 
 @pytest.mark.parametrize("reply", [lambda body: answer(body), lambda body: b"HTTP/1.1 200 OK\r\n\r\n" + body],

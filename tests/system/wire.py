@@ -13,6 +13,7 @@ class Answer:
         self.status = status
         self.fields = fields     # [(name in lower case, value)]
         self.body = b""
+        self.trailers = []       # as fields
 
     def __getitem__(self, name):
         """The field's value, or None; a field that stands there twice is a mistake."""
@@ -76,23 +77,24 @@ class Wire:
         out, _, self.left = self.left.partition(b"\r\n")
         return out
 
-    def head(self):
-        match = STATUS.fullmatch(self.line())
-        assert match
+    def fields(self):
         fields = []
         while line := self.line():
             field = FIELD.fullmatch(line)
             assert field, line
             fields.append((field[1].decode().lower(), field[2].decode("latin-1")))
-        return Answer(int(match[1]), fields)
+        return fields
+
+    def head(self):
+        match = STATUS.fullmatch(self.line())
+        assert match
+        return Answer(int(match[1]), self.fields())
 
     def chunks(self):
         body = b""
         while size := int(self.line(), 16):
             body += self.take(size)
             assert self.take(2) == b"\r\n"
-        while self.line():
-            pass
         return body
 
     def answer(self, method="GET"):
@@ -102,6 +104,7 @@ class Wire:
         if a["transfer-encoding"]:
             assert a["transfer-encoding"] == "chunked" and a["content-length"] is None
             a.body = self.chunks()
+            a.trailers = self.fields()
         elif a["content-length"] is not None:
             a.body = self.take(int(a["content-length"]))
         else:

@@ -105,6 +105,22 @@ static inline void called_note_head(struct called *t)
 	buf_add_char(&t->told, '\n');
 }
 
+/* What follows the body: of all that came only what does no harm. */
+static inline void called_note_trailers(struct called *t)
+{
+	const struct trailers *trailers = t->c.reply.trailers;
+	if (!trailers_expected(trailers))
+		return;
+	struct str names = trailers_names(trailers, t->c.arena);
+	buf_addf(&t->told, "\n[%.*s]\n", STR_F(names));
+	for (size_t i = 0; i < trailers->count; i++) {
+		const struct field *f = &trailers->fields[i];
+		must(str_is_token(f->name) && trailers_may(f->name));
+		must(str_find(f->value, '\r') == f->value.n && str_find(f->value, '\n') == f->value.n);
+	}
+	trailers_print(trailers, &t->told);
+}
+
 /* All that the codec says about these bytes; returns how many it used. */
 static inline size_t called_piece(struct called *t, struct str bytes)
 {
@@ -152,4 +168,6 @@ static inline void called_hear(struct called *t, struct str answer, size_t first
 		t->heard = t->outward.codec->fin(&t->c);
 	must(t->heard == HEARD_END || (t->heard == HEARD_BAD && t->c.why && t->c.why[0]));
 	must(t->heard != HEARD_END || t->told.n);
+	if (t->heard == HEARD_END)
+		called_note_trailers(t);
 }

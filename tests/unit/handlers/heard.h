@@ -23,12 +23,13 @@ static inline void heard_once(struct called *t, const struct heard_row *row, str
 		fail_msg("%s\nby %zu, %zu gave\n%.*s\nnot\n%s", row->answer, first, piece, STR_F(told), want.p);
 }
 
-/* In one piece, byte by byte, and cut in two at every byte. */
-static inline void heard_row(const struct codec *codec, const void *values, const struct heard_row *row, struct str answer)
+/* In one piece, byte by byte, and cut in two at every byte; to a client that sent these fields. */
+static inline void heard_row_to(const struct codec *codec, const void *values, const struct heard_row *row,
+                                struct str answer, const char *fields)
 {
 	struct called t;
 	struct buf head = {};
-	buf_addf(&head, "%s / HTTP/1.1\r\nHost: example.org\r\n\r\n", row->method);
+	buf_addf(&head, "%s / HTTP/1.1\r\nHost: example.org\r\n%s\r\n", row->method, fields);
 	assert_true(called_init(&t, codec, values, buf_str(&head)));
 	heard_once(&t, row, answer, 0, answer.n ? answer.n : 1);
 	heard_once(&t, row, answer, 0, 1);
@@ -36,4 +37,9 @@ static inline void heard_row(const struct codec *codec, const void *values, cons
 		heard_once(&t, row, answer, cut, answer.n);
 	called_fini(&t);
 	buf_fini(&head);
+}
+
+static inline void heard_row(const struct codec *codec, const void *values, const struct heard_row *row, struct str answer)
+{
+	heard_row_to(codec, values, row, answer, "");
 }

@@ -38,7 +38,9 @@ static const struct {
 	{ QUIET, GET "A: 1\r\nConnection: close, a, B\r\nb: 2\r\nTE: trailers\r\nTrailer: x\r\nKeep-Alive: 1\r\n"
 	         "Upgrade: h2c\r\nHTTP2-Settings: x\r\nProxy-Authorization: x\r\nProxy-Connection: x\r\nC:3\r\n"
 	         "Cookie: \r\nC: 4\r\n\r\n",
-	  "", "GET /app/x?y HTTP/1.1\r\nHost: Example.org:81\r\nC: 3\r\nCookie: \r\nC: 4\r\n\r\n" },
+	  "", "GET /app/x?y HTTP/1.1\r\nHost: Example.org:81\r\nC: 3\r\nCookie: \r\nC: 4\r\nTE: trailers\r\n"
+	  "Connection: TE\r\n\r\n" },
+	{ QUIET, GET "TE: gzip, deflate;q=0.5\r\n\r\n", "", "GET /app/x?y HTTP/1.1\r\nHost: Example.org:81\r\n\r\n" },
 	{ QUIET, GET "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "",
 	  "GET /app/x?y HTTP/1.1\r\nHost: Example.org:81\r\n\r\n" },
 	{ QUIET, GET "Upgrade: websocket\r\n\r\n", "", "GET /app/x?y HTTP/1.1\r\nHost: Example.org:81\r\n\r\n" },

@@ -107,6 +107,111 @@ static void rows(void **state)
 		heard_row(&PROXY_CODEC, &v, &ROWS[i], str_of(ROWS[i].answer));
 }
 
+#define LAST OK CHUNKED "\r\n1\r\nx\r\n0\r\n"
+#define X "200 keep\n\nx"
+
+/* To a client that wants trailers. */
+static const struct heard_row TRAILERS[] = {
+	{ "GET", LAST "\r\n", X, NULL },
+	{ "GET", LAST "A: 1\r\ngrpc-status:0 \r\nA: \r\n\r\n", X "\n[]\nA: 1\r\ngrpc-status: 0\r\nA: \r\n", NULL },
+	{ "GET", LAST "A: 1\r\n\r\nHTTP/1.1 200 OK\r\n", X "\n[]\nA: 1\r\n", NULL },
+	{ "GET", OK CHUNKED "Trailer: A, Content-Length, b c, ,\tD\r\nTrailer: X-Sum,Host\r\n\r\n0\r\nX-Sum: 1\r\n\r\n",
+	  "200 keep\n\n\n[A, D, X-Sum]\nX-Sum: 1\r\n", NULL },
+	/* Announced, and then there is none. */
+	{ "GET", OK CHUNKED "Trailer: A\r\n\r\n0\r\n\r\n", "200 keep\n\n\n[A]\n", NULL },
+	{ "GET", OK FIVE "Trailer: A\r\n\r\nhello", "200 length=5 keep\n\nhello", NULL },
+	{ "HEAD", OK CHUNKED "Trailer: A\r\n\r\n", "200 keep\n\n", NULL },
+	/* What could change how the message is read, or what is done with it. */
+	{ "GET", LAST "Content-Length: 7\r\nTransfer-Encoding: chunked\r\nTransfer_Encoding: x\r\nHost: b\r\nA: 1\r\n"
+	  "Set-Cookie: a=b\r\nAuthorization: x\r\nCache-Control: public\r\nContent-Type: text/html\r\nTE: x\r\n"
+	  "Connection: close\r\nTrailer: x\r\nKeep-Alive: 1\r\nX_Forwarded_For: 1\r\nX-Accel-Redirect: /x\r\n"
+	  "content_length: 7\r\nIf-Match: *\r\nLocation: /\r\nContent-Digest: d\r\n\r\n",
+	  X "\n[]\nA: 1\r\nContent-Digest: d\r\n", NULL },
+	/* Of the hop, by the head's word. */
+	{ "GET", OK CHUNKED "Connection: a\r\nTrailer: A, b\r\n\r\n0\r\nA: 1\r\nB: 2\r\n\r\n",
+	  "200 keep\n\n\n[b]\nB: 2\r\n", NULL },
+	/* What could be read in two ways. */
+	{ "GET", LAST "A: 1\n\r\n", X, "LF without CR" },
+	{ "GET", LAST "A: 1\r\n\n", X, "LF without CR" },
+	{ "GET", LAST "A: 1\r\n b\r\n\r\n", X, "folding" },
+	{ "GET", LAST " A: 1\r\n\r\n", X, "folding" },
+	{ "GET", LAST "A : 1\r\n\r\n", X, "before a field's colon" },
+	{ "GET", LAST "A\r\n\r\n", X, "name holds" },
+	{ "GET", LAST ": 1\r\n\r\n", X, "no name" },
+	{ "GET", LAST "A: b\rc\r\n\r\n", X, "CR is not followed" },
+	{ "GET", LAST "A: \x01\r\n\r\n", X, "control" },
+	{ "GET", LAST "HTTP/1.1 200 OK\r\n\r\n", X, "name holds" },
+	{ "GET", LAST "5\r\nhello\r\n0\r\n\r\n", X, "name holds" },
+	{ "GET", LAST "A: 1\r\n", X, "in the middle of its answer" },
+	{ "GET", LAST "A: 1", X, "in the middle of its answer" },
+};
+
+static void trailers(void **state)
+{
+	(void)state;
+	struct proxy v = {};
+	for (size_t i = 0; i < countof(TRAILERS); i++)
+		heard_row_to(&PROXY_CODEC, &v, &TRAILERS[i], str_of(TRAILERS[i].answer), "TE: deflate;q=0.5, trailers\r\n");
+}
+
+/* To everyone else: checked, and gone. */
+static void dropped_trailers(void **state)
+{
+	(void)state;
+	struct proxy v = {};
+	static const struct heard_row FINE = { "GET", OK CHUNKED "Trailer: A\r\n\r\n1\r\nx\r\n0\r\nA: 1\r\n\r\n", X, NULL };
+	static const struct heard_row BAD = { "GET", LAST "A: 1\n\r\n", X, "LF without CR" };
+	static const char *const FIELDS[] = { "", "TE: gzip\r\n", "TE: trailers;q=1\r\n", "X-TE: trailers\r\n" };
+	for (size_t i = 0; i < countof(FIELDS); i++) {
+		heard_row_to(&PROXY_CODEC, &v, &FINE, str_of(FINE.answer), FIELDS[i]);
+		heard_row_to(&PROXY_CODEC, &v, &BAD, str_of(BAD.answer), FIELDS[i]);
+	}
+}
+
+/* Bounded as heads are: in bytes and in number. */
+static void many_trailers(void **state)
+{
+	(void)state;
+	struct proxy v = {};
+	static const struct { struct str line; const char *why; } ROWS_OF_MANY[] = {
+		{ { "A:\r\n", 4 }, "too many" },
+		{ { "X-Filler: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", 75 }, "too large" },
+	};
+	for (size_t i = 0; i < countof(ROWS_OF_MANY); i++) {
+		struct called t;
+		struct buf many = {};
+		buf_add(&many, STR(LAST));
+		for (int k = 0; k < 500; k++)
+			buf_add(&many, ROWS_OF_MANY[i].line);
+		assert_true(called_init(&t, &PROXY_CODEC, &v, STR("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n")));
+		called_hear(&t, buf_str(&many), 0, 100);
+		assert_int_equal(t.heard, HEARD_BAD);
+		assert_non_null(strstr(t.c.why, ROWS_OF_MANY[i].why));
+		called_fini(&t);
+		buf_fini(&many);
+	}
+}
+
+/* What the operator took out of the head, or set there, does not come behind the body. */
+static void removed_trailers(void **state)
+{
+	(void)state;
+	struct proxy v = {};
+	struct called t;
+	assert_true(called_init(&t, &PROXY_CODEC, &v, STR("GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\n\r\n")));
+	called_hear(&t, STR(OK CHUNKED "Trailer: A, x-secret\r\n\r\n0\r\nA: 1\r\nX-Secret: 1\r\nX_Secret: 2\r\n\r\n"), 0, 1000);
+	assert_int_equal(t.heard, HEARD_END);
+	t.r.answer.trailers = t.c.reply.trailers;
+	for (int i = 0; i < 20; i++)
+		answer_remove(&t.r, STR("X-Other"));
+	answer_remove(&t.r, STR("X-Secret"));
+	assert_true(str_eq(trailers_names(t.c.reply.trailers, t.c.arena), STR("A")));
+	buf_clear(&t.told);
+	trailers_print(t.c.reply.trailers, &t.told);
+	assert_true(str_eq(buf_str(&t.told), STR("A: 1\r\n")));
+	called_fini(&t);
+}
+
 static void a_nul(void **state)
 {
 	(void)state;
@@ -150,7 +255,8 @@ int main(void)
 {
 	const struct CMUnitTest TESTS[] = {
 		cmocka_unit_test(rows), cmocka_unit_test(a_nul), cmocka_unit_test(a_websocket),
-		cmocka_unit_test(interim_answers_end),
+		cmocka_unit_test(interim_answers_end), cmocka_unit_test(trailers), cmocka_unit_test(dropped_trailers),
+		cmocka_unit_test(many_trailers), cmocka_unit_test(removed_trailers),
 	};
 	return cmocka_run_group_tests(TESTS, NULL, NULL);
 }

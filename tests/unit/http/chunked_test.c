@@ -181,8 +181,23 @@ static void endless(void **state)
 	}
 }
 
+/* Trailers that somebody else reads. */
+static void left(void **state)
+{
+	(void)state;
+	static const struct str IN = { "1;a\r\nx\r\n0\r\nA: b\r\n\r\nrest", 23 };
+	struct chunked c = { .leaves_trailers = true };
+	struct str in = IN, data;
+	assert_int_equal(chunked_read(&c, &in, 100, &data), CHUNKED_SOME);
+	assert_int_equal(chunked_read(&c, &in, 100, &data), CHUNKED_LEFT);
+	assert_true(str_eq(in, str_from(IN, 11)));
+	in.n = 0;
+	assert_int_equal(chunked_read(&c, &in, 100, &data), CHUNKED_LEFT);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(rows), cmocka_unit_test(nul), cmocka_unit_test(endless) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(rows), cmocka_unit_test(nul), cmocka_unit_test(endless),
+		                             cmocka_unit_test(left) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
