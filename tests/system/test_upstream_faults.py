@@ -573,42 +573,6 @@ def test_an_upload_that_is_too_large(served, rules, framing):
     assert ask(server, get("/good")).status == 200
 
 
-def test_a_thousand_clients_vanish_at_once(served):
-    """All of them wait for an origin, which is told."""
-    count = 200 if SLOW else 1000
-    server = served(hangs_after_head, time="30s")
-    worker = server.wait_worker()
-    before = descriptors(worker)
-    wires = [Wire(server) for _ in range(count)]
-    for w in wires:
-        w.send(get("/bad"))
-    server.bad.wait_peers(count)
-    for w in wires:
-        w.sock.close()
-    wait_for(lambda: descriptors(worker) <= before, f"{before} descriptors")
-    wait_for(lambda: all(peer.closed.is_set() for peer in server.bad.peers), "every origin's connection to end")
-    assert ask(server, get("/good")).status == 200
-    assert server.wait_worker() == worker
-
-
-def test_a_thousand_clients_vanish_from_the_queue(served):
-    count = 200 if SLOW else 1000
-    server = served(hangs_after_head, time="30s", rules="queue 5000 timeout 30s;", address=None)
-    one = server.bad.address
-    server.reload(server.conf_file.read_text().replace(f"server {one};", f"server {one} connections 1;"))
-    worker = server.wait_worker()
-    before = descriptors(worker)
-    wires = [Wire(server) for _ in range(count)]
-    for w in wires:
-        w.send(get("/bad"))
-    server.bad.wait_peers(1)
-    for w in wires:
-        w.sock.close()
-    wait_for(lambda: descriptors(worker) <= before, f"{before} descriptors")
-    server.bad.script = http()
-    assert ask(server, get("/bad")).body == b"hello"
-
-
 @pytest.mark.parametrize("way", ["on", "off"])
 def test_a_request_and_its_clients_end_together(served, way):
     """Who says at once that he sends no more is taken for gone, or not, just as one who says so later."""
