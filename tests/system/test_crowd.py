@@ -17,6 +17,7 @@ from test_operator import admin
 from wire import Wire, ask, get
 
 SLOTS_OF = 5       # of each five clients: two hold a slot of the pool, one waits for one, two have not asked yet
+ROUNDS = 10        # the first ones find out how much is needed at once; what leaks grows with each, by bytes for each client
 CONF = """
 loops 2;
 listen 127.0.0.1:{port};
@@ -176,8 +177,8 @@ def test_ten_thousand_clients_vanish_at_once(petrel, origin, slow, many):
     server = petrel(CONF.replace("SLOW", slow.address).replace("OTHER", other.address).replace("SLOTS", str(2 * each)))
     worker = server.wait_worker()
     with Wire(server, timeout=60) as w:
-        grown = []
-        for n in range(3):
+        grown = [0]
+        for n in range(ROUNDS):
             w.send(get("/other"))
             assert begun.acquire(timeout=20)
             if not n:
@@ -187,7 +188,9 @@ def test_ten_thousand_clients_vanish_at_once(petrel, origin, slow, many):
             a = w.answer()
             assert a.status == 200 and a.body == b"1" * 50000 + b"2" * 50000
             grown.append(rest())
-    assert SLOW or grown[2] < grown[1] + 1000, grown
+            if abs(grown[-1] - grown[-2]) < 100 or SLOW:
+                break
+    assert SLOW or n < ROUNDS - 1, f"{grown} KB"
     assert ask(server, get("/quick")).body == b"quick"
     children = pathlib.Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
     assert not children and server.wait_worker() == worker
