@@ -69,21 +69,13 @@ struct meters *meters_new(unsigned loops)
 	return m;
 }
 
-static struct str copy_of(struct str s)
-{
-	char *copy = mem_new(s.n + 1);
-	if (s.n)
-		memcpy(copy, s.p, s.n);
-	return str_make(copy, s.n);
-}
-
 void meters_free(struct meters *m)
 {
 	if (!m)
 		return;
 	for (unsigned number = 0; number < m->count; number++) {
-		mem_free((void *)(uintptr_t)m->names[number].site.p);
-		mem_free((void *)(uintptr_t)m->names[number].name.p);
+		mem_str_free(m->names[number].site);
+		mem_str_free(m->names[number].name);
 		for (unsigned i = 0; i < m->loops; i++)
 			mem_free(m->cells[i].at[number]);
 	}
@@ -99,7 +91,7 @@ unsigned meters_number(struct meters *m, enum meter_kind kind, struct str site, 
 	}
 	if (m->count == METERS_MOST)
 		return METER_REST;
-	return number_add(m, &(struct meter_name){ kind, copy_of(site), copy_of(name) });
+	return number_add(m, &(struct meter_name){ kind, mem_str(site), mem_str(name) });
 }
 
 struct meter *meters_at(struct meters *m, unsigned loop, unsigned number)
