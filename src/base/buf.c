@@ -84,6 +84,13 @@ void buf_add_json(struct buf *b, struct str s)
 	}
 }
 
+void buf_add_member(struct buf *b, const char *name, struct str text)
+{
+	buf_addf(b, "\"%s\":\"", name);
+	buf_add_json(b, text);
+	buf_add_char(b, '"');
+}
+
 void buf_add_html(struct buf *b, struct str s)
 {
 	for (size_t i = 0; i < s.n; i++) {

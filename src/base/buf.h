@@ -22,6 +22,8 @@ void buf_add_char(struct buf *b, char c);
 [[gnu::format(printf, 2, 0)]] void buf_addv(struct buf *b, const char *format, va_list args);
 /* s as the inside of a JSON string (RFC 8259, 7), without the quotes: bytes that are not UTF-8 become U+FFFD. */
 void buf_add_json(struct buf *b, struct str s);
+/* "name":"text", the text escaped: a member of a JSON object. */
+void buf_add_member(struct buf *b, const char *name, struct str text);
 /* s with & < > " ' as character references, for HTML text and attribute values. */
 void buf_add_html(struct buf *b, struct str s);
 

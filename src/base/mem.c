@@ -3,6 +3,7 @@
 
 #include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/must.h"
 
@@ -26,6 +27,19 @@ void *mem_grow(void *old, size_t size)
 void mem_free(void *p)
 {
 	free(p);
+}
+
+struct str mem_str(struct str s)
+{
+	char *copy = mem_new(s.n + 1);
+	if (s.n)
+		memcpy(copy, s.p, s.n);
+	return str_make(copy, s.n);
+}
+
+void mem_str_free(struct str s)
+{
+	mem_free((void *)(uintptr_t)s.p);
 }
 
 void mem_setup(void)

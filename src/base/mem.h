@@ -7,11 +7,16 @@
 
 #include <stddef.h>
 
+#include "base/str.h"
+
 /* size bytes, zeroed; the caller owns them and frees them with mem_free(). */
 [[nodiscard, gnu::malloc, gnu::returns_nonnull]] void *mem_new(size_t size);
 /* As realloc(), but it does not fail; new bytes are not zeroed. */
 [[nodiscard, gnu::returns_nonnull]] void *mem_grow(void *p, size_t size);
 void mem_free(void *p);
+/* A copy with a NUL behind it, and the end of one; .p NULL ends nothing. */
+[[nodiscard]] struct str mem_str(struct str s);
+void mem_str_free(struct str s);
 
 /* Once, before anything is allocated: large blocks come from the system and go back to it. */
 void mem_setup(void);

@@ -14,8 +14,8 @@
 
 void admin_call_free(struct admin_call *call)
 {
-	mem_free((void *)(uintptr_t)call->path.p);
-	mem_free((void *)(uintptr_t)call->query.p);
+	mem_str_free(call->path);
+	mem_str_free(call->query);
 	buf_fini(&call->body);
 	buf_fini(&call->did);
 	buf_fini(&call->json);
@@ -135,18 +135,10 @@ static struct caller caller_of(struct req *r)
 	return (struct caller){ .pid = cred.pid, .uid = cred.uid };
 }
 
-static struct str copy_of(struct str s)
-{
-	char *copy = mem_new(s.n + 1);
-	if (s.n)
-		memcpy(copy, s.p, s.n);
-	return str_make(copy, s.n);
-}
-
 /* What the stars stand for moves with the copy of the path. */
 static void copy_path(struct admin_call *call, struct str path, const struct str *stars)
 {
-	call->path = copy_of(path);
+	call->path = mem_str(path);
 	for (size_t i = 0; stars && i < ADMIN_STARS; i++)
 		if (stars[i].p)
 			call->stars[i] = str_make(call->path.p + (stars[i].p - path.p), stars[i].n);
@@ -161,7 +153,7 @@ struct admin_call *admin_call_new(struct req *r, const struct errand *errand, st
 	call->req = r;
 	call->caller = caller_of(r);
 	copy_path(call, path, stars);
-	call->query = copy_of(r->admin ? r->ask.query : STR(""));
+	call->query = mem_str(r->admin ? r->ask.query : STR(""));
 	r->state = call;
 	r->state_close = call_close;
 	return call;

@@ -576,7 +576,7 @@ static void way_conf(struct way *w, const struct notify_conf *n)
 static void free_names(struct teller *t)
 {
 	for (size_t i = 0; i < t->to_count; i++)
-		mem_free((void *)(uintptr_t)t->to[i].p);
+		mem_str_free(t->to[i]);
 	mem_free(t->to);
 	t->to = NULL;
 	t->to_count = 0;
@@ -586,12 +586,8 @@ static void take_names(struct teller *t, const struct items *to)
 {
 	free_names(t);
 	t->to = mem_new(to->count * sizeof *t->to + 1);
-	for (; t->to_count < to->count; t->to_count++) {
-		struct str name = ((const struct str *)to->p)[t->to_count];
-		char *copy = mem_new(name.n + 1);
-		memcpy(copy, name.p, name.n);
-		t->to[t->to_count] = str_make(copy, name.n);
-	}
+	for (; t->to_count < to->count; t->to_count++)
+		t->to[t->to_count] = mem_str(((const struct str *)to->p)[t->to_count]);
 }
 
 void teller_conf(struct teller *t, const struct alerts_conf *c)

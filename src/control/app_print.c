@@ -16,13 +16,6 @@ const char *process_state_name(const struct process *p)
 	return STATES[p->state];
 }
 
-static void print_text(struct buf *out, const char *key, struct str text)
-{
-	buf_addf(out, "\"%s\":\"", key);
-	buf_add_json(out, text);
-	buf_add_char(out, '"');
-}
-
 static void print_lines(struct buf *out, const struct tail *l)
 {
 	buf_add(out, STR("\"lines\":["));
@@ -44,9 +37,9 @@ static void print_process(struct buf *out, struct process *p)
 	uint64_t now_ms = p->app->ways->loop->now_ms;
 	process_count(p);
 	buf_add_char(out, '{');
-	print_text(out, "id", str_of(p->name));
+	buf_add_member(out, "id", str_of(p->name));
 	buf_addf(out, ",\"pid\":%d,\"state\":\"%s\",", (int)p->pid, process_state_name(p));
-	print_text(out, "due", process_due(p));
+	buf_add_member(out, "due", process_due(p));
 	buf_addf(out,
 	         ",\"age_ms\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"busy\":%u,\"memory\":%" PRIu64 ",\"descriptors\":%" PRIu64
 	         ",\"port\":%u,\"failures\":%u,", now_ms - p->asked_ms, process_requests(p),
@@ -62,7 +55,7 @@ static void print_last(struct buf *out, const struct last_end *last)
 		return;
 	}
 	buf_add(out, STR("\"last_end\":{"));
-	print_text(out, "text", buf_str(&last->text));
+	buf_add_member(out, "text", buf_str(&last->text));
 	buf_addf(out, ",\"ago_ms\":%" PRIu64 ",", clock_wall_ms() - last->wall_ms);
 	print_lines(out, &last->lines);
 	buf_add_char(out, '}');
@@ -72,7 +65,7 @@ void app_print(struct buf *out, struct app *a)
 {
 	struct pool_stats s = pool_stats(a->pool);
 	buf_add_char(out, '{');
-	print_text(out, "name", buf_str(&a->name));
+	buf_add_member(out, "name", buf_str(&a->name));
 	buf_addf(out,
 	         ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 ",\"wanted\":%" PRIu64 ",\"requests\":%" PRIu64 ",\"waiting\":%" PRIu64
 	         ",\"restarts\":%" PRIu64 ",", a->conf.processes_min, a->conf.processes_max, a->wanted, s.requests, s.waiting,

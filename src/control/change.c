@@ -10,17 +10,15 @@
 void changes_fini(struct changes *c)
 {
 	for (size_t i = 0; i < CHANGES_KEPT; i++)
-		mem_free((void *)(uintptr_t)c->kept[i].what.p);
+		mem_str_free(c->kept[i].what);
 	*c = (struct changes){};
 }
 
 void changes_add(struct changes *c, uint64_t wall_ms, const struct caller *who, struct str what)
 {
 	struct change *at = &c->kept[c->count++ % CHANGES_KEPT];
-	char *copy = mem_new(what.n + 1);
-	memcpy(copy, what.p, what.n);
-	mem_free((void *)(uintptr_t)at->what.p);
-	*at = (struct change){ wall_ms, *who, { copy, what.n } };
+	mem_str_free(at->what);
+	*at = (struct change){ wall_ms, *who, mem_str(what) };
 }
 
 void change_print_who(struct buf *out, uint64_t wall_ms, const struct caller *who)

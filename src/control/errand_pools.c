@@ -41,9 +41,8 @@ const char *peer_state_name(uint32_t state)
 
 static void print_text(struct buf *out, const char *name, struct str text)
 {
-	buf_addf(out, "\"%s\":\"", name);
-	buf_add_json(out, text);
-	buf_add(out, STR("\","));
+	buf_add_member(out, name, text);
+	buf_add_char(out, ',');
 }
 
 static void print_address(struct buf *out, const struct peer *peer)

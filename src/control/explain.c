@@ -32,17 +32,10 @@ struct explaining {
 
 /* --- Members. --- */
 
-static void add_text(struct buf *out, const char *name, struct str text)
-{
-	buf_addf(out, "\"%s\":\"", name);
-	buf_add_json(out, text);
-	buf_add_char(out, '"');
-}
-
 /* "file":"…","line":12; line 0: it stands nowhere. */
 static void add_place(struct buf *out, struct str file, unsigned line)
 {
-	add_text(out, "file", file);
+	buf_add_member(out, "file", file);
 	buf_addf(out, ",\"line\":%u", line);
 }
 
@@ -50,7 +43,7 @@ static void add_pattern(struct buf *out, const char *name, const struct pattern 
 {
 	struct buf text = {};
 	pattern_print(&text, p);
-	add_text(out, name, buf_str(&text));
+	buf_add_member(out, name, buf_str(&text));
 	buf_fini(&text);
 }
 
@@ -68,7 +61,7 @@ static void explain_site(struct explaining *x)
 		return;
 	}
 	buf_add(x->out, STR(",\"site\":{"));
-	add_text(x->out, "name", name);
+	buf_add_member(x->out, "name", name);
 	buf_addf(x->out, ",\"fits\":\"%s\",", FITS[fit]);
 	add_place(x->out, site->place.file, site->place.line);
 	buf_add_char(x->out, '}');
@@ -92,7 +85,7 @@ static void add_why_not(struct buf *out, const struct pattern *p)
 		buf_add(&why, STR("the regular expression does not match the path"));
 		break;
 	}
-	add_text(out, "why", buf_str(&why));
+	buf_add_member(out, "why", buf_str(&why));
 	buf_fini(&why);
 }
 
@@ -169,7 +162,7 @@ static void explain_mentions(struct explaining *x, const struct module *m)
 				continue;
 			buf_add(x->out, any ? STR(",{") : STR("{"));
 			any = true;
-			add_text(x->out, "directive", str_of(s->row->name));
+			buf_add_member(x->out, "directive", str_of(s->row->name));
 			buf_add_char(x->out, ',');
 			add_place(x->out, str_of(s->file), s->line);
 			buf_add_char(x->out, '}');
@@ -184,7 +177,7 @@ static void explain_values(struct explaining *x, const struct module *m)
 	struct buf text = {};
 	bool any = false;
 	conf_dump_module(x->conf, x->r->route, m, &text);
-	add_text(x->out, "module", str_of(m->name));
+	buf_add_member(x->out, "module", str_of(m->name));
 	buf_add(x->out, STR(",\"values\":["));
 	for (struct str rest = buf_str(&text); rest.n;) {
 		buf_add(x->out, any ? STR(",\"") : STR("\""));
@@ -263,7 +256,7 @@ static void add_unfit(struct buf *out, struct peers *p, struct pool *pool, const
 		buf_add(&why, peer == p->picked ? STR("picked") : STR("it could be, but another one is first"));
 		break;
 	}
-	add_text(out, "why", buf_str(&why));
+	buf_add_member(out, "why", buf_str(&why));
 	buf_fini(&why);
 }
 
@@ -273,7 +266,7 @@ static void explain_peer(void *arg, struct pool *pool, struct peer *peer)
 	struct buf *out = p->x->out;
 	buf_add(out, p->any ? STR(",{") : STR("{"));
 	p->any = true;
-	add_text(out, "server", peer->name);
+	buf_add_member(out, "server", peer->name);
 	buf_addf(out, ",\"picked\":%s,", peer == p->picked ? "true" : "false");
 	add_unfit(out, p, pool, peer);
 	buf_addf(out, ",\"busy\":%" PRIu32 ",\"connections\":%" PRIu32 ",\"backup\":%s}", peer->busy, peer->connections,
@@ -289,11 +282,11 @@ static void explain_pool(struct explaining *x, const struct backend *b)
 	enum picked how = pool_foresee(b->pool, &peers.pick, &peer);
 	peers.picked = how == PICKED ? peer : NULL;
 	buf_add(x->out, STR(",\"pool\":{"));
-	add_text(x->out, "name", b->name);
+	buf_add_member(x->out, "name", b->name);
 	buf_addf(x->out, ",\"app\":%s,", b->is_app ? "true" : "false");
-	add_text(x->out, "protocol", backend_protocol(b));
+	buf_add_member(x->out, "protocol", backend_protocol(b));
 	buf_add_char(x->out, ',');
-	add_text(x->out, "balance", backend_balance(b));
+	buf_add_member(x->out, "balance", backend_balance(b));
 	buf_add_char(x->out, ',');
 	add_place(x->out, b->place.file, b->place.line);
 	buf_addf(x->out, ",\"outcome\":\"%s\",\"waiting\":%" PRIu64 ",\"servers\":[", OUTCOMES[how],
@@ -332,7 +325,7 @@ static struct str explain_way(struct explaining *x)
 	struct str again = {};
 	enum go go = req_route(r);
 	buf_add(x->out, STR("{"));
-	add_text(x->out, "path", r->ask.path);
+	buf_add_member(x->out, "path", r->ask.path);
 	explain_site(x);
 	if (r->site && r->route && r->answer.status != 421)
 		explain_route(x, r->site, r->route);
@@ -406,11 +399,11 @@ static void explain(struct control *c, struct admin_call *call, struct subject *
 	buf_add_char(&json, '{');
 	switch (parse_ask(&s->r.arena, head, &limits, &s->r.ask, &status, &why)) {
 	case PARSE_DONE:
-		add_text(&json, "method", s->r.ask.method_name);
+		buf_add_member(&json, "method", s->r.ask.method_name);
 		buf_add_char(&json, ',');
-		add_text(&json, "host", s->r.ask.host);
+		buf_add_member(&json, "host", s->r.ask.host);
 		buf_add_char(&json, ',');
-		add_text(&json, "target", s->r.ask.target);
+		buf_add_member(&json, "target", s->r.ask.target);
 		buf_add(&json, STR(",\"ways\":["));
 		explain_ways(&x);
 		buf_add(&json, STR("]}\n"));

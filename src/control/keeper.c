@@ -257,10 +257,7 @@ void keeper_adopt(struct keeper *k, const struct conf *c, bool fresh)
 struct keeper *keeper_new(struct loop *l, struct pools *pools, struct log_ring *ring, struct str servers)
 {
 	struct keeper *k = MEM_NEW(struct keeper);
-	char *text = mem_new(servers.n + 1);
-	if (servers.n)
-		memcpy(text, servers.p, servers.n);
-	k->servers = str_make(text, servers.n);
+	k->servers = mem_str(servers);
 	k->loop = l;
 	k->pools = pools;
 	k->ring = ring;
@@ -277,6 +274,6 @@ void keeper_free(struct keeper *k)
 	drop(k, NULL);
 	timer_stop(&k->tick);
 	resolver_free(k->resolver);
-	mem_free((void *)(uintptr_t)k->servers.p);
+	mem_str_free(k->servers);
 	mem_free(k);
 }

@@ -315,11 +315,9 @@ struct kept_server *server_new(struct kept_pool *p, const struct server_conf *co
 {
 	struct kept_server *s = MEM_NEW(struct kept_server);
 	struct resolved at = {};
-	char *text = mem_new(conf->text.n);
-	memcpy(text, conf->text.p, conf->text.n);
 	s->pool = p;
 	s->conf = *conf;
-	s->conf.text = str_make(text, conf->text.n);
+	s->conf.text = mem_str(conf->text);
 	link_init(&s->places);
 	timer_init(&s->again, ask);
 	if (!address_of(&s->conf, &at.addr)) {
@@ -342,7 +340,7 @@ void server_free(struct kept_server *s)
 	resolver_cancel(&s->query);
 	timer_stop(&s->again);
 	link_del(&s->link);
-	mem_free((void *)(uintptr_t)s->conf.text.p);
+	mem_str_free(s->conf.text);
 	mem_free(s);
 }
 

@@ -10,13 +10,6 @@ enum { LATELY_MS = 60000 };
 
 static const char *const CLASSES[METER_CLASSES] = { "unanswered", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
-static void print_text(struct buf *out, const char *key, struct str text)
-{
-	buf_addf(out, "\"%s\":\"", key);
-	buf_add_json(out, text);
-	buf_add_char(out, '"');
-}
-
 static void print_classes(struct buf *out, const uint64_t by_class[METER_CLASSES])
 {
 	for (unsigned i = 0; i < METER_CLASSES; i++)
@@ -80,9 +73,9 @@ static void print_route(struct buf *out, const struct meter_sum *m, const struct
 		requests -= before->requests;
 	}
 	buf_add(out, STR("\n {"));
-	print_text(out, "site", m->site);
+	buf_add_member(out, "site", m->site);
 	buf_add_char(out, ',');
-	print_text(out, "route", m->name);
+	buf_add_member(out, "route", m->name);
 	buf_addf(out, ",\"requests\":%" PRIu64 ",\"shed\":%" PRIu64, m->requests, m->shed);
 	print_classes(out, m->by_class);
 	buf_addf(out, ",\"in\":%" PRIu64 ",\"out\":%" PRIu64 ",\"requests_ps\":%.2f,", m->in_b, m->out_b,

@@ -57,7 +57,7 @@ static void hot_free(struct object *o)
 		mailbox_post(h->closer, &h->closing);
 		return;
 	}
-	mem_free((void *)(uintptr_t)h->bytes.p);
+	mem_str_free(h->bytes);
 	mem_free(h);
 }
 

@@ -107,7 +107,7 @@ static void shed_check(struct checker *c, void *values)
 		check_error(c, &v->image, "the ending of \"%.*s\" is no image's", STR_F(v->image));
 	int err = check_files(c) ? image_read(v->image, &bytes) : -ECANCELED;
 	if (!err)
-		mem_free((void *)(uintptr_t)bytes.p);
+		mem_str_free(bytes);
 	else if (err == -EFBIG)
 		check_error(c, &v->image, "the image is larger than %d KB", IMAGE_MOST_B / 1024);
 	else if (err != -ECANCELED)
@@ -129,7 +129,7 @@ static void shed_close(void *values, const struct commons *with)
 {
 	struct shed *v = values;
 	(void)with;
-	mem_free((void *)(uintptr_t)v->bytes.p);
+	mem_str_free(v->bytes);
 	v->bytes = (struct str){};
 }
 

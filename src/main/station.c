@@ -41,16 +41,14 @@ static void porch_close(struct porch *p)
 {
 	door_close(&p->door);
 	link_del(&p->link);
-	mem_free((void *)(uintptr_t)p->name.p);
+	mem_str_free(p->name);
 	mem_free(p);
 }
 
 static void porch_open(struct station *s, const struct listening *l)
 {
 	struct porch *p = MEM_NEW(struct porch);
-	char *name = mem_grow(NULL, l->name.n);
-	memcpy(name, l->name.p, l->name.n);
-	p->name = str_make(name, l->name.n);
+	p->name = mem_str(l->name);
 	p->door.accepted = came;
 	p->door.starved = starved;
 	link_add(&s->doors, &p->link);

@@ -3,13 +3,18 @@
 
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"
 
 /* Bucket 0 is below 2^FIRST_BIT µs; from there on each power of two has STEPS buckets. */
 enum { FIRST_BIT = 4, STEP_BITS = 2, STEPS = 1 << STEP_BITS };
 
+/* A configuration may name a hundred times as many routes as there are numbers: each is looked for in a table. */
+enum { SLOTS = 4 * METERS_MOST };
+
 struct meter_name {
+	uint64_t hash;
 	enum meter_kind kind;
 	struct str site, name;   /* from mem_new() */
 };
@@ -22,6 +27,7 @@ struct cells {
 struct meters {
 	unsigned loops, count;
 	struct meter_name names[METERS_MOST];
+	unsigned short slots[SLOTS];  /* numbers by the names' hashes, open addressing; METER_REST: none */
 	struct cells cells[];
 };
 
@@ -69,37 +75,39 @@ struct meters *meters_new(unsigned loops)
 	return m;
 }
 
-static struct str copy_of(struct str s)
-{
-	char *copy = mem_new(s.n + 1);
-	if (s.n)
-		memcpy(copy, s.p, s.n);
-	return str_make(copy, s.n);
-}
-
 void meters_free(struct meters *m)
 {
 	if (!m)
 		return;
 	for (unsigned number = 0; number < m->count; number++) {
-		mem_free((void *)(uintptr_t)m->names[number].site.p);
-		mem_free((void *)(uintptr_t)m->names[number].name.p);
+		mem_str_free(m->names[number].site);
+		mem_str_free(m->names[number].name);
 		for (unsigned i = 0; i < m->loops; i++)
 			mem_free(m->cells[i].at[number]);
 	}
 	mem_free(m);
 }
 
+static bool is_name(const struct meter_name *n, const struct meter_name *of)
+{
+	return n->hash == of->hash && n->kind == of->kind && str_eq(n->site, of->site) && str_eq(n->name, of->name);
+}
+
 unsigned meters_number(struct meters *m, enum meter_kind kind, struct str site, struct str name)
 {
-	for (unsigned i = METER_REST + 1; i < m->count; i++) {
-		const struct meter_name *n = &m->names[i];
-		if (n->kind == kind && str_eq(n->site, site) && str_eq(n->name, name))
-			return i;
+	struct meter_name wanted = { hash_bytes(name, hash_bytes(site, kind)), kind, site, name };
+	size_t slot = wanted.hash % SLOTS;
+	while (m->slots[slot] != METER_REST) {
+		if (is_name(&m->names[m->slots[slot]], &wanted))
+			return m->slots[slot];
+		slot = (slot + 1) % SLOTS;
 	}
 	if (m->count == METERS_MOST)
 		return METER_REST;
-	return number_add(m, &(struct meter_name){ kind, copy_of(site), copy_of(name) });
+	wanted.site = mem_str(site);
+	wanted.name = mem_str(name);
+	m->slots[slot] = (unsigned short)m->count;
+	return number_add(m, &wanted);
 }
 
 struct meter *meters_at(struct meters *m, unsigned loop, unsigned number)

@@ -138,7 +138,7 @@ class Petrel:
         pattern = r"petrel: reloaded" if works else r"petrel: not reloaded"
         before = len(re.findall(pattern, self.stderr))
         self.signal(signal.SIGHUP)
-        self.wait_said(pattern, count=before + 1)
+        self.wait_said(pattern, 60 if SLOW else 10, count=before + 1)
 
     @property
     def notify_name(self):

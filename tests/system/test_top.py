@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import pytest
 from conftest import BINARY, wait_for
@@ -255,8 +254,10 @@ def test_names_do_not_talk_to_the_terminal(server, screen):
 
 
 def test_without_a_terminal(server, command):
-    time.sleep(1.1)
-    done = command("top", "--socket", server.dir / "admin.sock")
+    def picture():
+        done = command("top", "--socket", server.dir / "admin.sock")
+        return "Connection refused" in done.stdout and done
+    done = wait_for(picture, "a server that is known to be sick", 30)
     assert done.returncode == 0 and "\x1b" not in done.stdout and "\x9b" not in done.stdout
     for word in ("/busy/*", "/idle/*", "127.0.0.1:2", "sleeper/1", "Connection refused"):
         assert word in done.stdout
