@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/must.h"
-#include "http/req.h"
 #include "http/vars.h"
+#include "../unit/http/asked.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -27,21 +27,18 @@ static void check(struct type_in *in, struct str text, struct req *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct home *home = calloc(1, sizeof *home);
-	struct req *r = calloc(1, sizeof *r);
+	struct asked *a = malloc(sizeof *a);
 	char *exact = malloc(size ? size : 1);
-	must(home && r && exact);
+	must(a && exact);
 	memcpy(exact, data, size);
-	r->home = home;
-	arena_init(&r->arena, r->first, sizeof r->first);
+	struct req *r = asked_init(a, METHOD_GET, "");
 	r->ask.path = STR("/a");
 	r->ask.method_name = STR("GET");
 	r->captures = (struct captures){ 1, { STR("one") } };
 	struct type_in in = { .arena = &r->arena };
 	check(&in, str_make(exact, size), r);
-	arena_fini(&r->arena);
+	asked_fini(a);
 	free(exact);
-	free(r);
-	free(home);
+	free(a);
 	return 0;
 }
