@@ -2,9 +2,11 @@
 what it says of each operation is so."""
 
 import json
+import socket
 
 import jsonschema
 import pytest
+from conftest import wait_for
 from test_operator import Unix
 
 SPECIFICATION = "/usr/share/openapi-specification/schemas/v3.0/schema.json"
@@ -121,3 +123,27 @@ def test_other_paths_and_methods(described):
         refused(answer, text, 405)
         allowed = {m.lower() for m in answer.getheader("Allow").split(", ")}
         assert set(item) <= allowed, path
+
+
+def test_half_written_requests(described):
+    """Those who never end what they began hold up nobody, and change nothing."""
+    server, _ = described
+    pieces = [b"", b"PO", b"POST /settings HTTP/1.1\r\nHo", b"POST /settings HTTP/1.1\r\nHost: a\r\n",
+              b'POST /settings HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n{"set":"limits connec',
+              b"POST /pools/api/servers HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1e\r\n{\"server\":"]
+    began = []
+    for piece in pieces * 5:
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(str(server.dir / "admin.sock"))
+        s.sendall(piece)
+        began.append(s)
+    answer, _ = ask(server, "GET", "/pools")
+    assert answer.status == 200
+    for s in began:
+        s.close()
+
+    def are_gone():
+        return json.loads(ask(server, "GET", "/status.json")[1])["connections"]["open"] <= 1
+
+    wait_for(are_gone, "the end of their connections")
+    assert json.loads(ask(server, "GET", "/changes")[1])["count"] == 0
