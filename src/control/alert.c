@@ -196,6 +196,8 @@ void alerts_conf(struct alerts *a, const struct conf *conf)
 	}
 	/* After the ends of dropped rules, which ways of before may still be told. */
 	teller_conf(a->teller, c);
+	/* When the server starts nothing has been counted yet: what happens in its first second is growth, too. */
+	look(a);
 }
 
 /* --- For others. --- */

@@ -301,6 +301,7 @@ static void in_effect(struct publisher *p)
 	mem_free(w->listenings.p);
 	w->listenings = (struct listenings){};
 	warm(w);
+	observer_look(w->observer);
 	if (!laid)
 		tell(w, CHANNEL_READY, str_make(loops, num_print(loops, p->station_count)));
 	w->next = -1;
