@@ -226,11 +226,21 @@ static void chart(struct observer *o)
 
 /* --- The observer. --- */
 
+/* The same once more, and not another one: of two samples the older one must not have counted further. */
+static void sample_copy(struct sample *to, const struct sample *from)
+{
+	size_t loops_b = from->loop_count * sizeof *from->loops, meters_b = from->meter_count * sizeof *from->meters;
+	sample_fini(to);
+	*to = *from;
+	to->loops = memcpy(mem_new(loops_b + 1), from->loops, loops_b);
+	to->meters = memcpy(mem_new(meters_b + 1), from->meters, meters_b);
+}
+
 static void keep(struct observer *o)
 {
 	const struct sample *last = &o->kept[(o->kept_count + SAMPLES_KEPT - 1) % SAMPLES_KEPT];
 	if (!o->kept_count || o->now.at_ms >= last->at_ms + SAMPLES_MS - TICK_MS / 2)
-		sample_take(o, &o->kept[o->kept_count++ % SAMPLES_KEPT]);
+		sample_copy(&o->kept[o->kept_count++ % SAMPLES_KEPT], &o->now);
 }
 
 static void tick(struct timer *t)
