@@ -53,7 +53,8 @@ struct control_ops {
 	/* The logs' files are opened anew, soon. */
 	void (*reopen)(struct control *c);
 	/* Builds a snapshot with these settings over the configuration and publishes it: settings_laid() follows when it is in
-	 * effect.  0, -EBUSY while another one is on its way, or -EINVAL and a sentence in *why. */
+	 * effect.  0, -EBUSY while another one is on its way, or -EINVAL and -ESHUTDOWN (the server ends) and a sentence in
+	 * *why. */
 	int (*lay)(struct control *c, struct str overlay, struct buf *why);
 	/* The supervisor gets this document: state_kept() follows. */
 	void (*keep)(struct control *c, struct str document);

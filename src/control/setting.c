@@ -119,7 +119,7 @@ static int lay(struct control *c, struct admin_call *call, struct settings *cand
 	if (!err)
 		take_over(&c->settings, candidate, call);
 	else if (err != -EBUSY)
-		admin_refuse(call, 422, "%.*s", STR_F(buf_str(&why)));
+		admin_refuse(call, err == -ESHUTDOWN ? 503 : 422, "%.*s", STR_F(buf_str(&why)));
 	buf_fini(&text);
 	buf_fini(&why);
 	return err;
@@ -205,17 +205,6 @@ void settings_laid(struct control *c)
 	if (call)
 		admin_did(call, "%.*s", STR_F(buf_str(&c->settings.did)));
 	settings_step(c);
-}
-
-void settings_refuse(struct control *c)
-{
-	struct settings *s = &c->settings;
-	settings_laid(c);
-	while (!link_alone(&s->waiting)) {
-		struct admin_call *call = container_of(s->waiting.next, struct admin_call, link);
-		link_del(&call->link);
-		admin_refuse(call, 503, "the server is stopping");
-	}
 }
 
 /* --- A new configuration. --- */

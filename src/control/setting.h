@@ -43,8 +43,6 @@ void settings_ask(struct control *c, struct admin_call *call);
 void settings_laid(struct control *c);
 /* Another snapshot is: the next change may begin. */
 void settings_step(struct control *c);
-/* The server stops: what waits is refused. */
-void settings_refuse(struct control *c);
 
 /* A new configuration comes: what was not to be kept is forgotten. */
 void settings_forget(struct settings *s);

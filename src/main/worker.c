@@ -305,7 +305,9 @@ static void in_effect(struct publisher *p)
 	if (!laid)
 		tell(w, CHANNEL_READY, str_make(loops, num_print(loops, p->station_count)));
 	w->next = -1;
-	if (next >= 0)
+	if (next >= 0 && w->ending)
+		close(next);
+	else if (next >= 0)
 		on_conf(w, next);
 	if (laid)
 		settings_laid(&w->admin);
@@ -407,6 +409,11 @@ static int lay(struct control *c, struct str overlay, struct buf *why)
 {
 	struct worker *w = container_of(c, struct worker, admin);
 	struct messages messages = {};
+	/* Snapshots that came now would find loops that have ended. */
+	if (w->ending) {
+		buf_add(why, STR("the server is stopping"));
+		return -ESHUTDOWN;
+	}
 	if (w->publishing || w->next >= 0)
 		return -EBUSY;
 	struct conf *conf = conf_received(w->sources, overlay, &messages);
@@ -469,7 +476,8 @@ static void answer_calls(struct worker *w, unsigned status, struct str json)
 static void refuse_calls(struct worker *w)
 {
 	answer_calls(w, 503, STR("{\"ok\":false,\"messages\":[{\"level\":\"error\",\"text\":\"the server is stopping\"}]}\n"));
-	settings_refuse(&w->admin);
+	/* What was laid is nearly in effect; what waits for it is refused. */
+	settings_laid(&w->admin);
 	state_end(&w->admin);
 	if (w->alerts)
 		alerts_stop(w->alerts);

@@ -64,14 +64,15 @@ static void points_say_what_happened_between(void **state)
 	assert_int_equal(loop_init(&loop, 0), 0);
 	struct observer *o = observer_new(&loop, &(struct observed){ fill, &looks });
 	assert_int_equal(observer_points(o, points), 0);
-	for (int s = 0; s < 400; s++) {
-		loop.now_ms += 1000;
+	/* Its timers come up to a step late. */
+	for (int s = 0; s < 8000; s++) {
+		loop.now_ms += 50;
 		wheel_turn(&loop.wheel, loop.now_ms);
 	}
 	assert_int_equal(observer_points(o, points), POINTS);
 	for (unsigned i = 0; i < POINTS; i++) {
-		assert_true(points[i].requests_ps > 0.9f && points[i].requests_ps < 1.1f);
-		assert_true(points[i].by_class_ps[2] > 0.9f && points[i].by_class_ps[5] == 0);
+		assert_true(points[i].requests_ps > 0.85f && points[i].requests_ps < 1.05f);
+		assert_true(points[i].by_class_ps[2] > 0.85f && points[i].by_class_ps[5] == 0);
 		assert_true(points[i].busy > 0.0005f && points[i].busy < 0.002f);
 		assert_true(points[i].connections == 3);
 	}
