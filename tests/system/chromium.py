@@ -64,6 +64,8 @@ class Browser:
         while True:
             said = json.loads(await self.socket.recv())
             if said.get("id") == self.number:
+                if "navigated" in said.get("error", {}).get("message", ""):
+                    return {"result": {}}  # the page that was asked is no more: the next one may answer
                 assert "error" not in said, said
                 return said["result"]
             if said.get("method") == "Runtime.exceptionThrown":

@@ -43,8 +43,14 @@ def value(text, series):
 
 
 def ask(server, target, count=1):
+    """Until the answers are counted, too: a loop does that once they are sent."""
+    def counted():
+        return value(metrics(server), "petrel_request_duration_seconds_count")
+
+    before = counted()
     for _ in range(count):
         server.request(target, headers={"Host": "example.org"})
+    wait_for(lambda: counted() == before + count, "the requests to be counted")
 
 
 def test_metrics_are_what_prometheus_reads(petrel):

@@ -309,9 +309,9 @@ RETRIED = [
     ("closes in a small answer", once(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), "retry 1;", 200),
     ("hangs", hang, "retry 1 on timeout; timeout answer 100ms;", 200),
     ("hangs, but that is not retried", hang, "retry 1 on connect; timeout answer 100ms;", 504),
-    ("503", once(answer("", "503 Oh")), "retry 1 on 503;", 200),
-    ("503, but that is not retried", once(answer("", "503 Oh")), "retry 1;", 503),
-    ("429", once(answer("", "429 Oh")), "retry 1 on 429;", 200),
+    ("503", once(answer("", "503 Oh", "Connection: close\r\n")), "retry 1 on 503;", 200),
+    ("503, but that is not retried", once(answer("", "503 Oh", "Connection: close\r\n")), "retry 1;", 503),
+    ("429", once(answer("", "429 Oh", "Connection: close\r\n")), "retry 1 on 429;", 200),
     ("garbage", once(b"nonsense\r\n\r\n"), "retry 1;", 200),
     ("no retries", once(), "retry 0;", 502),
 ]
