@@ -84,6 +84,18 @@ void buf_add_json(struct buf *b, struct str s)
 	}
 }
 
+void buf_add_age(struct buf *b, uint64_t ms)
+{
+	static const struct {
+		uint64_t ms;
+		char unit;
+	} UNITS[] = { { 86400000, 'd' }, { 3600000, 'h' }, { 60000, 'm' }, { 1000, 's' } };
+	size_t i = 0;
+	while (i + 1 < countof(UNITS) && ms < 2 * UNITS[i].ms)
+		i++;
+	buf_addf(b, "%llu%c", (unsigned long long)(ms / UNITS[i].ms), UNITS[i].unit);
+}
+
 void buf_add_member(struct buf *b, const char *name, struct str text)
 {
 	buf_addf(b, "\"%s\":\"", name);

@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/str.h"
 
@@ -22,6 +23,8 @@ void buf_add_char(struct buf *b, char c);
 [[gnu::format(printf, 2, 0)]] void buf_addv(struct buf *b, const char *format, va_list args);
 /* s as the inside of a JSON string (RFC 8259, 7), without the quotes: bytes that are not UTF-8 become U+FFFD. */
 void buf_add_json(struct buf *b, struct str s);
+/* How long something took, in its largest unit alone, from two of them on: "5s", "90m", "4d". */
+void buf_add_age(struct buf *b, uint64_t ms);
 /* "name":"text", the text escaped: a member of a JSON object. */
 void buf_add_member(struct buf *b, const char *name, struct str text);
 /* s with & < > " ' as character references, for HTML text and attribute values. */

@@ -70,7 +70,7 @@ static void ends(void *arg, struct instance *i)
 	struct alerts *a = arg;
 	struct buf name = {}, age = {};
 	print_name(&name, i);
-	tell_print_age(&age, age_ms(a, i));
+	buf_add_age(&age, age_ms(a, i));
 	log_line(a->ring, LOG_LEVEL_INFO, "alert %.*s ends after %.*s", STR_F(buf_str(&name)), STR_F(buf_str(&age)));
 	struct tell what = tell_of(a, i, TELL_END, STR(""));
 	if (i->told)

@@ -16,18 +16,6 @@ const char *tell_state(enum tell_what what)
 	return what == TELL_BEGIN ? "firing" : what == TELL_END ? "resolved" : "test";
 }
 
-void tell_print_age(struct buf *out, uint64_t ms)
-{
-	static const struct {
-		uint64_t ms;
-		char unit;
-	} UNITS[] = { { 86400000, 'd' }, { 3600000, 'h' }, { 60000, 'm' }, { 1000, 's' } };
-	size_t i = 0;
-	while (i + 1 < countof(UNITS) && ms < 2 * UNITS[i].ms)
-		i++;
-	buf_addf(out, "%llu%c", (unsigned long long)(ms / UNITS[i].ms), UNITS[i].unit);
-}
-
 /* Without what would end a line, or move a terminal's cursor. */
 static void add_clean(struct buf *out, struct str text)
 {
@@ -88,7 +76,7 @@ static void print_head(struct buf *out, const struct tell *t)
 		buf_addf(out, " begins: %.*s", STR_F(t->value_text));
 	if (t->what == TELL_END) {
 		buf_add(out, STR(" ends after "));
-		tell_print_age(out, t->lasted_ms);
+		buf_add_age(out, t->lasted_ms);
 	}
 }
 

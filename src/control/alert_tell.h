@@ -48,5 +48,3 @@ void teller_print(const struct teller *t, struct buf *out);
 
 /* "begins", "ends", "test": in JSON "firing", "resolved", "test". */
 const char *tell_state(enum tell_what what);
-/* "5s", "3m", "2h", "4d". */
-void tell_print_age(struct buf *out, uint64_t ms);

@@ -73,7 +73,7 @@ static void lose(struct looking *l, int err)
 	buf_add(&l->trouble, str_of(trouble_of(err)));
 	if (now_ms >= l->lost_ms + 1000) {
 		buf_add(&l->trouble, STR(", for "));
-		short_age_add(&l->trouble, now_ms - l->lost_ms);
+		buf_add_age(&l->trouble, now_ms - l->lost_ms);
 		buf_add_char(&l->trouble, ',');
 	}
 	buf_addf(&l->trouble, " at %.*s", STR_F(buf_str(&l->where)));

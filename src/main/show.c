@@ -293,18 +293,6 @@ void show_pool(const json_t *json, bool colour, struct buf *out)
 
 /* --- Apps. --- */
 
-void age_add(struct buf *out, uint64_t ms)
-{
-	static const struct {
-		uint64_t ms;
-		char unit;
-	} UNITS[] = { { 86400000, 'd' }, { 3600000, 'h' }, { 60000, 'm' }, { 1000, 's' } };
-	size_t i = 0;
-	while (i + 1 < countof(UNITS) && ms < 2 * UNITS[i].ms)
-		i++;
-	buf_addf(out, "%llu%c", (unsigned long long)(ms / UNITS[i].ms), UNITS[i].unit);
-}
-
 static size_t count_state(const json_t *processes, const char *state)
 {
 	size_t count = 0, i;
@@ -338,7 +326,7 @@ static void add_end(struct buf *out, const char *name, const json_t *last)
 	if (!json_is_object(last))
 		return;
 	buf_addf(&line, "%s: %s, ", name, text_of(last, "text"));
-	age_add(&line, number_of(last, "ago_ms"));
+	buf_add_age(&line, number_of(last, "ago_ms"));
 	buf_add(&line, STR(" ago"));
 	add_wrapped(out, 0, buf_str(&line));
 	buf_fini(&line);
@@ -370,7 +358,7 @@ static void process_row(struct table *t, const json_t *p)
 {
 	const char *state = text_of(p, "state"), *due = text_of(p, "due");
 	struct buf memory = {}, age = {};
-	age_add(&age, number_of(p, "age_ms"));
+	buf_add_age(&age, number_of(p, "age_ms"));
 	size_add(&memory, number_of(p, "memory"));
 	table_add(t, "%s", text_of(p, "id"));
 	if (number_of(p, "pid"))

@@ -49,7 +49,7 @@ static void add_row(struct table *t, const json_t *rule, const json_t *series)
 	buf_addf(&name, "%s", text_of(rule, "name"));
 	print_labels(&name, series);
 	if (number_of(series, "for_ms") || strcmp(state, "fine"))
-		age_add(&age, number_of(series, "for_ms"));
+		buf_add_age(&age, number_of(series, "for_ms"));
 	add_notice(&notice, rule);
 	table_add(t, "%.*s", STR_F(buf_str(&name)));
 	table_add(t, "%s%s", state, silenced ? ", silenced" : "");
@@ -115,7 +115,7 @@ static void show_silences(const json_t *silences, struct buf *out)
 	json_array_foreach(silences, i, s) {
 		struct buf line = {};
 		buf_addf(&line, "%s: silenced for another ", text_of(s, "alert"));
-		age_add(&line, number_of(s, "left_ms"));
+		buf_add_age(&line, number_of(s, "left_ms"));
 		if (*text_of(s, "reason"))
 			buf_addf(&line, ": %s", text_of(s, "reason"));
 		add_wrapped(out, 0, buf_str(&line));

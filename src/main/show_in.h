@@ -13,5 +13,3 @@ struct str text_str(const json_t *json, const char *name);
 uint64_t number_of(const json_t *json, const char *name);
 /* Lines of at most the table's width, all but the first behind `indent` blanks; nothing in them talks to the terminal. */
 void add_wrapped(struct buf *out, size_t indent, struct str text);
-/* "5s", "3m", "2h", "4d": the largest unit alone. */
-void age_add(struct buf *out, uint64_t ms);

@@ -64,7 +64,7 @@ static void add_head(struct screen *s, struct buf *line)
 	colour_add(line, t->colour, COLOUR_HEAD, STR("petrel "));
 	plain_add(line, str_of(json_text(status, "version")));
 	buf_add(line, STR("   up "));
-	short_age_add(line, (uint64_t)(json_number(status, "uptime_s") * 1000));
+	buf_add_age(line, (uint64_t)(json_number(status, "uptime_s") * 1000));
 	buf_addf(line, "   configuration %.0f   ", json_number(conf, "generation"));
 	if (t->trouble)
 		colour_add(line, t->colour, COLOUR_BAD, str_of(t->trouble));
@@ -167,7 +167,7 @@ static void add_alert(struct screen *s, const json_t *alert, const json_t *serie
 	const char *name = series_name(series), *what = json_text(alert, "text");
 	buf_addf(&text, "%s%s%s: %s, %s, for ", json_text(alert, "name"), *name ? " " : "", name,
 	         *what ? what : json_text(alert, "when"), json_text(series, "value_text"));
-	short_age_add(&text, (uint64_t)json_number(series, "for_ms"));
+	buf_add_age(&text, (uint64_t)json_number(series, "for_ms"));
 	plain_add(&plain, buf_str(&text));
 	add_word(&line, s->top, "alert");
 	colour_add(&line, s->top->colour, COLOUR_BAD, buf_str(&plain));

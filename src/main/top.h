@@ -69,5 +69,4 @@ const char *json_text(const json_t *json, const char *name);
 double json_number(const json_t *json, const char *name);
 /* "3.4 ms"; "-": none. */
 void time_add(struct buf *out, double ms);
-void short_age_add(struct buf *out, uint64_t ms);
 void rate_add(struct buf *out, double n);

@@ -46,18 +46,6 @@ void time_add(struct buf *out, double ms)
 		buf_addf(out, "%.*f s", ms < 9950 ? 1 : 0, ms / 1000);
 }
 
-void short_age_add(struct buf *out, uint64_t ms)
-{
-	static const struct {
-		uint64_t ms;
-		char unit;
-	} UNITS[] = { { 86400000, 'd' }, { 3600000, 'h' }, { 60000, 'm' }, { 1000, 's' } };
-	size_t i = 0;
-	while (i + 1 < countof(UNITS) && ms < 2 * UNITS[i].ms)
-		i++;
-	buf_addf(out, "%llu%c", (unsigned long long)(ms / UNITS[i].ms), UNITS[i].unit);
-}
-
 void rate_add(struct buf *out, double n)
 {
 	if (n >= 99.95 || n == floor(n))
@@ -228,7 +216,7 @@ static void process_row(const struct top *t, struct top_rows *rows, const json_t
 	struct cell c = { rows, row_new(rows), 0 };
 	struct buf pid = {}, age = {}, memory = {}, text = {};
 	buf_addf(&pid, json_number(p, "pid") > 0 ? "%.0f" : "-", json_number(p, "pid"));
-	short_age_add(&age, (uint64_t)json_number(p, "age_ms"));
+	buf_add_age(&age, (uint64_t)json_number(p, "age_ms"));
 	size_add(&memory, (uint64_t)json_number(p, "memory"));
 	buf_addf(&text, "%s%s%s", state, *due ? ", due: " : "", due);
 	cell_text(&c, json_text(p, "id"));
