@@ -25,9 +25,8 @@ static void add_clean(struct buf *out, struct str text)
 
 static void add_json(struct buf *out, const char *name, struct str text)
 {
-	buf_addf(out, ",\"%s\":\"", name);
-	buf_add_json(out, text);
-	buf_add_char(out, '"');
+	buf_add_char(out, ',');
+	buf_add_member(out, name, text);
 }
 
 static void add_time(struct buf *out, const char *name, uint64_t wall_ms)
