@@ -161,14 +161,13 @@ void show_connections(const json_t *json, bool colour, struct buf *out)
 
 /* --- Pools. --- */
 
-/* The first of a server's states is the one that matters. */
-static const char *state_of(const json_t *server)
+const char *server_state(const json_t *server)
 {
 	const char *state = json_string_value(json_array_get(json_object_get(server, "states"), 0));
 	return state ? state : "";
 }
 
-static enum colour state_colour(const char *state)
+enum colour server_colour(const char *state)
 {
 	if (!strcmp(state, "ready"))
 		return COLOUR_GOOD;
@@ -181,7 +180,7 @@ static void pool_row(struct table *t, const json_t *pool)
 	size_t ready = 0, count = json_array_size(servers), i;
 	uint64_t busy = 0;
 	json_array_foreach(servers, i, s) {
-		ready += !strcmp(state_of(s), "ready");
+		ready += !strcmp(server_state(s), "ready");
 		busy += number_of(s, "busy");
 	}
 	table_add(t, "%s", text_of(pool, "name"));
@@ -224,8 +223,8 @@ static void server_row(struct table *t, const json_t *s)
 		count_add(&busy, number_of(s, "connections"));
 	}
 	table_add(t, "%s", text_of(s, "server"));
-	table_add(t, "%s%s", state_of(s), json_is_true(json_object_get(s, "backup")) ? ", backup" : "");
-	table_colour(t, state_colour(state_of(s)));
+	table_add(t, "%s%s", server_state(s), json_is_true(json_object_get(s, "backup")) ? ", backup" : "");
+	table_colour(t, server_colour(server_state(s)));
 	cell_count(t, number_of(s, "weight"));
 	table_add(t, "%.*s", STR_F(buf_str(&busy)));
 	cell_count(t, number_of(s, "open"));
@@ -243,7 +242,7 @@ static void server_row(struct table *t, const json_t *s)
 static void add_why(struct buf *out, const json_t *s)
 {
 	struct buf line = {};
-	if (!*text_of(s, "why") || !strcmp(state_of(s), "ready"))
+	if (!*text_of(s, "why") || !strcmp(server_state(s), "ready"))
 		return;
 	buf_addf(&line, "%s: %s", text_of(s, "server"), text_of(s, "why"));
 	add_wrapped(out, 0, buf_str(&line));

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "main/table.h"
 
 /* A member that is a text; "" where there is none. */
 const char *text_of(const json_t *json, const char *name);
@@ -13,3 +14,6 @@ struct str text_str(const json_t *json, const char *name);
 uint64_t number_of(const json_t *json, const char *name);
 /* Lines of at most the table's width, all but the first behind `indent` blanks; nothing in them talks to the terminal. */
 void add_wrapped(struct buf *out, size_t indent, struct str text);
+/* Of a server in a listing of pools: the first of its states is the one that matters.  "": it has none. */
+const char *server_state(const json_t *server);
+enum colour server_colour(const char *state);

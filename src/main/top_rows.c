@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "main/show_in.h"
 #include "main/top.h"
 
 const char *const TOP_PATHS[TOP_ASKED] = {
@@ -161,19 +162,6 @@ static double rate_of(const struct top *t, const json_t *now, const json_t *befo
 	return before && ms > 0 && n >= 0 ? n * 1000 / ms : -1;
 }
 
-static const char *state_of(const json_t *server)
-{
-	const char *state = json_string_value(json_array_get(json_object_get(server, "states"), 0));
-	return state ? state : "";
-}
-
-static enum colour state_colour(const char *state)
-{
-	if (!strcmp(state, "ready"))
-		return COLOUR_GOOD;
-	return !strcmp(state, "drain") || !strcmp(state, "down") || !strcmp(state, "retired") ? COLOUR_WARN : COLOUR_BAD;
-}
-
 static void server_row(const struct top *t, struct top_rows *rows, const json_t *pool, const json_t *s,
                        const json_t *before)
 {
@@ -184,13 +172,13 @@ static void server_row(const struct top *t, struct top_rows *rows, const json_t 
 		buf_addf(&busy, "/%.0f", json_number(s, "connections"));
 	cell_text(&c, json_text(pool, "name"));
 	cell_text(&c, json_text(s, "server"));
-	cell_text(&c, state_of(s));
+	cell_text(&c, server_state(s));
 	cell_done(&c, &busy, json_number(s, "busy"));
 	cell_count(&c, json_number(json_object_get(pool, "queue"), "waiting"));
 	cell_rate(&c, rate_of(t, s, before, "requests"));
 	cell_count(&c, json_number(s, "failed"));
 	cell_time(&c, json_number(s, "latency_ms"));
-	c.row->colour = state_colour(state_of(s));
+	c.row->colour = server_colour(server_state(s));
 	cell_text(&c, c.row->colour == COLOUR_BAD ? json_text(s, "why") : "");
 	c.row->trouble = c.row->colour != COLOUR_GOOD;
 }
