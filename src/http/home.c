@@ -9,6 +9,7 @@ static void refresh(struct home *h)
 {
 	uint64_t wall_ms = clock_wall_ms();
 	h->wall_s = (int64_t)(wall_ms / 1000);
+	h->wall_ahead_ms = wall_ms - h->loop.now_ms;
 	date_print(h->date, h->wall_s);
 	h->date_until_ms = h->loop.now_ms + 1000 - wall_ms % 1000;
 }
@@ -24,6 +25,12 @@ int64_t home_wall_s(struct home *h)
 {
 	home_date(h);
 	return h->wall_s;
+}
+
+uint64_t home_wall_ms(struct home *h)
+{
+	home_date(h);
+	return h->loop.now_ms + h->wall_ahead_ms;
 }
 
 static void count_turn(struct home_stats *s, uint64_t now_ms, uint64_t ns)

@@ -78,6 +78,7 @@ struct home {
 	char date[DATE_B];                        /* valid until date_until_ms on the loop's clock */
 	uint64_t date_until_ms;
 	int64_t wall_s;                           /* the second that date shows */
+	uint64_t wall_ahead_ms;                   /* wall time less the loop's clock, as of the last refresh */
 	struct buf head;                          /* an answer's head is put together here */
 	struct buf line;                          /* a log's line is */
 	struct buf asked;                         /* what goes to an origin before a request's body */
@@ -95,6 +96,8 @@ void home_turn_over(struct home *h);
 struct str home_date(struct home *h);
 /* Seconds since 1970, as home_date() shows them. */
 int64_t home_wall_s(struct home *h);
+/* Milliseconds since 1970 by the turn's clock; follows a clock that is set within a second. */
+uint64_t home_wall_ms(struct home *h);
 /* The current time for logs, without a look at the clock: "2026-11-20T10:00:00.123Z". */
 void home_time_print(struct home *h, struct buf *out);
 /* As logs in the common format have it: "20/Nov/2026:10:00:00 +0000". */

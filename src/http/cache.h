@@ -1,0 +1,88 @@
+/* struct cache: a cache of pages as all loops see it, which outlives snapshots: its tiers, what is being fetched for it, and
+ * what was purged.  struct cache_rules: what a configuration says of it.
+ *
+ *	memory      store       pages, found without a lock
+ *	disk        shelf       NULL: none
+ *	memcached   cluster     NULL: none
+ *
+ * A page that is nowhere in memory is fetched once for all who want it, by a *fill* (http/fill.h).  The gate that decides
+ * what a request gets is handlers/cache.c. */
+#pragma once
+
+#include "http/cache_status.h"
+#include "http/cluster.h"
+#include "http/shelf.h"
+#include "http/vars.h"
+#include "share/counter.h"
+#include "share/growth.h"
+
+/* `cache NAME { … }`: in a snapshot. */
+struct cache_rules {
+	struct str name;
+	uint64_t memory_b;
+	struct str folder;               /* of the disk tier; empty: none */
+	uint64_t disk_b;
+	struct str memcached_name;       /* of a memcached { } block; empty: none */
+	struct memcached *memcached;     /* that block's, while the snapshot is open */
+	struct freshness_rules fresh;
+	bool has_key;
+	struct tmpl key;                 /* in place of $scheme://$host$path?$query */
+	struct items ignore;             /* struct str: query parameters that are no part of the key; '*' at the end */
+	bool sort_query;
+	struct items bypass, no_store;   /* struct tmpl: not empty and not "0": the cache is not asked; what comes is not kept */
+	uint64_t uses;                   /* stored when it was asked for so often */
+	uint64_t object_b;               /* the largest answer that is stored */
+	uint64_t slice_b;                /* larger ones in slices of this size; 0: not */
+	uint64_t variants;               /* most of one URL */
+	uint64_t fills;                  /* at once; the others wait in a line */
+	uint64_t wait_ms;                /* a request waits so long for another's fill */
+	struct items purge_from;         /* struct network: who may PURGE */
+	bool show_key;
+	struct cache *cache;             /* while the snapshot is open */
+};
+
+struct cache_counts {
+	/* One for each request that came by, by what it got: enum cached. */
+	struct counter got[CACHED_BYPASS + 1];
+	struct counter fills, validations, waits_late;   /* asked of origins; of these with a condition; waits that were given up */
+	struct counter stored, not_stored, purges, invalidated;
+	struct counter hit_b;                            /* of bodies served from what was stored */
+};
+
+struct cache {
+	struct str name;
+	unsigned refs;                   /* the control thread's: snapshots that have it open */
+	struct cache *next;              /* in struct caches */
+	struct epoch *epoch;
+	struct store *store;
+	struct growths *growths;
+	struct purges *purges;
+	struct shelf *shelf;
+	struct str folder;               /* the shelf's */
+	struct memcached *memcached;     /* of the newest snapshot */
+	unsigned loops;
+	struct cache_counts *counts;     /* by loop */
+};
+
+/* All of a worker, by name.  Opened, closed and listed by the control thread. */
+struct caches;
+struct caches *caches_new(struct epoch *e, struct disk *disk, unsigned loops);
+void caches_free(struct caches *c);
+void caches_each(struct caches *c, void (*see)(void *arg, struct cache *cache), void *arg);
+struct cache *caches_find(struct caches *c, struct str name);
+
+/* The key of a request in this cache, without what Vary adds; in the arena. */
+struct str cache_key(const struct cache_rules *rules, struct req *r);
+
+static inline struct cache_counts *cache_count(struct cache *c, const struct home *h)
+{
+	return &c->counts[h->loop.index];
+}
+
+/* Purges take effect at once on all loops and in all tiers of this machine; other machines follow (http/cluster.h).  text:
+ * the URL's key, the tag, or the pattern.  The control thread's, or a loop's.  0, -E2BIG. */
+[[nodiscard]] int cache_purge(struct cache *c, enum purge_kind kind, struct str text, bool soft);
+
+/* The route's cache, as a module (handlers/cache.c); and what a request got of it, for logs. */
+extern const struct module CACHE;
+enum cached req_cached(const struct req *r);

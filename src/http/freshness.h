@@ -1,0 +1,83 @@
+/* What RFC 9111 says about keeping answers and using what was kept.  Pure functions: no request is changed, nothing waits. */
+#pragma once
+
+#include "http/cache_control.h"
+#include "http/page.h"
+
+/* How a cache departs from, or adds to, what answers say: constant for a route. */
+struct freshness_rules {
+	uint64_t default_ttl_ms;        /* for answers that say nothing of their freshness; 0: none */
+	uint64_t least_ttl_ms;          /* whatever less an answer says; 0: none.  Not for no-store, no-cache, private */
+	uint64_t most_ttl_ms;           /* 0: none */
+	bool heuristic;                 /* a tenth of the time since Last-Modified, at most a day (RFC 9111, 4.2.2) */
+	bool asks;                      /* Cache-Control and Pragma of requests count (RFC 9111, 5.2.1) */
+	bool cookies;                   /* an answer with Set-Cookie may be kept, without that field */
+	uint64_t revalidate_ms, error_ms;  /* stale-while-revalidate and stale-if-error where the answer does not say */
+	struct items negative;          /* struct status_ttl: for answers of this status that don't say */
+};
+
+struct status_ttl {
+	uint64_t from, to;              /* statuses, both included */
+	uint64_t ttl_ms;
+};
+
+/* Why an answer was stored, or was not: in Cache-Status, in `ctl explain`, in the log. */
+enum stored {
+	STORED_YES,
+	STORED_METHOD,            /* neither GET nor HEAD */
+	STORED_REQUEST_NO_STORE,  /* the client said no-store */
+	STORED_NO_STORE,
+	STORED_PRIVATE,
+	STORED_AUTHORIZATION,     /* the request had Authorization, and the answer does not allow it (RFC 9111, 3.5) */
+	STORED_SET_COOKIE,
+	STORED_VARY_ALL,          /* Vary: * */
+	STORED_STATUS,            /* one that can't be kept, or not understood under must-understand */
+	STORED_NOT_FRESH,         /* it says nothing that allows it, or is stale already and has no validator */
+	STORED_RANGE,             /* 206 without our having asked for a slice */
+	STORED_LARGE,             /* larger than the cache's object */
+	STORED_CONDITION,         /* the configuration's: no_store */
+	STORED_USES,              /* not asked for often enough yet */
+	STORED_CUT,               /* it broke off, or was not as long as promised */
+	STORED_HEAD,              /* its head can't be kept: too many fields, or tags */
+	STORED_VARIANTS,          /* too many variants of this URL */
+	STORED_REDIRECTED,        /* the application sent the request elsewhere inside (X-Accel-Redirect) */
+	STORED_ADDRESSED,         /* the request has a body */
+};
+/* "no-store", "set-cookie" …: a token (for Cache-Status' detail), and a sentence for people. */
+struct str stored_name(enum stored s);
+const char *stored_sentence(enum stored s);
+
+/* What came: of an answer to a GET. */
+struct came {
+	const struct ask *ask;          /* as the client asked */
+	unsigned status;
+	const struct field *fields;
+	size_t field_count;
+	uint64_t asked_ms, came_ms;     /* as in struct image */
+};
+
+/* Whether an answer may be kept, and for how long: on STORED_YES the times, status and flags of *out are set; on other
+ * results nothing is.  What `private` and `no-cache` name as fields (RFC 9111, 5.2.2.4 and 5.2.2.7) is left to
+ * freshness_keeps(). */
+enum stored freshness_store(const struct came *c, const struct freshness_rules *rules, struct image *out);
+/* Whether a field is stored with the answer: not hop-by-hop ones, Set-Cookie, what no-cache="…" and private="…" name, Age,
+ * Cache-Status, and fields for caches (Surrogate-Key and others, CDN-Cache-Control is passed on). */
+bool freshness_keeps(const struct came *c, const struct cache_control *cc, const struct field *f);
+
+enum use {
+	USE_FRESH,        /* serve */
+	USE_STALE,        /* serve, and ask for it anew meanwhile */
+	USE_VALIDATE,     /* ask its origin first; where that is ill, and use_if_error(): serve */
+	USE_NOT,          /* the client said no-cache, or max-age, min-fresh forbid it: ask its origin first */
+};
+/* Whether the page may be served to this request now; purged softly counts as stale. */
+enum use freshness_use(const struct page *p, const struct ask *a, const struct freshness_rules *rules, uint64_t wall_ms,
+                       bool purged_soft);
+/* The same, where its origin is ill or took too long. */
+bool freshness_use_if_error(const struct page *p, const struct ask *a, const struct freshness_rules *rules,
+                            uint64_t wall_ms);
+/* The client wants nothing but what is stored (only-if-cached): 504 where nothing is. */
+bool freshness_only_if_cached(const struct ask *a, const struct freshness_rules *rules);
+
+/* How long it stays useful at all from came_ms on: fresh, stale, or to be validated; ms.  For tiers that forget by time. */
+uint64_t image_useful_ms(const struct image *i);

@@ -1,0 +1,28 @@
+/* struct blob: bytes that come in at one end while any number of readers, on any loop, read them: an answer on its way from
+ * its origin to all who asked for it.
+ *
+ * One writer appends; what is in does not move, and is not changed.  A reader sees how much there is without a lock.
+ * Counted: the writer and each reader has a reference, and so has a page that was made of it. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/str.h"
+
+enum { BLOB_FIRST_B = 16 * 1024, BLOB_PIECE_MOST_B = 1 << 20, BLOB_PIECES = 512 };
+
+struct blob;
+
+/* expected_b: 0 where nobody knows; the first piece is that large, within reason. */
+struct blob *blob_new(uint64_t expected_b);
+void blob_get(struct blob *b);
+void blob_put(struct blob *b);
+/* The writer's.  false: it has BLOB_PIECES pieces, or memory is out. */
+bool blob_add(struct blob *b, struct str bytes);
+/* How much is in it.  Any thread. */
+uint64_t blob_size_b(const struct blob *b);
+/* The bytes from an offset on, as many as lie together: not empty where at_b < blob_size_b(). */
+struct str blob_at(const struct blob *b, uint64_t at_b);
+/* Memory that goes with it. */
+uint64_t blob_cost_b(const struct blob *b);
