@@ -134,7 +134,8 @@ void marks_note(struct marks *m, uint64_t mark, bool soft, uint64_t at_ms)
 		marks_each(m, copy, larger);
 		publish(m, larger);
 	}
-	slot_fill(atomic_load(&m->table), never_0(mark), soft ? (struct purge_times){ 0, at_ms } : (struct purge_times){ at_ms, 0 });
+	struct purge_times t = { soft ? 0 : at_ms, soft ? at_ms : 0 };
+	slot_fill(atomic_load(&m->table), never_0(mark), t);
 }
 
 size_t marks_count(const struct marks *m)

@@ -25,7 +25,8 @@ static void read_line(const char *text, size_t size)
 		purges_print(p, &out);
 		struct purge again;
 		must(out.n && out.p[out.n - 1] == '\n' && !purge_parse(str_make(out.p, out.n - 1), &again));
-		must(again.kind == what.kind && again.soft == what.soft && again.at_ms == what.at_ms && str_eq(again.match, what.match));
+		must(again.kind == what.kind && again.soft == what.soft && again.at_ms == what.at_ms);
+		must(str_eq(again.match, what.match));
 		buf_fini(&out);
 		purges_free(p);
 		epoch_free(e);

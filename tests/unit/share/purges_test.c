@@ -53,12 +53,14 @@ static void what_was_asked_for_before_is_purged(void **state)
 	(void)state;
 	uint64_t before = purges_now_ms(purges, 0);
 	assert_int_equal(purges_count(purges), 0);
-	uint64_t url = add(PURGE_URL, 7, "", false), tag = add(PURGE_TAG, 8, "", true), match = add(PURGE_MATCH, 0, "*/news/*", false);
+	uint64_t url = add(PURGE_URL, 7, "", false), tag = add(PURGE_TAG, 8, "", true);
+	uint64_t match = add(PURGE_MATCH, 0, "*/news/*", false);
 	assert_true(before < url && url < tag && tag < match);
 	assert_int_equal(purges_count(purges), 3);
 	static const struct { uint64_t base, tag; const char *key; enum purged purged; } ROWS[] = {
 		{ 1, 2, "http://a/", PURGED_NOT }, { 7, 2, "http://a/", PURGED_HARD }, { 8, 7, "http://a/", PURGED_NOT },
-		{ 1, 8, "http://a/", PURGED_SOFT }, { 1, 2, "http://a/news/1", PURGED_HARD }, { 1, 8, "http://a/news/1", PURGED_HARD },
+		{ 1, 8, "http://a/", PURGED_SOFT }, { 1, 2, "http://a/news/1", PURGED_HARD },
+		{ 1, 8, "http://a/news/1", PURGED_HARD },
 	};
 	for (size_t i = 0; i < countof(ROWS); i++)
 		assert_int_equal(look(before, ROWS[i].base, ROWS[i].tag, ROWS[i].key), ROWS[i].purged);
