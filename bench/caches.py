@@ -4,6 +4,7 @@ Each has so much memory for pages, one worker or event loop on the server's core
 manual advises; where that is not plain, a comment says what it says."""
 import os
 import shutil
+import urllib.request
 from pathlib import Path
 
 import gateways
@@ -23,6 +24,11 @@ class Origin(origins.Http):
     def command(self):
         return [load.program("pages"), self.port, self.delay_ms]
 
+    def answer_b(self, body_b):
+        """Length of a whole answer of it."""
+        with urllib.request.urlopen(f"http://{self.where}/{body_b}/") as answer:
+            return body_b + sum(len(f"{name}: {value}\r\n") for name, value in answer.headers.items())
+
     def count(self):
         """How many pages it was asked for so far."""
         return int(load.get(self.port, "/-/count"))
@@ -30,6 +36,7 @@ class Origin(origins.Http):
 
 class Cache(servers.Server):
     """`room_b` bytes of memory for pages; `objects`: about how many of them will be there."""
+    small_b = 1200  # more room than a small page takes
 
     def __init__(self, stage, room_b=512 * MEGA_B, objects=100_000, **how):
         super().__init__(stage, ready=READY, **how)
@@ -37,8 +44,12 @@ class Cache(servers.Server):
         self.objects = objects
 
     @property
-    def room_m(self):
-        return self.room_b // MEGA_B
+    def room_k(self):
+        return self.room_b // 1024
+
+    def held_b(self):
+        """Memory of its processes, and of what is not theirs and holds pages."""
+        return self.memory_b()
 
 
 class Petrel(Cache, servers.Petrel):
@@ -64,9 +75,15 @@ class Nginx(Cache, servers.Nginx):
     a file system that is memory where there are to be no disk's times in it, and without moving files
     (use_temp_path=off).  8,000 keys take a megabyte of the zone."""
 
+    small_b = 5000
+
     def __init__(self, stage, **how):
         super().__init__(stage, **how)
         self.pages = SHARED_MEMORY / f"petrel-bench-{os.getpid()}-{id(self):x}"
+
+    @property
+    def zone_k(self):
+        return self.objects // 8 + 16 * 1024
 
     def conf(self):
         user = "user root;" if os.geteuid() == 0 else ""
@@ -81,8 +98,8 @@ class Nginx(Cache, servers.Nginx):
                 client_body_temp_path {self.folder}/a; proxy_temp_path {self.folder}/b;
                 fastcgi_temp_path {self.folder}/c; uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e;
                 open_file_cache max=30000 inactive=60s; open_file_cache_valid 30s;
-                proxy_cache_path {self.pages} levels=1:2 keys_zone=pages:{max(16, self.objects // 8000 + 16)}m
-                    max_size={self.room_m}m inactive=10d use_temp_path=off;
+                proxy_cache_path {self.pages} levels=1:2 keys_zone=pages:{self.zone_k}k
+                    max_size={self.room_k}k inactive=10d use_temp_path=off;
                 upstream bench {{ server {self.origins[0]}; keepalive {gateways.KEPT}; keepalive_requests 1000000000; }}
                 server {{
                     listen 127.0.0.1:{self.port} backlog=4096;
@@ -94,6 +111,9 @@ class Nginx(Cache, servers.Nginx):
             }}
             """
 
+    def held_b(self):
+        return self.memory_b() + sum(f.stat().st_blocks * 512 for f in self.pages.rglob("*") if f.is_file())
+
     def stop(self):
         super().stop()
         shutil.rmtree(self.pages, ignore_errors=True)
@@ -101,6 +121,7 @@ class Nginx(Cache, servers.Nginx):
 
 class Varnish(Cache):
     """Its memory is that of bodies and heads; about a kilobyte for each object comes on top ("malloc" in varnishd(1))."""
+    small_b = 3000
     name = "Varnish"
     program = "varnishd"
     version_args = ("-V",)
@@ -137,7 +158,7 @@ class Trafficserver(Cache):
         for name in ("etc", "var", "run", "logs", "cache", "share"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         super().write()
-        self.file("storage.config", f"{self.folder}/cache {max(256, 2 * self.room_m)}M\n")
+        self.file("storage.config", f"{self.folder}/cache {max(256, self.room_k // 512)}M\n")
         self.file("remap.config", f"map / http://{self.origins[0]}/\n")
         self.file("plugin.config", self.plugins)
         self.file("ip_allow.yaml", "ip_allow:\n  - {apply: in, ip_addrs: 127.0.0.0/8, action: allow, methods: ALL}\n")
@@ -187,6 +208,7 @@ class Trafficserver(Cache):
 class Squid(Cache):
     """An accelerator with pages in memory alone (no cache_dir), as its manual's "Reverse Proxy" says; it advises
     collapsed_forwarding for that use."""
+    small_b = 9000
     name = "Squid"
     program = "squid"
     version_args = ("-v",)
@@ -201,7 +223,7 @@ class Squid(Cache):
             http_port 127.0.0.1:{self.port} accel defaultsite=bench no-vhost
             cache_peer {host} parent {port} 0 no-query originserver name=bench no-digest
             http_access allow all
-            cache_mem {self.room_m} MB
+            cache_mem {self.room_k} KB
             maximum_object_size_in_memory 1 MB
             collapsed_forwarding on
             max_filedescriptors 20000

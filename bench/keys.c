@@ -3,9 +3,9 @@
  *
  *	each FIRST      one after the other from FIRST on, COUNT of them, then from FIRST again
  *	even            any of COUNT, each as likely as the others
- *	zipf EXPONENT   any of COUNT, the one of rank k as likely as k to the power of -EXPONENT/100
+ *	zipf EXPONENT SEED   any of COUNT, the one of rank k as likely as k to the power of -EXPONENT/100
  *
- * What is asked for is the same in each run.  Says what came back and how long it took. */
+ * What is asked for is the same in each run with the same SEED.  Says what came back and how long it took. */
 #include "client.h"
 
 #include <math.h>
@@ -152,12 +152,14 @@ static bool how_read(struct keys *k, int argc, char **argv)
 		k->how = EVEN;
 	else if (argc == 8 && !strcmp(how, "each"))
 		k->first = number(argv[7]);
-	else if (argc == 8 && !strcmp(how, "zipf"))
+	else if (argc == 9 && !strcmp(how, "zipf"))
 		k->how = ZIPF;
 	else
 		return false;
-	if (k->how == ZIPF)
+	if (k->how == ZIPF) {
 		sums_make(k, (double)number(argv[7]) / 100);
+		k->random = number(argv[8]);
+	}
 	return k->count > 0;
 }
 
@@ -165,7 +167,7 @@ int main(int argc, char **argv)
 {
 	struct keys k = {};
 	if (argc < 7 || !how_read(&k, argc, argv)) {
-		fputs("usage: keys PORT CONNECTIONS PREFIX COUNT REQUESTS each FIRST | even | zipf EXPONENT\n", stderr);
+		fputs("usage: keys PORT CONNECTIONS PREFIX COUNT REQUESTS each FIRST | even | zipf EXPONENT SEED\n", stderr);
 		return 2;
 	}
 	struct client c;
