@@ -408,10 +408,9 @@ bool freshness_sends(const struct field *f)
 		{ "x-forwarded-server", 18 }, { "x-forwarded-scheme", 18 },     { "x-forwarded-port", 16 },
 		{ "x-forwarded-ssl", 15 },    { "x-host", 6 },                  { "x-original-host", 15 },
 		{ "x-http-host-override", 20 }, { "x-http-method", 13 },        { "x-http-method-override", 22 },
-		{ "x-method-override", 17 },  { "x-middleware-prefetch", 21 },
+		{ "x-method-override", 17 },
 	};
 	switch (f->id) {
-	case FIELD_CACHE_CONTROL:
 	case FIELD_CONTENT_LENGTH:
 	case FIELD_CONTENT_TYPE:
 	case FIELD_EXPECT:
@@ -420,7 +419,6 @@ bool freshness_sends(const struct field *f)
 	case FIELD_IF_NONE_MATCH:
 	case FIELD_IF_RANGE:
 	case FIELD_IF_UNMODIFIED_SINCE:
-	case FIELD_PRAGMA:
 	case FIELD_RANGE:
 	case FIELD_UPGRADE:
 		return false;

@@ -13,11 +13,13 @@ struct checker;
 struct log;
 struct meters;
 struct pools;
+struct caches;
 
 /* What outlives snapshots and modules may use when one is opened or closed. */
 struct commons {
 	struct log *log;
 	struct pools *pools;
+	struct caches *caches;
 	struct meters *meters;
 };
 
