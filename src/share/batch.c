@@ -83,3 +83,13 @@ void batch_leave(struct batch *b)
 	b->working = false;
 	pthread_mutex_unlock(&b->lock);
 }
+
+bool batch_begin(struct batch *b)
+{
+	pthread_mutex_lock(&b->lock);
+	bool begin = b->oldest && !b->working;
+	if (begin)
+		b->working = true;
+	pthread_mutex_unlock(&b->lock);
+	return begin;
+}

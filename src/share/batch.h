@@ -30,5 +30,7 @@ enum handed batch_add(struct batch *b, struct chore *c, bool surely);
 struct chore *batch_take(struct batch *b);
 /* The worker's: true where more has come and the caller goes on; else nobody works from now on. */
 bool batch_more(struct batch *b);
-/* The worker's, who can't: nobody works from now on, whatever waits; the next chore makes somebody begin. */
+/* The worker's, who can't: nobody works from now on, whatever waits. */
 void batch_leave(struct batch *b);
+/* Anyone's: true where something waits and nobody works; the caller is the worker now. */
+bool batch_begin(struct batch *b);

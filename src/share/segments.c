@@ -357,6 +357,11 @@ bool segments_are_new(const struct segments *s)
 	return s->is_new;
 }
 
+uint64_t segments_seed(const struct segments *s)
+{
+	return s->seed;
+}
+
 int segments_folder(const struct segments *s)
 {
 	return s->dir_fd;

@@ -26,7 +26,7 @@ struct digest {
 };
 
 /* Where a record is. */
-struct place {
+struct extent {
 	uint32_t segment;    /* its number */
 	uint64_t at_b, length_b;
 };
@@ -44,6 +44,8 @@ void segments_free(struct segments *s);
 void segments_bound(struct segments *s, uint64_t bound_b);
 /* Whether the folder began empty, so that nothing from before can be found: of segments_open(). */
 bool segments_are_new(const struct segments *s);
+/* The number that tells this folder from others, and from itself before it was begun anew. */
+uint64_t segments_seed(const struct segments *s);
 /* Borrowed, for files beside the segments. */
 int segments_folder(const struct segments *s);
 struct digest segments_digest(const struct segments *s, struct str key);
@@ -67,11 +69,11 @@ struct seek {
 
 struct record {
 	struct segment *segment;  /* referenced */
-	struct place place;
+	struct extent place;
 	uint64_t head_b, body_b;  /* lengths, as its checksum has them */
 	uint64_t head_sum, body_sum;
 	size_t first_b;           /* as much of it as is in first */
-	char first[RECORD_FIRST_B];
+	char *first;              /* RECORD_FIRST_B bytes of the caller's, set before segments_seek() */
 };
 
 /* The next record that may be of the key: 0; -ENOENT: there is none, or none any more; -EAGAIN, unless it may wait;
@@ -80,6 +82,8 @@ struct record {
 /* Lets go of what -EAGAIN held. */
 void seek_fini(struct seek *k);
 void record_fini(struct record *r);
+/* As much of the head as was read with it, not yet compared with its checksum. */
+struct str record_begin(const struct record *r);
 /* The head, or the body, into memory of its length, compared with its checksum: 0, -EBADMSG, or as segments_seek(). */
 [[nodiscard]] int record_head(const struct record *r, struct seek *k, void *to);
 [[nodiscard]] int record_body(const struct record *r, struct seek *k, void *to);

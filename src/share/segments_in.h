@@ -68,7 +68,7 @@ struct segment {
 /* A record that is written, and not yet in the index. */
 struct staged {
 	struct digest key;
-	struct place place, instead;   /* instead.segment 0: whatever is there */
+	struct extent place, instead;   /* instead.segment 0: whatever is there */
 };
 
 struct segments {
@@ -82,6 +82,7 @@ struct segments {
 	_Atomic uint64_t written, written_b;
 	_Atomic uint64_t off_until_ms;
 	_Atomic int off_why;
+	_Atomic bool blind;            /* what was to be forgotten can't be: nothing is found any more */
 	pthread_mutex_t lock;          /* of the four below; the worker alone changes live */
 	struct segment *live[SEGMENTS_MOST];   /* oldest first */
 	size_t live_count;
@@ -119,7 +120,7 @@ void segments_grew(struct segments *s, struct segment *g, uint64_t size_b);
 /* The checksum of a mark in its place. */
 uint64_t record_sum(const struct segments *s, const struct record_mark *m, uint32_t segment, uint64_t at_b);
 void record_mark_init(struct record_mark *m, struct digest key, uint64_t head_b, uint64_t body_b);
-bool record_mark_fits(const struct segments *s, const struct record_mark *m, const struct place *at, struct digest key);
+bool record_mark_fits(const struct segments *s, const struct record_mark *m, const struct extent *at, struct digest key);
 
 /* --- The index. --- */
 

@@ -114,7 +114,7 @@ static bool slot_is_of(const struct slot *slot, uint32_t tag)
 	return slot->segment && slot->tag == tag;
 }
 
-static bool slot_is_at(const struct slot *slot, const struct place *at)
+static bool slot_is_at(const struct slot *slot, const struct extent *at)
 {
 	return slot->segment == at->segment && slot->at == at->at_b / UNIT_B;
 }
@@ -178,5 +178,7 @@ int index_drop(struct segments *s, struct digest key)
 		b.slots[i] = (struct slot){};
 		err = slot_write(s, at, i, &b.slots[i]);
 	}
+	if (err)
+		atomic_store(&s->blind, true);
 	return err;
 }

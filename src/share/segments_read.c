@@ -55,7 +55,7 @@ void record_mark_init(struct record_mark *m, struct digest key, uint64_t head_b,
 		                   .body_b = body_b };
 }
 
-bool record_mark_fits(const struct segments *s, const struct record_mark *m, const struct place *at, struct digest key)
+bool record_mark_fits(const struct segments *s, const struct record_mark *m, const struct extent *at, struct digest key)
 {
 	return m->magic == RECORD_MAGIC && m->version == RECORD_VERSION &&
 	       m->sum == record_sum(s, m, at->segment, at->at_b) &&
@@ -94,8 +94,8 @@ void record_fini(struct record *r)
 /* A read whose length is what the slot says: wrong as that may be, it is within the file, or -EBADMSG. */
 static int first_read(struct seek *k, struct record *r)
 {
-	const struct place *at = &r->place;
-	r->first_b = at->length_b < sizeof r->first ? at->length_b : sizeof r->first;
+	const struct extent *at = &r->place;
+	r->first_b = at->length_b < RECORD_FIRST_B ? at->length_b : RECORD_FIRST_B;
 	if (r->first_b < sizeof(struct record_mark))
 		return -EBADMSG;
 	int err = segments_read(r->segment->fd, r->first, r->first_b, at->at_b, k->wait);
@@ -125,7 +125,7 @@ static int slot_look(struct segments *s, struct seek *k, const struct slot *slot
 	if (!slot->segment || slot->tag != index_tag(k->key))
 		return -EBADMSG;
 	r->segment = segments_find(s, slot->segment);
-	r->place = (struct place){ slot->segment, (uint64_t)slot->at * UNIT_B, (uint64_t)slot->length * UNIT_B };
+	r->place = (struct extent){ slot->segment, (uint64_t)slot->at * UNIT_B, (uint64_t)slot->length * UNIT_B };
 	if (!r->segment)
 		return -EBADMSG;
 	int err = mark_read(s, k, r);
@@ -139,6 +139,8 @@ int segments_seek(struct segments *s, struct seek *k, struct record *r)
 	struct bucket b;
 	uint64_t at_b = index_bucket_at(s, k->key);
 	r->segment = NULL;
+	if (atomic_load_explicit(&s->blind, memory_order_relaxed))
+		return -ENOENT;
 	int err = segments_read(s->index_fd, &b, sizeof b, at_b, k->wait);
 	if (err == -EAGAIN)
 		return lacks(k, NULL, s->index_fd, at_b, sizeof b);
@@ -157,6 +159,12 @@ int segments_seek(struct segments *s, struct seek *k, struct record *r)
 uint64_t record_body_at(const struct record *r)
 {
 	return r->place.at_b + sizeof(struct record_mark) + r->head_b;
+}
+
+struct str record_begin(const struct record *r)
+{
+	uint64_t n = r->first_b - sizeof(struct record_mark);
+	return str_make(r->first + sizeof(struct record_mark), n < r->head_b ? n : r->head_b);
 }
 
 /* Bytes [from, from + n) of the record. */

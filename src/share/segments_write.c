@@ -47,18 +47,24 @@ static void give_up(struct segments *s, struct segment *g)
 		s->sealed = true;
 }
 
+/* What was to be written is not there: then what it was to take the place of must not be found either. */
+static void forget(struct segments *s, size_t from)
+{
+	for (size_t i = from; i < s->staged_count; i++)
+		if (!s->staged[i].instead.segment)
+			(void)!index_drop(s, s->staged[i].key);
+	s->staged_count = 0;
+}
+
 static int index_all(struct segments *s)
 {
 	int err = 0;
-	for (size_t i = 0; i < s->staged_count && !err; i++) {
-		const struct staged *t = &s->staged[i];
-		err = index_set(s, t);
-		if (err)
-			break;
+	size_t i = 0;
+	for (; i < s->staged_count && !(err = index_set(s, &s->staged[i])); i++) {
 		atomic_fetch_add_explicit(&s->written, 1, memory_order_relaxed);
-		atomic_fetch_add_explicit(&s->written_b, t->place.length_b, memory_order_relaxed);
+		atomic_fetch_add_explicit(&s->written_b, s->staged[i].place.length_b, memory_order_relaxed);
 	}
-	s->staged_count = 0;
+	forget(s, i);
 	return err;
 }
 
@@ -71,7 +77,7 @@ int segments_flush(struct segments *s)
 	uint64_t end_b = s->stage_at_b + s->stage_b;
 	s->stage_b = 0;
 	if (err) {
-		s->staged_count = 0;
+		forget(s, 0);
 		give_up(s, g);
 		return err;
 	}
@@ -80,7 +86,7 @@ int segments_flush(struct segments *s)
 }
 
 static void stage_index(struct segments *s, struct digest key, uint64_t at_b, uint64_t length_b,
-                        const struct place *instead)
+                        const struct extent *instead)
 {
 	struct staged *t = &s->staged[s->staged_count++];
 	*t = (struct staged){ .key = key, .place = { front(s)->number, at_b, length_b } };
@@ -119,7 +125,7 @@ static bool is_too_large(const struct segments *s, const struct record_mark *m)
 }
 
 static int put_small(struct segments *s, struct record_mark *m, struct str head, const struct iovec *body,
-                     size_t body_count, const struct place *instead)
+                     size_t body_count, const struct extent *instead)
 {
 	int err;
 	uint64_t length_b = length_of(m);
@@ -156,7 +162,7 @@ static int large_begin(struct segments *s, struct record_mark *m, uint64_t *at_b
 }
 
 static int large_end(struct segments *s, const struct record_mark *m, uint64_t at_b, int err,
-                     const struct place *instead)
+                     const struct extent *instead)
 {
 	uint64_t end_b = at_b + sizeof *m + m->head_b + m->body_b;
 	if (!err)
