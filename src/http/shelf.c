@@ -153,7 +153,7 @@ static int do_one(struct shelf *s, struct shelf_chore *c)
 {
 	switch (c->errand) {
 	case ERRAND_PUT:
-		return s->failed ? segments_drop(s->segments, c->key) : put(s, c);
+		return s->failed ? s->failed : put(s, c);
 	case ERRAND_MOVE:
 		return s->failed ? 0 : segments_move(s->segments, c->key, &c->record);
 	case ERRAND_DROP:
@@ -177,7 +177,7 @@ static void chore_free(struct shelf_chore *c)
 /* Writing goes off where the disk refuses; what is too large, or can't be read again, says nothing about it. */
 static void look_at(struct shelf *s, int err)
 {
-	if (!err || err == -EFBIG || err == -EBADMSG)
+	if (!err || err == -E2BIG || err == -EBADMSG)
 		return;
 	segments_count(s->segments, SEGMENTS_ERROR);
 	segments_off(s->segments, err, clock_ms() + OFF_MS);
@@ -189,9 +189,11 @@ static void do_all(struct shelf *s, struct shelf_chore *first)
 	for (struct chore *l = &first->chore; l; l = l->next) {
 		struct shelf_chore *c = container_of(l, struct shelf_chore, chore);
 		int err = do_one(s, c);
-		if (err && c->errand == ERRAND_PUT)
-			segments_count(s->segments, SEGMENTS_DROPPED);
 		look_at(s, err);
+		if (err && c->errand == ERRAND_PUT) {
+			segments_count(s->segments, SEGMENTS_DROPPED);
+			look_at(s, segments_drop(s->segments, c->key));
+		}
 	}
 	look_at(s, segments_flush(s->segments));
 }

@@ -96,7 +96,7 @@ bool record_is_old(const struct record *r);
 
 /* --- Writing: one thread at a time. --- */
 
-/* Has it written, perhaps with others, by segments_flush() at the latest.  0, -EFBIG (it is too large for this folder), or
+/* Has it written, perhaps with others, by segments_flush() at the latest.  0, -E2BIG (it is too large for this folder), or
  * what the disk said, and then all since the last flush is lost. */
 [[nodiscard]] int segments_put(struct segments *s, struct digest key, struct str head, const struct iovec *body,
                                size_t body_count);

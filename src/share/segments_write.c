@@ -209,7 +209,7 @@ int segments_put(struct segments *s, struct digest key, struct str head, const s
 		body_b += body[i].iov_len;
 	record_mark_init(&m, key, head.n, body_b);
 	if (is_too_large(s, &m))
-		return -EFBIG;
+		return -E2BIG;
 	m.head_sum = hash_bytes(head, 0);
 	m.body_sum = sum_of(body, body_count);
 	if (length_of(&m) <= STAGE_RECORD_B)
@@ -272,7 +272,7 @@ int segments_move(struct segments *s, struct digest key, const struct record *r)
 	if (!segments_have(s, r->place.segment))
 		return 0;
 	if (is_too_large(s, &m))
-		return -EFBIG;
+		return -E2BIG;
 	return length_of(&m) <= STAGE_RECORD_B ? move_small(s, &m, r) : move_large(s, &m, r);
 }
 
