@@ -67,6 +67,7 @@ struct shared {
 	struct pools *pools;
 	struct meters *meters;
 	struct control *control;
+	struct folders *folders;
 };
 
 /* Ready for its first order; no thread yet.  0 or -errno. */

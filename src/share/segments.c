@@ -270,25 +270,29 @@ static int list_numbers(struct segments *s, uint32_t **out, size_t *count)
 	return 0;
 }
 
-static void remove_number(struct segments *s, uint32_t number)
+/* Somebody may have named a folder with files of his own, and it is our index that is missing there. */
+static bool is_ours(const struct segment *g)
 {
-	char name[NAME_B + 1];
-	segment_name(name, number);
-	unlinkat(s->dir_fd, name, 0);
+	struct record_mark m;
+	int err = segments_read(g->fd, &m, sizeof m, 0, true);
+	return err == -EBADMSG || (!err && record_mark_begins(&m));
 }
 
-/* What is in a folder that began anew belongs to an index that is lost.  What is no file of ours, or can't be opened, is
- * left alone, and its number with it. */
+/* Room for one more is left.  What is in a folder that began anew belongs to an index that is lost.  What can't be opened is
+ * left alone. */
 static void open_listed(struct segments *s, const uint32_t *numbers, size_t count)
 {
 	int err;
 	for (size_t i = 0; i < count; i++) {
 		bool surplus = s->is_new || i + SEGMENTS_MOST < count + 1;
-		struct segment *g = surplus ? NULL : segment_open(s, numbers[i], false, &err);
-		if (surplus)
-			remove_number(s, numbers[i]);
-		if (g)
-			live_add(s, g);
+		struct segment *g = segment_open(s, numbers[i], false, &err);
+		if (!g)
+			continue;
+		live_add(s, g);
+		if (surplus && is_ours(g))
+			segment_remove(s, s->live_count - 1);
+		else if (surplus)
+			segment_put(live_take(s, s->live_count - 1));
 	}
 	s->next_number = count ? numbers[count - 1] + 1 : 1;
 }

@@ -120,6 +120,8 @@ void segments_grew(struct segments *s, struct segment *g, uint64_t size_b);
 /* The checksum of a mark in its place. */
 uint64_t record_sum(const struct segments *s, const struct record_mark *m, uint32_t segment, uint64_t at_b);
 void record_mark_init(struct record_mark *m, struct digest key, uint64_t head_b, uint64_t body_b);
+/* Whether it looks like one, true or not. */
+bool record_mark_begins(const struct record_mark *m);
 bool record_mark_fits(const struct segments *s, const struct record_mark *m, const struct extent *at, struct digest key);
 
 /* --- The index. --- */

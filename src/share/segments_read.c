@@ -55,10 +55,14 @@ void record_mark_init(struct record_mark *m, struct digest key, uint64_t head_b,
 		                   .body_b = body_b };
 }
 
+bool record_mark_begins(const struct record_mark *m)
+{
+	return m->magic == RECORD_MAGIC && m->version == RECORD_VERSION;
+}
+
 bool record_mark_fits(const struct segments *s, const struct record_mark *m, const struct extent *at, struct digest key)
 {
-	return m->magic == RECORD_MAGIC && m->version == RECORD_VERSION &&
-	       m->sum == record_sum(s, m, at->segment, at->at_b) &&
+	return record_mark_begins(m) && m->sum == record_sum(s, m, at->segment, at->at_b) &&
 	       m->key.low == key.low && m->key.high == key.high && m->head_b <= RECORD_HEAD_MOST_B;
 }
 
