@@ -118,6 +118,7 @@ static void start_over(struct req *r)
 	r->answer.body = NULL;
 	r->answer.trailers = NULL;
 	r->answer.hot = NULL;
+	r->answer.page = NULL;
 	r->answer.field_count = 0;
 }
 

@@ -13,6 +13,7 @@ struct checker;
 struct log;
 struct meters;
 struct pools;
+struct caches;
 
 /* The folders that modules asked for (struct module's folder()), as the supervisor opened them. */
 struct folders {
@@ -24,6 +25,7 @@ struct folders {
 struct commons {
 	struct log *log;
 	struct pools *pools;
+	struct caches *caches;
 	struct meters *meters;
 	struct folders *folders;
 };

@@ -170,8 +170,64 @@ void page_ready(struct page *p, struct store *s)
 {
 	p->object.key = page_key(p);
 	p->object.hash = store_hash(s, p->object.key);
-	if (p->body_kind == PAGE_BLOB)
+	if (p->body_kind == PAGE_BLOB && p->blob)
 		p->object.cost_b += blob_cost_b(p->blob);
+}
+
+struct page *page_whole(const struct page *head, struct store *s, struct blob *blob, uint64_t inline_most_b)
+{
+	struct image image = head->image;
+	image.body_b = blob_size_b(blob);
+	bool small = image.body_b <= inline_most_b;
+	struct page *p = page_new(&image, small ? PAGE_INLINE : PAGE_BLOB);
+	memcpy(page_tags_at(p), look(head), rest_at(head));
+	if (!small) {
+		blob_get(blob);
+		p->blob = blob;
+	}
+	for (uint64_t at_b = 0; small && at_b < image.body_b;) {
+		struct str bytes = blob_at(blob, at_b);
+		memcpy(page_body_at(p) + at_b, bytes.p, bytes.n);
+		at_b += bytes.n;
+	}
+	page_ready(p, s);
+	return p;
+}
+
+struct page *page_marker(struct store *s, const struct image *image, struct str key, struct str vary)
+{
+	static const struct str NAME = { "Vary", 4 };
+	struct image i = *image;
+	uint16_t lengths[2] = { (uint16_t)NAME.n, (uint16_t)vary.n };
+	i.field_count = vary.n > 0;
+	i.fields_b = vary.n ? (uint32_t)(sizeof lengths + NAME.n + vary.n) : 0;
+	struct page *p = page_new(&i, PAGE_INLINE);
+	memcpy(page_key_at(p), key.p, key.n);
+	if (vary.n) {
+		char *at = page_fields_at(p);
+		memcpy(at, lengths, sizeof lengths);
+		memcpy(at + sizeof lengths, NAME.p, NAME.n);
+		memcpy(at + sizeof lengths + NAME.n, vary.p, vary.n);
+	}
+	page_ready(p, s);
+	return p;
+}
+
+enum purged page_purged(struct page *p, const struct purges *purges)
+{
+	uint32_t count = purges_count(purges);
+	if (atomic_load_explicit(&p->purges_seen, memory_order_relaxed) == count)
+		return PURGED_NOT;
+	struct purgeable what = { p->image.asked_ms, p->image.base, look(p), p->image.tag_count, page_key(p) };
+	enum purged purged = purges_look(purges, &what);
+	if (purged == PURGED_NOT)
+		atomic_store_explicit(&p->purges_seen, count, memory_order_relaxed);
+	return purged;
+}
+
+unsigned page_count_variant(struct page *p)
+{
+	return atomic_fetch_add_explicit(&p->variants, 1, memory_order_relaxed) + 1u;
 }
 
 /* --- What others say is an image. --- */

@@ -168,6 +168,15 @@ enum go upstream_handle(struct req *r, const struct outward *o)
 
 /* --- Between steps. --- */
 
+void upstream_adopt(struct req *r, struct call *c)
+{
+	c->req->call = NULL;
+	c->req = r;
+	r->call = c;
+	if (c->origin)
+		c->origin->task = r->task;
+}
+
 /* When its origin has been silent for too long; 0: it is not what the call waits for. */
 static uint64_t due_ms(const struct call *c)
 {

@@ -18,10 +18,11 @@ struct opening {
 	struct commons with;
 };
 
-static struct opening opening_of(const struct publisher *p, const struct module *m)
+static struct commons commons_of(const struct publisher *p)
 {
 	const struct shared *s = &p->shared;
-	return (struct opening){ m, { s->log, s->pools, s->meters, s->folders } };
+	return (struct commons){ .log = s->log, .pools = s->pools, .caches = s->caches, .meters = s->meters,
+				   .folders = s->folders };
 }
 
 static void open_values(void *arg, void *values)
@@ -40,7 +41,7 @@ static void edition_free(struct edition *e)
 {
 	struct publisher *p = e->publisher;
 	for (size_t i = 0; i < e->conf->module_count; i++) {
-		struct opening o = opening_of(p, e->conf->modules[i]);
+		struct opening o = { e->conf->modules[i], commons_of(p) };
 		if (o.module->close)
 			conf_each_values(e->conf, i, close_values, &o);
 	}
@@ -114,7 +115,7 @@ static void apply_shared(struct publisher *p, const struct core *core)
 void publish(struct publisher *p, struct conf *conf, const struct listenings *listenings)
 {
 	for (size_t i = 0; i < conf->module_count; i++) {
-		struct opening o = opening_of(p, conf->modules[i]);
+		struct opening o = { conf->modules[i], commons_of(p) };
 		if (o.module->open)
 			conf_each_values(conf, i, open_values, &o);
 	}

@@ -65,6 +65,7 @@ struct shared {
 	struct limits *limits;
 	struct log *log;
 	struct pools *pools;
+	struct caches *caches;
 	struct meters *meters;
 	struct control *control;
 	struct folders *folders;

@@ -154,6 +154,7 @@ static int start_shared(struct shared *s, const struct core *core)
 	s->hot = store_new(s->epoch, core->hot_memory_b);
 	s->limits = limits_new();
 	s->pools = pools_new(s->epoch, loops_wanted(core));
+	s->caches = caches_new(s->epoch, s->disk, loops_wanted(core));
 	s->meters = meters_new(loops_wanted(core));
 	return 0;
 }
@@ -692,6 +693,7 @@ static void fini(struct worker *w)
 	limits_free(p->shared.limits);
 	meters_free(p->shared.meters);
 	pools_free(p->shared.pools);
+	caches_free(p->shared.caches);
 	epoch_free(p->shared.epoch);
 	/* What was freed just now may have sent its descriptors here to be closed. */
 	mailbox_open(&w->control.mailbox);
