@@ -71,7 +71,7 @@ static const struct core *core_now(const struct home *h)
 
 static void set_fresh(struct home *h, struct object *o)
 {
-	atomic_store_explicit(&o->fresh_until_ms, h->loop.now_ms + core_now(h)->hot_recheck_ms, memory_order_relaxed);
+	atomic_store_explicit(&hot_of(o)->fresh_until_ms, h->loop.now_ms + core_now(h)->hot_recheck_ms, memory_order_relaxed);
 }
 
 static bool same(const struct hot *h, const struct disk_file *f)
@@ -233,11 +233,11 @@ static void add_got(struct req *r, struct look *l, struct str key, struct hot *h
 static struct object *recheck(struct req *r, struct look *l, struct object *o, const struct tree *tree, struct str path)
 {
 	struct home *h = r->home;
-	uint64_t stale_ms = atomic_load_explicit(&o->fresh_until_ms, memory_order_relaxed);
+	uint64_t stale_ms = atomic_load_explicit(&hot_of(o)->fresh_until_ms, memory_order_relaxed);
 	if (h->loop.now_ms < stale_ms)
 		return o;
 	uint64_t next_ms = h->loop.now_ms + core_now(h)->hot_recheck_ms + 1;
-	if (!atomic_compare_exchange_strong_explicit(&o->fresh_until_ms, &stale_ms, next_ms, memory_order_relaxed,
+	if (!atomic_compare_exchange_strong_explicit(&hot_of(o)->fresh_until_ms, &stale_ms, next_ms, memory_order_relaxed,
 	                                             memory_order_relaxed))
 		return o;
 	struct disk_file f;

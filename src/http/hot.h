@@ -18,6 +18,7 @@ enum hot_kind {
 
 struct hot {
 	struct object object;
+	_Atomic uint64_t fresh_until_ms;  /* by the loops' clock: when it has to be looked at again; any thread's */
 	enum hot_kind kind;
 	int err;                     /* HOT_ERROR: -ENOENT, -EACCES … */
 	struct str bytes;            /* HOT_BYTES */

@@ -5,12 +5,14 @@
  * Counted: the writer and each reader has a reference, and so has a page that was made of it. */
 #pragma once
 
-#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/str.h"
 
-enum { BLOB_FIRST_B = 16 * 1024, BLOB_PIECE_MOST_B = 1 << 20, BLOB_PIECES = 512 };
+enum { BLOB_FIRST_B = 16 * 1024, BLOB_PIECE_MOST_B = 1 << 20 };
+/* Past this it takes no more. */
+#define BLOB_MOST_B (4ull << 30)
 
 struct blob;
 
@@ -18,7 +20,7 @@ struct blob;
 struct blob *blob_new(uint64_t expected_b);
 void blob_get(struct blob *b);
 void blob_put(struct blob *b);
-/* The writer's.  false: it has BLOB_PIECES pieces, or memory is out. */
+/* The writer's; readers see the bytes at once.  False: there would be more than BLOB_MOST_B. */
 bool blob_add(struct blob *b, struct str bytes);
 /* How much is in it.  Any thread. */
 uint64_t blob_size_b(const struct blob *b);

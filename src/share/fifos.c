@@ -6,6 +6,8 @@
 enum {
 	SMALL_SHARE = 10,   /* `small` holds one part in so many */
 	MOVES_AT = 2,       /* asked for so often, a newcomer moves to `main` */
+	GHOST_TIMES = 4095, /* of a mark: a mask, too */
+	GHOST_PARTS = 1024, /* of the time that something is remembered for */
 	ROUNDS_MAX = 4000,  /* looks at one victim's expense: bounds the time under the lock */
 };
 
@@ -26,23 +28,36 @@ void fifos_fini(struct fifos *f)
 /* What was remembered is forgotten: it happens a few times in a store's life. */
 void fifos_room(struct fifos *f, size_t objects)
 {
-	size_t marks = 2 * objects;
+	size_t marks = objects;
 	mem_free(f->ghosts.marks);
 	f->ghosts.marks = mem_new(marks * sizeof *f->ghosts.marks);
 	f->ghosts.mask = marks - 1;
-	f->ghosts.memory = (uint32_t)objects;
-	f->ghosts.now = 1;
+	f->ghosts.memory = objects;
+	f->ghosts.now = 0;
+}
+
+/* 1 … 4095: the time that goes into a mark. */
+static uint32_t ghost_time(const struct ghosts *g)
+{
+	return 1 + (uint32_t)(g->now * GHOST_PARTS / g->memory % GHOST_TIMES);
+}
+
+static uint32_t ghost_name(uint64_t hash)
+{
+	return (uint32_t)(hash >> 24) & ~(uint32_t)GHOST_TIMES;
 }
 
 static void ghost_add(struct ghosts *g, uint64_t hash)
 {
-	g->marks[hash & g->mask] = (hash & ~(uint64_t)UINT32_MAX) | g->now++;
+	g->marks[hash & g->mask] = ghost_name(hash) | ghost_time(g);
+	g->now++;
 }
 
 static bool ghost_take(struct ghosts *g, uint64_t hash)
 {
-	uint64_t *mark = &g->marks[hash & g->mask];
-	bool known = *mark && *mark >> 32 == hash >> 32 && g->now - (uint32_t)*mark <= g->memory;
+	uint32_t *mark = &g->marks[hash & g->mask], at = *mark & GHOST_TIMES;
+	bool known = at && (*mark & ~(uint32_t)GHOST_TIMES) == ghost_name(hash) &&
+	             (ghost_time(g) + GHOST_TIMES - at) % GHOST_TIMES <= GHOST_PARTS;
 	if (known)
 		*mark = 0;
 	return known;

@@ -7,12 +7,13 @@
 
 #include "share/store.h"
 
-/* Hashes of who left, each with the time of it: direct-mapped, so that a newer one may take an older one's place. */
+/* Hashes of who left, each with the time of it: direct-mapped, so that a newer one may take an older one's place.  A mark
+ * is short: that two things share one now and then does no harm. */
 struct ghosts {
-	uint64_t *marks;  /* upper half: of the hash; lower half: when */
+	uint32_t *marks;  /* upper 20 bits: of the hash; lower 12: when, in parts of `memory`; 0: none */
 	size_t mask;
-	uint32_t now;     /* counts who left */
-	uint32_t memory;  /* how many are remembered */
+	uint64_t now;     /* counts who left */
+	uint64_t memory;  /* how many are remembered */
 };
 
 struct fifos {

@@ -12,7 +12,6 @@
 
 struct growths;
 struct growth;
-struct task;
 
 enum growing {
 	GROWTH_ASKED,    /* nothing is there yet */
@@ -51,10 +50,10 @@ struct object *growth_object(const struct growth *g);  /* WHOLE: the object; BYT
 struct blob *growth_blob(const struct growth *g);      /* from BYTES on, where there were bytes; else NULL */
 unsigned growth_error(const struct growth *g, int *reason);
 
-/* Who waits: made for a task of the calling loop. */
+/* Who waits, on the loop of this mailbox; has a reference of its own. */
 struct growth_seat;
 struct growth_seat *growth_sit(struct growth *g, struct mailbox *to, void (*wake)(void *arg), void *arg);
-/* Wakes once when the state is no longer `seen`, or there are more than seen_b bytes; false: it is so already. */
+/* wake(arg) once, when the state is no longer `seen` or there are more than seen_b bytes; false: it is so already. */
 bool growth_wait(struct growth_seat *s, enum growing seen, uint64_t seen_b);
 /* Wakes no more; frees it.  The loop's. */
 void growth_leave(struct growth_seat *s);

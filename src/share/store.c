@@ -16,9 +16,10 @@
 #include "share/flights.h"
 
 enum {
-	SHARDS_MAX = 64,
+	SHARDS_MAX = 256,       /* of the hash's top byte */
 	SHARD_MIN_B = 4 << 20,  /* a smaller shard would be too small a sample to judge by what is hot in it */
 	BUCKETS_MIN = 16,
+	CHAIN = 2,              /* objects in a bucket before there are more buckets */
 	COUNTERS = 64,
 	ASKED_MAX = 3,
 };
@@ -154,7 +155,7 @@ static void shard_grow(struct store *s, struct shard *h)
 	atomic_store(&h->table, t);
 	atomic_fetch_add(&h->moves, 1);
 	epoch_retire(s->epoch, &old->retired, table_free);
-	fifos_room(&h->fifos, t->buckets);
+	fifos_room(&h->fifos, CHAIN * t->buckets);
 }
 
 /* --- The store. --- */
@@ -172,7 +173,7 @@ static void shard_init(struct shard *h)
 	atomic_init(&h->table, table_new(BUCKETS_MIN));
 	pthread_mutex_init(&h->lock, NULL);
 	fifos_init(&h->fifos);
-	fifos_room(&h->fifos, BUCKETS_MIN);
+	fifos_room(&h->fifos, CHAIN * BUCKETS_MIN);
 }
 
 struct store *store_new(struct epoch *e, size_t memory_b)
@@ -321,7 +322,7 @@ static void insert(struct store *s, struct shard *h, struct object *o)
 	atomic_store(&o->next, atomic_load(bucket));
 	atomic_store(bucket, o);
 	fifos_add(&h->fifos, o);
-	if (++h->objects > t->buckets)
+	if (++h->objects > CHAIN * t->buckets)
 		shard_grow(s, h);
 }
 

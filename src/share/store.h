@@ -20,6 +20,7 @@
 
 struct store;
 
+/* 80 bytes: there may be tens of millions. */
 struct object {
 	/* The owner's, before it is landed; immutable from then on. */
 	struct str key;                       /* in the object's own memory */
@@ -29,13 +30,15 @@ struct object {
 	/* Any thread. */
 	_Atomic uint32_t refs;                /* the store's own counts as one */
 	_Atomic uint8_t asked;                /* S3-FIFO's counter, 0 … 3 */
-	_Atomic uint64_t fresh_until_ms;      /* the owner's: when it has to be looked at again */
 	/* The store's. */
-	struct retired retired;
-	_Atomic(struct object *) next;        /* in its bucket */
-	struct link queue;
 	uint8_t where;
+	_Atomic(struct object *) next;        /* in its bucket */
+	union {
+		struct link queue;            /* while it is in the store */
+		struct retired retired;       /* once it is out of sight */
+	};
 };
+_Static_assert(sizeof(struct object) == 80, "each byte costs tens of megabytes");
 
 struct store *store_new(struct epoch *e, size_t memory_b);
 /* No loop runs any more. */
