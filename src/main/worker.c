@@ -21,6 +21,7 @@
 #include "control/keeper.h"
 #include "control/page.h"
 #include "control/sample.h"
+#include "http/cache.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
@@ -154,6 +155,7 @@ static int start_shared(struct shared *s, const struct core *core)
 	s->hot = store_new(s->epoch, core->hot_memory_b);
 	s->limits = limits_new();
 	s->pools = pools_new(s->epoch, loops_wanted(core));
+	s->caches = caches_new(s->epoch, s->disk, loops_wanted(core));
 	s->meters = meters_new(loops_wanted(core));
 	return 0;
 }
@@ -692,6 +694,7 @@ static void fini(struct worker *w)
 	limits_free(p->shared.limits);
 	meters_free(p->shared.meters);
 	pools_free(p->shared.pools);
+	caches_free(p->shared.caches);
 	epoch_free(p->shared.epoch);
 	/* What was freed just now may have sent its descriptors here to be closed. */
 	mailbox_open(&w->control.mailbox);
@@ -713,6 +716,7 @@ int worker_main(int channel)
 		return 1;
 	w.publisher.in_effect = in_effect;
 	w.publisher.shared.control = &w.admin;
+	w.publisher.shared.folders = &w.granted.folders;
 	w.admin = (struct control){ .box = &w.control.mailbox, .ops = &OPS, .modules = MODULES, .module_count = MODULE_COUNT };
 	settings_init(&w.admin.settings);
 	state_init(&w.admin.state);
