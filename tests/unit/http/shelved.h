@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/whole.h"
 #include "http/shelf.h"
 
 struct shelved {
