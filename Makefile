@@ -120,6 +120,9 @@ $(OUT)/unit/%: tests/unit/%.c $(LIBRARY)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_$(FLAVOUR)) -fno-lto -MMD -MP $(LDFLAGS) $(LINK_$(FLAVOUR)) -fno-lto \
 	    -o $@ $< $(LIBRARY) -lcmocka -lbrotlidec $(LDLIBS)
 
+# Keys are to be placed as libmemcached places them.
+$(OUT)/unit/net/ketama_test: LDLIBS += -lmemcached
+
 $(OUT)/%_fuzz: tests/fuzz/%_fuzz.c $(LIBRARY)
 	@echo '  CC    $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_fuzz) $(LDFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(LIBRARY) $(LDLIBS)
@@ -185,7 +188,7 @@ build/example/made: $(wildcard examples/site/* examples/site/apps/*/*) $(wildcar
 build/bench/%: bench/%.c $(BENCHLIB) $(BENCHLIB:.c=.h) Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $@'
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_release) $(LDFLAGS) $(LINK_release) -o $@ $< $(BENCHLIB)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_release) $(LDFLAGS) $(LINK_release) -o $@ $< $(BENCHLIB) -lm
 
 # ONLY=hot,idle picks scenarios, QUICK=1 shortens them.  A peer that can't be installed is left out.
 bench:

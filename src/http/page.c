@@ -194,25 +194,6 @@ struct page *page_whole(const struct page *head, struct store *s, struct blob *b
 	return p;
 }
 
-struct page *page_marker(struct store *s, const struct image *image, struct str key, struct str vary)
-{
-	static const struct str NAME = { "Vary", 4 };
-	struct image i = *image;
-	uint16_t lengths[2] = { (uint16_t)NAME.n, (uint16_t)vary.n };
-	i.field_count = vary.n > 0;
-	i.fields_b = vary.n ? (uint32_t)(sizeof lengths + NAME.n + vary.n) : 0;
-	struct page *p = page_new(&i, PAGE_INLINE);
-	memcpy(page_key_at(p), key.p, key.n);
-	if (vary.n) {
-		char *at = page_fields_at(p);
-		memcpy(at, lengths, sizeof lengths);
-		memcpy(at + sizeof lengths, NAME.p, NAME.n);
-		memcpy(at + sizeof lengths + NAME.n, vary.p, vary.n);
-	}
-	page_ready(p, s);
-	return p;
-}
-
 enum purged page_purged(struct page *p, const struct purges *purges)
 {
 	uint32_t count = purges_count(purges);

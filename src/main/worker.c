@@ -21,6 +21,7 @@
 #include "control/keeper.h"
 #include "control/page.h"
 #include "control/sample.h"
+#include "http/cache.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"

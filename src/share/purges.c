@@ -331,7 +331,9 @@ static void see_matches(struct notes *n, const struct matches *list)
 	size_t texts_b = 0;
 	for (size_t i = 0; i < list->count; i++)
 		texts_b += list->at[i]->text.n;
-	buf_room(&n->texts, texts_b);
+	if (!texts_b)
+		return;
+	buf_room(&n->texts, texts_b);  /* all at once: what points into them stays right */
 	for (size_t i = 0; i < list->count; i++) {
 		const struct match *m = list->at[i];
 		struct str text = { n->texts.p + n->texts.n, m->text.n };
