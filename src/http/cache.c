@@ -101,8 +101,8 @@ static void open_shelf(struct cache *cache, struct caches *c, const struct cache
 	int fd = with->folders ? with->folders->get(with->folders, rules->folder) : -1;
 	int err = fd < 0 ? -EACCES : shelf_open(&cache->shelf, fd, rules->disk_b, c->disk, cache->purges, &why);
 	if (err)
-		log_line(c->ring, LOG_LEVEL_ERROR, "cache %.*s: nothing is kept in %.*s: %s", STR_F(rules->name),
-		         STR_F(rules->folder), why);
+		log_line(c->ring, LOG_LEVEL_ERROR, "cache %.*s: nothing is kept in %.*s: %s: %s", STR_F(rules->name),
+		         STR_F(rules->folder), why, strerror(-err));
 }
 
 struct cache *caches_get(struct caches *c, const struct cache_rules *rules, const struct commons *with)
