@@ -120,6 +120,9 @@ $(OUT)/unit/%: tests/unit/%.c $(LIBRARY)
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_$(FLAVOUR)) -fno-lto -MMD -MP $(LDFLAGS) $(LINK_$(FLAVOUR)) -fno-lto \
 	    -o $@ $< $(LIBRARY) -lcmocka -lbrotlidec $(LDLIBS)
 
+# Keys are to be placed as libmemcached places them.
+$(OUT)/unit/net/ketama_test: LDLIBS += -lmemcached
+
 $(OUT)/%_fuzz: tests/fuzz/%_fuzz.c $(LIBRARY)
 	@echo '  CC    $@'
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_fuzz) $(LDFLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< $(LIBRARY) $(LDLIBS)

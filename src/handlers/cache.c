@@ -39,6 +39,7 @@ struct look {
 	struct page *stale;                /* counted: what there is; NULL */
 	struct timer timer;                /* for as long as we wait for others */
 	bool late;
+	bool fetched;                      /* what is in the store now came for us */
 	unsigned hops;
 };
 
@@ -126,6 +127,8 @@ static enum go answer_with(struct look *l, struct page *p, enum cached cached)
 	struct req *r = l->req;
 	struct cache_status *s = &l->visit->status;
 	s->cached = cached;
+	if (cached == CACHED_HIT || cached == CACHED_STALE)
+		s->forward = FORWARD_NONE;
 	s->ttl_s = ttl_of(p, home_wall_ms(r->home));
 	counter_add(&counts(l)->hit_b, p->image.body_b);
 	enum go go = answer_page(r, p);
@@ -190,7 +193,7 @@ static enum found judge(struct look *l, struct page *p, enum go *go)
 	if (use == USE_STALE)
 		refresh_behind(l, p);
 	if (use == USE_FRESH || use == USE_STALE) {
-		*go = answer_with(l, p, use == USE_FRESH ? CACHED_HIT : CACHED_STALE);
+		*go = answer_with(l, p, l->fetched ? CACHED_MISS : use == USE_FRESH ? CACHED_HIT : CACHED_STALE);
 		return FOUND_ANSWER;
 	}
 	take_stale(l, p);
@@ -338,8 +341,11 @@ static enum go look_again(struct look *l)
 	enum found found = o ? judge(l, page_of(o), &go) : FOUND_ELSEWHERE;
 	if (found == FOUND_ANSWER)
 		return go;
-	if (!o)
-		l->key = l->base, l->hash = store_hash(l->cache->store, l->key);
+	if (!o) {
+		l->key = l->base;
+		l->hash = store_hash(l->cache->store, l->key);
+		l->fetched = true;
+	}
 	stand_up(l);
 	if (found == FOUND_PASS || l->hops++ == HOPS_MOST)
 		return go_on(l, CACHED_PASS, FORWARD_MISS, STORED_YES);
@@ -355,6 +361,7 @@ static enum go read_on(struct look *l)
 	struct growth_seat *seat = l->seat;
 	l->visit->status.cached = l->visit->status.collapsed ? CACHED_JOINED : CACHED_MISS;
 	l->visit->status.stored = true;
+	l->visit->status.ttl_s = ttl_of(page_of(growth_object(l->growth)), home_wall_ms(r->home));
 	l->seat = NULL;
 	enum go go = answer_growth(r, page_of(growth_object(l->growth)), l->growth, seat);
 	look_close(r, l);
@@ -506,6 +513,7 @@ static enum go cache_gate(struct req *r, const void *values)
 	if (!l) {
 		struct visit *visit = r->visit = ARENA_NEW(&r->arena, struct visit);
 		visit->rules = v->rules;
+		visit->status.ttl_s = INT64_MIN;
 		enum go go = sort(r, visit);
 		if (go != GO_WAIT)
 			return go;
@@ -541,7 +549,8 @@ static void reconsider(struct req *r, const struct visit *v)
 {
 	struct image image;
 	uint64_t now_ms = home_wall_ms(r->home);
-	struct came came = { &r->ask, r->answer.status, r->answer.fields, r->answer.field_count, now_ms, now_ms };
+	struct came came = { .ask = &r->ask, .status = r->answer.status, .fields = r->answer.fields,
+		             .field_count = r->answer.field_count, .asked_ms = now_ms, .came_ms = now_ms };
 	struct store *s = v->rules->cache->store;
 	if (r->ask.method == METHOD_GET && freshness_store(&came, &v->rules->fresh, &image) == STORED_YES)
 		store_drop(s, v->base, store_hash(s, v->base));

@@ -119,6 +119,7 @@ static void start_over(struct req *r)
 	r->answer.trailers = NULL;
 	r->answer.hot = NULL;
 	r->answer.page = NULL;
+	r->answer.date = (struct str){};
 	r->answer.field_count = 0;
 }
 

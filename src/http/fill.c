@@ -114,7 +114,7 @@ static void found(struct fill *f, struct page *page)
 	fill_end(f, GROWTH_AGAIN, page, 0, END_DONE);
 }
 
-static bool is_gone(const struct fill *f, const struct page *page)
+static bool is_gone(const struct fill *f, struct page *page)
 {
 	return page_purged(page, f->cache->purges) == PURGED_HARD;
 }
@@ -199,24 +199,6 @@ static enum go stand_in_line(struct fill *f)
 
 /* --- The request to the origin. --- */
 
-static bool is_left_out(const struct field *f)
-{
-	switch (f->id) {
-	case FIELD_IF_MATCH:
-	case FIELD_IF_MODIFIED_SINCE:
-	case FIELD_IF_NONE_MATCH:
-	case FIELD_IF_RANGE:
-	case FIELD_IF_UNMODIFIED_SINCE:
-	case FIELD_RANGE:
-	case FIELD_EXPECT:
-	case FIELD_CONTENT_LENGTH:
-	case FIELD_TE:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static struct field copied(struct arena *a, const struct field *f)
 {
 	return (struct field){ arena_str(a, f->name), arena_str(a, f->value), f->id };
@@ -262,7 +244,7 @@ static void copy_ask(struct fill *f, const struct req *r)
 	ask->field_count = 0;
 	memset(ask->first, 0, sizeof ask->first);
 	for (size_t i = 0; i < r->ask.field_count; i++)
-		if (!is_left_out(&r->ask.fields[i]))
+		if (freshness_sends(&r->ask.fields[i]))
 			add_field(ask, copied(a, &r->ask.fields[i]));
 }
 
@@ -307,6 +289,14 @@ static void offer(struct fill *f, struct page *page)
 		cluster_put(f->rules->memcached, home_of(f), f->cache->name, page, f->cluster.over ? &f->cluster : NULL);
 }
 
+static void keep_page(struct fill *f, struct page *page)
+{
+	object_get(&page->object);
+	store_put(f->cache->store, &page->object);
+	counter_add(&counts(f)->stored, 1);
+	offer(f, page);
+}
+
 static enum go hand_over(struct fill *f, enum growing how, unsigned status)
 {
 	f->handed = f->heir;
@@ -319,7 +309,7 @@ static void mark_pass(struct fill *f)
 {
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = f->came.came_ms, .base = page_hash(f->base),
 		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS };
-	struct page *page = page_marker(f->cache->store, &image, f->key, (struct str){});
+	struct page *page = page_of_marker(f->cache->store, &image, f->key, (struct field){});
 	store_put(f->cache->store, &page->object);
 }
 
@@ -344,17 +334,24 @@ static bool has_failed(const struct fill *f)
 	return f->req.cause || f->req.shed || (may_use_stale(f) && status >= 500 && status <= 504 && status != 501);
 }
 
-/* What is kept still holds. */
+/* What is kept still holds, or can't be kept any longer, but is right.  GO_NEXT: the 304 is about something else. */
 static enum go renew(struct fill *f)
 {
-	struct page *page = page_renew(&f->req.arena, f->cache->store, &f->came, &f->rules->fresh, f->stale);
-	f->keeps = true;
-	object_get(&page->object);
-	store_put(f->cache->store, &page->object);
-	counter_add(&counts(f)->stored, 1);
-	offer(f, page);
+	struct image image = { .asked_ms = f->came.asked_ms };
+	struct field *fields;
+	size_t count;
+	struct store *s = f->cache->store;
+	enum stored why = freshness_update(&f->req.arena, f->stale, &f->came, &f->rules->fresh, &image, &fields, &count);
+	struct page *page = why == STORED_OTHER ? NULL : page_of_update(s, f->stale, &f->came, &image, fields, count);
+	if (!page)
+		return GO_NEXT;
+	f->keeps = why == STORED_YES;
+	if (f->keeps)
+		keep_page(f, page);
+	else
+		store_drop(s, f->key, store_hash(s, f->key));
 	fill_end(f, GROWTH_WHOLE, page, 304, END_DONE);
-	return GO_NEXT;
+	return GO_ANSWER;
 }
 
 static enum stored decide(struct fill *f, struct image *image)
@@ -383,7 +380,7 @@ static bool mark_vary(struct fill *f, struct str list)
 		return page_count_variant(have) <= f->rules->variants;
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = now_ms, .base = page_hash(f->base),
 		               .key_b = (uint32_t)f->base.n, .fresh_s = VARY_S, .flags = IMAGE_VARY };
-	struct page *page = page_marker(s, &image, f->base, list);
+	struct page *page = page_of_marker(s, &image, f->base, (struct field){ STR("Vary"), list, FIELD_OTHER });
 	offer(f, page);
 	f->cluster.over = false;
 	store_put(s, &page->object);
@@ -431,6 +428,7 @@ static void know_answer(struct fill *f)
 	f->came.status = a->status;
 	f->came.fields = a->fields;
 	f->came.field_count = a->field_count;
+	f->came.date = a->date;
 	f->came.came_ms = home_wall_ms(home_of(f));
 	f->decided = true;
 }
@@ -442,24 +440,24 @@ static enum go decide_all(struct fill *f)
 	know_answer(f);
 	if (has_failed(f))
 		return hand_over(f, GROWTH_FAILED, f->req.answer.status);
-	if (f->came.status == 304 && f->stale)
-		return renew(f) == GO_NEXT ? GO_ANSWER : GO_FAIL;
+	enum go go = f->came.status == 304 && f->stale ? renew(f) : GO_NEXT;
+	if (go != GO_NEXT)
+		return go;
 	enum stored why = decide(f, &image);
 	if (why != STORED_YES)
 		return pass(f, why);
-	enum go go = sort_variant(f);
+	go = sort_variant(f);
 	if (go != GO_NEXT)
 		return go;
 	image.asked_ms = f->came.asked_ms;
 	image.came_ms = f->came.came_ms;
 	image.base = page_hash(f->base);
 	image.body_b = f->req.answer.length_b < 0 ? PAGE_LENGTH_UNKNOWN : (uint64_t)f->req.answer.length_b;
-	f->head = page_of_answer(&f->req.arena, f->cache->store, &f->came, &image, f->key, PAGE_BLOB);
+	f->blob = blob_new(f->req.answer.length_b > 0 ? (uint64_t)f->req.answer.length_b : 0);
+	f->head = page_of_answer(f->cache->store, &f->came, &image, f->key, PAGE_BLOB, f->blob);
 	if (!f->head)
 		return pass(f, STORED_HEAD);
 	f->keeps = true;
-	f->blob = f->head->blob = blob_new(f->req.answer.length_b > 0 ? (uint64_t)f->req.answer.length_b : 0);
-	blob_get(f->blob);
 	if (f->req.answer.body)
 		f->req.answer.body->reader = &f->task;
 	return GO_NEXT;
@@ -551,12 +549,8 @@ static struct page *whole_page(struct fill *f)
 static void keep(struct fill *f)
 {
 	struct page *page = whole_page(f);
-	if (page->image.body_b <= f->rules->object_b) {
-		object_get(&page->object);
-		store_put(f->cache->store, &page->object);
-		counter_add(&counts(f)->stored, 1);
-		offer(f, page);
-	}
+	if (page->image.body_b <= f->rules->object_b)
+		keep_page(f, page);
 	fill_end(f, GROWTH_WHOLE, page, 0, END_DONE);
 }
 
@@ -675,6 +669,7 @@ void fill_take(struct fill *f, struct req *r)
 	struct req *from = &f->req;
 	must(f->handed);
 	r->answer = from->answer;
+	r->answer.date = (struct str){};
 	r->trip = from->trip;
 	r->cause = from->cause;
 	r->shed = from->shed;

@@ -97,7 +97,7 @@ static void hear_expires(struct heard *h, struct str value)
 static void hear_age(struct heard *h, struct str value)
 {
 	struct str first;
-	uint64_t n;
+	uint64_t n = 0;
 	if (!list_next(&value, &first))
 		return;
 	int err = num_parse(first, CC_SECONDS_MOST, &n);

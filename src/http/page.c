@@ -9,6 +9,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "http/file_body.h"
+#include "share/segments.h"
 
 enum {
 	TAG_B = sizeof(uint64_t),
@@ -147,6 +149,8 @@ static void page_free(struct object *o)
 	struct page *p = page_of(o);
 	if (p->body_kind == PAGE_BLOB)
 		blob_put(p->blob);
+	else if (p->body_kind == PAGE_SEGMENT)
+		segment_put(p->segment);
 	mem_free(p);
 }
 
@@ -185,25 +189,6 @@ struct page *page_whole(const struct page *head, struct store *s, struct blob *b
 		struct str bytes = blob_at(blob, at_b);
 		memcpy(page_body_at(p) + at_b, bytes.p, bytes.n);
 		at_b += bytes.n;
-	}
-	page_ready(p, s);
-	return p;
-}
-
-struct page *page_marker(struct store *s, const struct image *image, struct str key, struct str vary)
-{
-	static const struct str NAME = { "Vary", 4 };
-	struct image i = *image;
-	uint16_t lengths[2] = { (uint16_t)NAME.n, (uint16_t)vary.n };
-	i.field_count = vary.n > 0;
-	i.fields_b = vary.n ? (uint32_t)(sizeof lengths + NAME.n + vary.n) : 0;
-	struct page *p = page_new(&i, PAGE_INLINE);
-	memcpy(page_key_at(p), key.p, key.n);
-	if (vary.n) {
-		char *at = page_fields_at(p);
-		memcpy(at, lengths, sizeof lengths);
-		memcpy(at + sizeof lengths, NAME.p, NAME.n);
-		memcpy(at + sizeof lengths + NAME.n, vary.p, vary.n);
 	}
 	page_ready(p, s);
 	return p;
@@ -310,7 +295,9 @@ static const struct body_ops PAGE_OPS = { .read = page_read, .keep = page_keep, 
 
 struct body *page_body(struct req *r, struct page *p, uint64_t from_b, uint64_t length_b)
 {
-	must(from_b + length_b <= p->image.body_b && p->body_kind != PAGE_SEGMENT);
+	must(from_b + length_b <= p->image.body_b);
+	if (p->body_kind == PAGE_SEGMENT)
+		return file_body(r, &p->object, segment_fd(p->segment), page_place(p) + from_b, length_b);
 	struct page_reader *b = arena_raw(&r->arena, sizeof *b);
 	*b = (struct page_reader){ .body.ops = &PAGE_OPS, .req = r, .page = p, .at_b = from_b, .end_b = from_b + length_b };
 	return &b->body;

@@ -102,8 +102,6 @@ static inline uint64_t image_head_b(const struct image *i)
 
 /* The page that a head without a body (PAGE_BLOB, body_b 0) and all of its bytes make; refs is 1. */
 struct page *page_whole(const struct page *head, struct store *s, struct blob *blob, uint64_t inline_most_b);
-/* A page that is no answer: image->flags says which kind; vary: the list of IMAGE_VARY, else empty. */
-struct page *page_marker(struct store *s, const struct image *image, struct str key, struct str vary);
 /* Whether it was purged. */
 enum purged page_purged(struct page *p, const struct purges *purges);
 /* One more variant was stored under this IMAGE_VARY: how many there are now. */

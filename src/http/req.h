@@ -65,6 +65,7 @@ struct answer {
 	struct body *body;           /* NULL: none */
 	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
 	size_t field_count, field_cap;
+	struct str date;             /* when it was made; empty: now */
 	bool tunnel;                 /* 101, or a stream: after the head the connection is a tunnel to r->call's origin */
 	bool bare;                   /* of a stream: nothing is sent but what its origin says */
 	bool close;                  /* end the connection after this answer */

@@ -24,7 +24,10 @@ static void add_fields(struct req *r, const struct page *p)
 	a->field_cap = p->image.field_count + 8u;
 	a->fields = arena_raw(&r->arena, a->field_cap * sizeof *a->fields);
 	a->field_count = 0;
-	while (a->field_count < p->image.field_count && page_field_next(&rest, &a->fields[a->field_count]))
+	/* The date comes first (page_make.c), and is no field like others. */
+	if (p->image.field_count && page_field_next(&rest, &a->fields[0]))
+		a->date = a->fields[0].value;
+	while (page_field_next(&rest, &a->fields[a->field_count]))
 		a->field_count++;
 	add_age(r, p);
 }

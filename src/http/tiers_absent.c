@@ -1,21 +1,5 @@
 /* The tiers behind memory are not there yet: nobody has one. */
 #include "http/cluster.h"
-#include "http/shelf.h"
-
-bool shelf_ask(struct shelf *s, struct shelf_ask *a, uint64_t whole_b)
-{
-	(void)s;
-	(void)whole_b;
-	a->over = true;
-	return true;
-}
-
-void shelf_put(struct shelf *s, struct home *h, struct page *p)
-{
-	(void)s;
-	(void)h;
-	(void)p;
-}
 
 bool cluster_ask(struct memcached *m, struct cluster_ask *a)
 {

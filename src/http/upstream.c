@@ -115,6 +115,8 @@ static void take_fields(struct call *c)
 	for (size_t i = 0; i < reply->field_count; i++)
 		if (!is_ours(reply->fields[i].name))
 			reply->fields[kept++] = reply->fields[i];
+		else if (c->req->fill && str_eq_nocase(reply->fields[i].name, STR("Date")))
+			a->date = reply->fields[i].value;
 	a->fields = reply->fields;
 	a->field_count = a->field_cap = kept;
 }

@@ -68,6 +68,7 @@ struct shared {
 	struct caches *caches;
 	struct meters *meters;
 	struct control *control;
+	struct folders *folders;
 };
 
 /* Ready for its first order; no thread yet.  0 or -errno. */

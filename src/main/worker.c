@@ -21,6 +21,7 @@
 #include "control/keeper.h"
 #include "control/page.h"
 #include "control/sample.h"
+#include "http/cache.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
@@ -715,6 +716,7 @@ int worker_main(int channel)
 		return 1;
 	w.publisher.in_effect = in_effect;
 	w.publisher.shared.control = &w.admin;
+	w.publisher.shared.folders = &w.granted.folders;
 	w.admin = (struct control){ .box = &w.control.mailbox, .ops = &OPS, .modules = MODULES, .module_count = MODULE_COUNT };
 	settings_init(&w.admin.settings);
 	state_init(&w.admin.state);
