@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "control/errand.h"
+#include "control/sample.h"
 #include "http/cache.h"
 
 /* --- What there is. --- */
