@@ -408,6 +408,7 @@ static enum go wait_for(struct look *l)
 
 struct tag_purge {
 	struct cache *cache;
+	struct mailbox *to;
 	bool soft, any;
 };
 
@@ -415,7 +416,7 @@ static void purge_tag(void *arg, struct str tag)
 {
 	struct tag_purge *p = arg;
 	p->any = true;
-	must(cache_purge(p->cache, PURGE_TAG, tag, p->soft) == 0);
+	must(cache_purge(p->cache, p->to, PURGE_TAG, tag, p->soft) == 0);
 }
 
 bool cache_is_purge(const struct ask *a)
@@ -445,10 +446,10 @@ static enum go purge(struct req *r, const struct cache_rules *rules, struct str 
 	if (!cache_may_purge(r, rules))
 		return req_answer_why(r, rules->purge_from.count ? 403 : 405, "PURGE is not taken from here.");
 	const struct ask *a = &r->ask;
-	struct tag_purge tags = { .cache = rules->cache, .soft = is_soft(a) };
+	struct tag_purge tags = { .cache = rules->cache, .to = &r->home->loop.mailbox, .soft = is_soft(a) };
 	tags_each(a->fields, a->field_count, purge_tag, &tags);
 	if (!tags.any)
-		must(cache_purge(rules->cache, PURGE_URL, key, tags.soft) == 0);
+		must(cache_purge(rules->cache, tags.to, PURGE_URL, key, tags.soft) == 0);
 	counter_add(&cache_count(rules->cache, r->home)->purges, 1);
 	answer_bytes(r, 200, STR("application/json"),
 	             arena_strf(&r->arena, "{\"purged\":\"%s\",\"soft\":%s}\n", tags.any ? "tags" : "url",
@@ -533,12 +534,12 @@ static void invalidate(struct req *r, const struct visit *v)
 	static const struct str FIELDS[] = { { "Location", 8 }, { "Content-Location", 16 } };
 	struct cache *c = v->rules->cache;
 	counter_add(&cache_count(c, r->home)->invalidated, 1);
-	must(cache_purge(c, PURGE_URL, v->base, false) == 0);
+	must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, v->base, false) == 0);
 	for (size_t i = 0; i < countof(FIELDS); i++) {
 		struct buf key = {};
 		struct str url = answer_field(r, FIELDS[i]);
 		if (url.n && cache_key_of_location(v->rules, r, url, &key))
-			must(cache_purge(c, PURGE_URL, buf_str(&key), false) == 0);
+			must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, buf_str(&key), false) == 0);
 		buf_fini(&key);
 	}
 }
@@ -632,16 +633,17 @@ static void cache_open(void *values, const struct commons *with)
 	struct cache_rules *all = v->caches.p;
 	for (size_t i = 0; i < v->caches.count; i++)
 		if (!all[i].cache)
-			all[i].cache = caches_get(with->caches, &all[i]);
+			all[i].cache = caches_get(with->caches, &all[i], with);
 }
 
 static void cache_close(void *values, const struct commons *with)
 {
+	(void)with;
 	struct cache_values *v = values;
 	struct cache_rules *all = v->caches.p;
 	for (size_t i = 0; i < v->caches.count; i++) {
 		if (all[i].cache)
-			caches_put(with->caches, all[i].cache);
+			cache_put(all[i].cache);
 		all[i].cache = NULL;
 	}
 }
@@ -661,6 +663,16 @@ static const struct directive DIRECTIVES[] = {
 	{},
 };
 
+static struct str cache_folder(const void *values, size_t i)
+{
+	const struct cache_values *v = values;
+	const struct cache_rules *all = v->caches.p;
+	for (size_t k = 0; k < v->caches.count; k++)
+		if (all[k].folder.n && !i--)
+			return all[k].folder;
+	return (struct str){};
+}
+
 const struct module CACHE = {
 	.name = "cache",
 	.doc = "Pages from any handler are kept as RFC 9111 says, and served from memory. One request fetches a page for all who "
@@ -672,6 +684,7 @@ const struct module CACHE = {
 	.explain = cache_explain,
 	.on_head = cache_head,
 	.check = cache_check,
+	.folder = cache_folder,
 	.open = cache_open,
 	.close = cache_close,
 };

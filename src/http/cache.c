@@ -13,31 +13,59 @@
 struct caches {
 	struct epoch *epoch;
 	struct disk *disk;
+	struct log_ring *ring;
 	unsigned loops;
 	struct cache *first;
 };
 
 /* --- By name. --- */
 
-struct caches *caches_new(struct epoch *e, struct disk *disk, unsigned loops)
+struct caches *caches_new(struct epoch *e, struct disk *disk, struct log_ring *ring, unsigned loops)
 {
 	struct caches *c = MEM_NEW(struct caches);
-	*c = (struct caches){ .epoch = e, .disk = disk, .loops = loops };
+	*c = (struct caches){ .epoch = e, .disk = disk, .ring = ring, .loops = loops };
 	return c;
+}
+
+static void cache_free(struct cache *cache)
+{
+	store_free(cache->store);
+	growths_free(cache->growths);
+	shelf_free(cache->shelf);
+	purges_free(cache->purges);
+	line_free(cache->line);
+	sketch_free(cache->sketch);
+	mem_str_free(cache->name);
+	mem_str_free(cache->folder);
+	mem_free(cache->counts);
+	mem_free(cache);
 }
 
 void caches_free(struct caches *c)
 {
 	if (!c)
 		return;
-	must(!c->first);
+	for (struct cache *cache = c->first, *next; cache; cache = next) {
+		next = cache->next;
+		must(!cache->refs);
+		cache_free(cache);
+	}
 	mem_free(c);
 }
 
 struct cache *caches_find(struct caches *c, struct str name)
 {
 	struct cache *cache = c->first;
-	while (cache && !str_eq(cache->name, name))
+	while (cache && (!cache->refs || !str_eq(cache->name, name)))
+		cache = cache->next;
+	return cache;
+}
+
+/* Where its pages lie on disk is part of what a cache is. */
+static struct cache *find(struct caches *c, const struct cache_rules *rules)
+{
+	struct cache *cache = c->first;
+	while (cache && (!str_eq(cache->name, rules->name) || !str_eq(cache->folder, rules->folder)))
 		cache = cache->next;
 	return cache;
 }
@@ -45,13 +73,15 @@ struct cache *caches_find(struct caches *c, struct str name)
 void caches_each(struct caches *c, void (*see)(void *arg, struct cache *cache), void *arg)
 {
 	for (struct cache *cache = c->first; cache; cache = cache->next)
-		see(arg, cache);
+		if (cache->refs)
+			see(arg, cache);
 }
 
 static struct cache *cache_new(struct caches *c, const struct cache_rules *rules)
 {
 	struct cache *cache = MEM_NEW(struct cache);
 	cache->name = mem_str(rules->name);
+	cache->folder = mem_str(rules->folder);
 	cache->epoch = c->epoch;
 	cache->store = store_new(c->epoch, rules->memory_b);
 	cache->growths = growths_new(c->epoch);
@@ -65,11 +95,25 @@ static struct cache *cache_new(struct caches *c, const struct cache_rules *rules
 	return cache;
 }
 
-struct cache *caches_get(struct caches *c, const struct cache_rules *rules)
+static void open_shelf(struct cache *cache, struct caches *c, const struct cache_rules *rules, const struct commons *with)
 {
-	struct cache *cache = caches_find(c, rules->name);
+	const char *why = "the folder could not be opened";
+	int fd = with->folders ? with->folders->get(with->folders, rules->folder) : -1;
+	int err = fd < 0 ? -EACCES : shelf_open(&cache->shelf, fd, rules->disk_b, c->disk, cache->purges, &why);
+	if (err)
+		log_line(c->ring, LOG_LEVEL_ERROR, "cache %.*s: nothing is kept in %.*s: %s: %s", STR_F(rules->name),
+		         STR_F(rules->folder), why, strerror(-err));
+}
+
+struct cache *caches_get(struct caches *c, const struct cache_rules *rules, const struct commons *with)
+{
+	struct cache *cache = find(c, rules);
 	if (!cache)
 		cache = cache_new(c, rules);
+	if (rules->folder.n && !cache->shelf)
+		open_shelf(cache, c, rules, with);
+	if (cache->shelf)
+		shelf_bound(cache->shelf, rules->disk_b);
 	store_bound(cache->store, rules->memory_b);
 	line_bound(cache->line, rules->fills);
 	cache->memcached = rules->memcached;
@@ -77,22 +121,10 @@ struct cache *caches_get(struct caches *c, const struct cache_rules *rules)
 	return cache;
 }
 
-void caches_put(struct caches *c, struct cache *cache)
+void cache_put(struct cache *cache)
 {
-	if (--cache->refs)
-		return;
-	struct cache **at = &c->first;
-	while (*at != cache)
-		at = &(*at)->next;
-	*at = cache->next;
-	store_free(cache->store);
-	growths_free(cache->growths);
-	purges_free(cache->purges);
-	line_free(cache->line);
-	sketch_free(cache->sketch);
-	mem_str_free(cache->name);
-	mem_free(cache->counts);
-	mem_free(cache);
+	if (--cache->refs == 0)
+		store_bound(cache->store, 0);
 }
 
 /* --- Keys. --- */
@@ -224,7 +256,26 @@ bool cache_condition(const struct tmpl *t, struct req *r)
 
 /* --- Purges. --- */
 
-int cache_purge(struct cache *c, enum purge_kind kind, struct str text, bool soft)
+/* Until the journal has it. */
+struct note {
+	struct shelf_noted noted;
+};
+
+static void noted(struct mail *m)
+{
+	struct note *n = container_of(m, struct note, noted.mail);
+	mem_free(n);
+}
+
+static void note(struct cache *c, const struct purge *what, struct mailbox *to)
+{
+	struct note *n = MEM_NEW(struct note);
+	n->noted.mail.deliver = noted;
+	n->noted.to = to;
+	shelf_note(c->shelf, what, &n->noted);
+}
+
+int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft)
 {
 	struct purge what = { .kind = kind, .soft = soft, .mark = page_hash(text), .match = text };
 	int err = purges_add(c->purges, &what);
@@ -232,6 +283,8 @@ int cache_purge(struct cache *c, enum purge_kind kind, struct str text, bool sof
 		return err;
 	/* What is being fetched was asked for before. */
 	growths_part(c->growths);
+	if (c->shelf)
+		note(c, &what, to);
 	return 0;
 }
 

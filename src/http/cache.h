@@ -66,14 +66,15 @@ struct cache {
 	struct cache_counts *counts;     /* by loop */
 };
 
-/* All of a worker, by name.  Opened, closed and listed by the control thread. */
+/* All of a worker, by name.  Opened, closed and listed by the control thread, which logs into this ring. */
 struct caches;
-struct caches *caches_new(struct epoch *e, struct disk *disk, unsigned loops);
-/* None is open any more. */
+struct caches *caches_new(struct epoch *e, struct disk *disk, struct log_ring *ring, unsigned loops);
+/* None is open any more, and no loop runs. */
 void caches_free(struct caches *c);
-/* The cache of these rules, as they say it now, until caches_put(): for as long as a snapshot is open. */
-struct cache *caches_get(struct caches *c, const struct cache_rules *rules);
-void caches_put(struct caches *c, struct cache *cache);
+/* The cache of these rules, as they say it now, until cache_put(): for as long as a snapshot is open. */
+struct cache *caches_get(struct caches *c, const struct cache_rules *rules, const struct commons *with);
+/* Where no snapshot has it any more its memory is given back; its folder stays open, for the snapshot that has it again. */
+void cache_put(struct cache *cache);
 void caches_each(struct caches *c, void (*see)(void *arg, struct cache *cache), void *arg);
 struct cache *caches_find(struct caches *c, struct str name);
 
@@ -95,8 +96,8 @@ static inline struct cache_counts *cache_count(struct cache *c, const struct hom
 }
 
 /* Purges take effect at once on all loops and in all tiers of this machine; other machines follow (http/cluster.h).  text:
- * the URL's key, the tag, or the pattern.  The control thread's, or a loop's.  0, -E2BIG. */
-[[nodiscard]] int cache_purge(struct cache *c, enum purge_kind kind, struct str text, bool soft);
+ * the URL's key, the tag, or the pattern.  The control thread's, or a loop's; to: that one's mailbox.  0, -E2BIG. */
+[[nodiscard]] int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft);
 
 /* What the request got of its route's cache, for logs. */
 enum cached req_cached(const struct req *r);

@@ -27,11 +27,23 @@ struct shelf {
 	struct batch *batch;
 	struct disk *disk;
 	/* The worker's. */
-	struct disk_job job;
-	struct home *home;           /* who sent it off; NULL: the control thread did */
 	struct buf lines;            /* of the journal, of this batch */
 	int failed;                  /* why writing is off, since it was last on; 0: it is on */
 	int said;                    /* in the log */
+};
+
+/* A worker of the batch, on its way to the engine and back.  The shelf may be gone by the time it is back. */
+struct shelf_work {
+	struct disk_job job;
+	struct shelf *shelf;
+	struct home *home;           /* who sent it off; NULL: the control thread did */
+};
+
+/* A line for the log, on its way to a loop. */
+struct shelf_word {
+	struct mail mail;
+	struct home *home;
+	int failed;
 };
 
 enum errand { ERRAND_PUT, ERRAND_MOVE, ERRAND_DROP, ERRAND_NOTE };
@@ -54,11 +66,15 @@ static void worked(struct mail *m);
 
 static void work_begin(struct shelf *s, struct home *h, struct mailbox *to)
 {
-	s->home = h;
-	s->job = (struct disk_job){ .done.deliver = worked, .to = to, .op = DISK_WAIT, .call = work };
+	struct shelf_work *w = MEM_NEW(struct shelf_work);
+	w->shelf = s;
+	w->home = h;
+	w->job = (struct disk_job){ .done.deliver = worked, .to = to, .op = DISK_WAIT, .call = work };
+	if (!disk_submit(s->disk, &w->job))
+		return;
 	/* The engine has too much to do, or has ended: whoever comes next begins, or shelf_free(). */
-	if (disk_submit(s->disk, &s->job))
-		batch_leave(s->batch);
+	batch_leave(s->batch);
+	mem_free(w);
 }
 
 static bool hand_in(struct shelf *s, struct home *h, struct mailbox *to, const struct shelf_chore *what, bool surely)
@@ -214,10 +230,8 @@ static void end_all(struct shelf *s, struct shelf_chore *first)
 	}
 }
 
-static void work(struct disk_job *job)
+static void work_on(struct shelf *s, struct chore *first)
 {
-	struct shelf *s = container_of(job, struct shelf, job);
-	struct chore *first = batch_take(s->batch);
 	if (!segments_is_off(s->segments, clock_ms()))
 		s->failed = 0;
 	if (first) {
@@ -227,27 +241,44 @@ static void work(struct disk_job *job)
 	segments_tidy(s->segments);
 }
 
-/* Once for each time that it goes off or on. */
-static void say(struct shelf *s)
+static void say(struct mail *m)
 {
-	if (!s->home || s->said == s->failed)
-		return;
-	if (s->failed)
-		log_line(s->home->ring, LOG_LEVEL_ERROR, "cache: its folder can't be written: %s; nothing is kept there until it can",
-		         strerror(-s->failed));
+	struct shelf_word *w = container_of(m, struct shelf_word, mail);
+	if (w->failed)
+		log_line(w->home->ring, LOG_LEVEL_ERROR, "cache: its folder can't be written: %s; nothing is kept there until it can",
+		         strerror(-w->failed));
 	else
-		log_line(s->home->ring, LOG_LEVEL_INFO, "cache: its folder can be written again");
+		log_line(w->home->ring, LOG_LEVEL_INFO, "cache: its folder can be written again");
+	mem_free(w);
+}
+
+/* Once for each time that writing goes off or on. */
+static void have_said(struct shelf *s, struct home *h)
+{
+	if (!h || s->said == s->failed)
+		return;
+	struct shelf_word *w = MEM_NEW(struct shelf_word);
+	*w = (struct shelf_word){ .mail.deliver = say, .home = h, .failed = s->failed };
 	s->said = s->failed;
+	mailbox_post(&h->loop.mailbox, &w->mail);
+}
+
+static void work(struct disk_job *job)
+{
+	struct shelf_work *w = container_of(job, struct shelf_work, job);
+	struct shelf *s = w->shelf;
+	do {
+		work_on(s, batch_take(s->batch));
+		have_said(s, w->home);
+	} while (batch_more(s->batch));
 }
 
 static void worked(struct mail *m)
 {
-	struct shelf *s = container_of(m, struct shelf, job.done);
-	say(s);
-	if (s->job.err == -ECANCELED)
-		batch_leave(s->batch);
-	else if (batch_more(s->batch))
-		work_begin(s, s->home, s->job.to);
+	struct shelf_work *w = container_of(m, struct shelf_work, job.done);
+	if (w->job.err == -ECANCELED)
+		batch_leave(w->shelf->batch);
+	mem_free(w);
 }
 
 /* --- Asking. --- */
@@ -424,10 +455,7 @@ void shelf_free(struct shelf *s)
 {
 	if (!s)
 		return;
-	while (batch_begin(s->batch)) {
-		work(&s->job);
-		batch_leave(s->batch);
-	}
+	work_on(s, batch_end(s->batch));
 	batch_free(s->batch);
 	journal_free(s->journal);
 	segments_free(s->segments);

@@ -22,7 +22,7 @@ static struct commons commons_of(const struct publisher *p)
 {
 	const struct shared *s = &p->shared;
 	return (struct commons){ .log = s->log, .pools = s->pools, .caches = s->caches, .meters = s->meters,
-				   .folders = s->folders };
+		                .folders = s->folders };
 }
 
 static void open_values(void *arg, void *values)

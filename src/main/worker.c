@@ -155,7 +155,6 @@ static int start_shared(struct shared *s, const struct core *core)
 	s->hot = store_new(s->epoch, core->hot_memory_b);
 	s->limits = limits_new();
 	s->pools = pools_new(s->epoch, loops_wanted(core));
-	s->caches = caches_new(s->epoch, s->disk, loops_wanted(core));
 	s->meters = meters_new(loops_wanted(core));
 	return 0;
 }
@@ -254,15 +253,17 @@ static int start(struct worker *w, const struct core *core)
 		fail(w, "%s", error);
 		return err;
 	}
-	err = start_shared(&w->publisher.shared, core);
+	struct shared *s = &w->publisher.shared;
+	err = start_shared(s, core);
 	if (!err)
 		err = start_stations(w, loops_wanted(core));
 	if (err) {
 		fail(w, "the worker can't start its threads: %s", strerror(-err));
 		return err;
 	}
-	w->ring = log_ring_new(w->publisher.shared.log);
-	w->keeper = keeper_new(&w->control, w->publisher.shared.pools, w->ring, (struct str){});
+	w->ring = log_ring_new(s->log);
+	s->caches = caches_new(s->epoch, s->disk, w->ring, loops_wanted(core));
+	w->keeper = keeper_new(&w->control, s->pools, w->ring, (struct str){});
 	start_apps(w);
 	w->observer = observer_new(&w->control, &(struct observed){ fill, w });
 	w->admin.observer = w->observer;

@@ -13,12 +13,14 @@ struct batch {
 	struct chore *oldest;
 	struct chore **end;
 	bool working;
+	pthread_cond_t rests;   /* nobody works any more */
 };
 
 struct batch *batch_new(uint64_t most_b)
 {
 	struct batch *b = MEM_NEW(struct batch);
 	pthread_mutex_init(&b->lock, NULL);
+	pthread_cond_init(&b->rests, NULL);
 	b->most_b = most_b;
 	b->end = &b->oldest;
 	return b;
@@ -29,6 +31,7 @@ void batch_free(struct batch *b)
 	if (!b)
 		return;
 	must(!b->working && !b->oldest);
+	pthread_cond_destroy(&b->rests);
 	pthread_mutex_destroy(&b->lock);
 	mem_free(b);
 }
@@ -55,23 +58,38 @@ enum handed batch_add(struct batch *b, struct chore *c, bool surely)
 	return handed;
 }
 
-struct chore *batch_take(struct batch *b)
+/* The lock is held. */
+static struct chore *take(struct batch *b)
 {
-	pthread_mutex_lock(&b->lock);
 	struct chore *all = b->oldest;
 	b->oldest = NULL;
 	b->end = &b->oldest;
 	b->waiting_b = 0;
+	return all;
+}
+
+struct chore *batch_take(struct batch *b)
+{
+	pthread_mutex_lock(&b->lock);
+	struct chore *all = take(b);
 	pthread_mutex_unlock(&b->lock);
 	return all;
+}
+
+/* The lock is held. */
+static void rest(struct batch *b)
+{
+	must(b->working);
+	b->working = false;
+	pthread_cond_broadcast(&b->rests);
 }
 
 bool batch_more(struct batch *b)
 {
 	pthread_mutex_lock(&b->lock);
-	must(b->working);
-	b->working = b->oldest;
-	bool more = b->working;
+	bool more = b->oldest;
+	if (!more)
+		rest(b);
 	pthread_mutex_unlock(&b->lock);
 	return more;
 }
@@ -79,9 +97,18 @@ bool batch_more(struct batch *b)
 void batch_leave(struct batch *b)
 {
 	pthread_mutex_lock(&b->lock);
-	must(b->working);
-	b->working = false;
+	rest(b);
 	pthread_mutex_unlock(&b->lock);
+}
+
+struct chore *batch_end(struct batch *b)
+{
+	pthread_mutex_lock(&b->lock);
+	while (b->working)
+		pthread_cond_wait(&b->rests, &b->lock);
+	struct chore *all = take(b);
+	pthread_mutex_unlock(&b->lock);
+	return all;
 }
 
 bool batch_begin(struct batch *b)

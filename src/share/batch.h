@@ -24,6 +24,8 @@ enum handed {
 struct batch *batch_new(uint64_t most_b);
 /* Nobody works, nothing waits. */
 void batch_free(struct batch *b);
+/* Waits until nobody works; nothing more is handed in by others.  What still waits is the caller's. */
+struct chore *batch_end(struct batch *b);
 /* `surely`: whatever waits already. */
 enum handed batch_add(struct batch *b, struct chore *c, bool surely);
 /* The worker's: all that waits, oldest first, linked by next; NULL: nothing. */

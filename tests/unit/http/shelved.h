@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/whole.h"
 #include "http/shelf.h"
 
 struct shelved {
@@ -45,7 +46,8 @@ static inline void shelved_run(struct shelved *t, uint64_t ms)
 	timer_stop(&t->timer);
 }
 
-static inline int shelved_open(struct shelved *t, const char *folder, uint64_t size_b)
+/* All but the shelf. */
+static inline void shelved_init(struct shelved *t)
 {
 	struct home *h = &t->home;
 	*t = (struct shelved){};
@@ -53,27 +55,58 @@ static inline int shelved_open(struct shelved *t, const char *folder, uint64_t s
 	h->loop.now_ms = clock_ms();
 	h->ring = log_ring_new(t->log);
 	h->epoch = epoch_new();
-	t->purges = purges_new(h->epoch);
 	t->store = store_new(h->epoch, 1 << 20);
 	task_init(&t->task, shelved_task);
 	timer_init(&t->timer, shelved_tick);
-	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(fd >= 0);
-	return shelf_open(&t->shelf, fd, size_b, h->disk, t->purges, &t->why);
 }
 
-static inline void shelved_close(struct shelved *t)
+static inline void shelved_fini(struct shelved *t)
 {
 	struct home *h = &t->home;
 	disk_free(h->disk);
 	mailbox_open(&h->loop.mailbox);
-	shelf_free(t->shelf);
-	mailbox_open(&h->loop.mailbox);
 	store_free(t->store);
-	purges_free(t->purges);
 	epoch_free(h->epoch);
 	loop_fini(&h->loop);
 	log_free(t->log);
+}
+
+static inline int shelved_take_up(struct shelved *t, const char *folder, uint64_t size_b)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(fd >= 0);
+	t->purges = purges_new(t->home.epoch);
+	int err = shelf_open(&t->shelf, fd, size_b, t->home.disk, t->purges, &t->why);
+	if (err)
+		t->shelf = NULL;
+	return err;
+}
+
+/* As a reload does, while the loop goes on. */
+static inline void shelved_put_down(struct shelved *t)
+{
+	shelf_free(t->shelf);
+	mailbox_open(&t->home.loop.mailbox);
+	purges_free(t->purges);
+	t->shelf = NULL;
+	t->purges = NULL;
+}
+
+static inline int shelved_open(struct shelved *t, const char *folder, uint64_t size_b)
+{
+	shelved_init(t);
+	return shelved_take_up(t, folder, size_b);
+}
+
+/* As at the end: the engine is gone first. */
+static inline void shelved_close(struct shelved *t)
+{
+	struct home *h = &t->home;
+	disk_free(h->disk);
+	h->disk = NULL;
+	mailbox_open(&h->loop.mailbox);
+	shelved_put_down(t);
+	shelved_fini(t);
 }
 
 /* Until all that was put is written, or lost. */
