@@ -1,6 +1,6 @@
 /* What a cache would do with a request, for `petrel ctl explain`: its key, what is kept under it in memory, and whether
- * that would be an answer.  Other tiers are not asked.  On the control thread, which looks at the store as a loop of its own
- * would. */
+ * that would be an answer.  Other tiers are not asked.  On the control thread, which looks at the store as a loop of its
+ * own would. */
 #include <inttypes.h>
 
 #include "handlers/cache_in.h"
