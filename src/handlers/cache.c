@@ -175,6 +175,8 @@ static enum found judge_mark(struct look *l, struct page *p)
 {
 	if (p->image.flags & IMAGE_VARY)
 		return follow_vary(l, p);
+	if (p->image.flags & IMAGE_ALONE && !ask_tells(&l->req->ask))
+		return FOUND_NOTHING;
 	return ttl_of(p, home_wall_ms(l->req->home)) > 0 ? FOUND_PASS : FOUND_NOTHING;
 }
 
@@ -342,6 +344,7 @@ static enum go look_again(struct look *l)
 	if (found == FOUND_ANSWER)
 		return go;
 	if (!o) {
+		forget_stale(l);
 		l->key = l->base;
 		l->hash = store_hash(l->cache->store, l->key);
 		l->fetched = true;

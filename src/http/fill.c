@@ -240,12 +240,15 @@ static void copy_ask(struct fill *f, const struct req *r)
 	ask->host = arena_str(a, r->ask.host);
 	ask->framing = FRAMING_NONE;
 	ask->expect_continue = false;
-	ask->fields = arena_raw(a, (r->ask.field_count + 2) * sizeof *ask->fields);
+	ask->fields = arena_raw(a, (r->ask.field_count + 3) * sizeof *ask->fields);
 	ask->field_count = 0;
 	memset(ask->first, 0, sizeof ask->first);
 	for (size_t i = 0; i < r->ask.field_count; i++)
 		if (freshness_sends(&r->ask.fields[i]))
 			add_field(ask, copied(a, &r->ask.fields[i]));
+	struct str encodings = vary_encodings(a, &r->ask);
+	if (encodings.n)
+		add_field(ask, (struct field){ STR("Accept-Encoding"), encodings, FIELD_ACCEPT_ENCODING });
 }
 
 static enum go fill_send(struct req *r);
@@ -304,21 +307,31 @@ static enum go hand_over(struct fill *f, enum growing how, unsigned status)
 	return f->handed ? GO_WAIT : GO_FAIL;
 }
 
-/* The next ones don't wait for one another. */
-static void mark_pass(struct fill *f)
+static void forget(struct fill *f)
+{
+	store_drop(f->cache->store, f->key, store_hash(f->cache->store, f->key));
+	if (f->cache->shelf)
+		shelf_drop(f->cache->shelf, home_of(f), f->key);
+}
+
+/* The next ones don't wait for one another, as far as they can expect the same. */
+static void mark_pass(struct fill *f, uint16_t flags)
 {
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = f->came.came_ms, .base = page_hash(f->base),
-		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS };
+		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS | flags };
 	struct page *page = page_of_marker(f->cache->store, &image, f->key, (struct field){});
 	store_put(f->cache->store, &page->object);
 }
 
+/* What is kept stays for others where it is this request's own fault. */
 static enum go pass(struct fill *f, enum stored why)
 {
+	enum lasting lasting = stored_lasts(why);
 	counter_add(&counts(f)->not_stored, 1);
-	if (f->stale)
-		store_drop(f->cache->store, f->key, store_hash(f->cache->store, f->key));
-	mark_pass(f);
+	if (lasting == LASTS && f->stale)
+		forget(f);
+	if (lasting == LASTS || (lasting == LASTS_ALONE && !f->stale))
+		mark_pass(f, lasting == LASTS ? 0 : IMAGE_ALONE);
 	return hand_over(f, GROWTH_PASS, (unsigned)why);
 }
 
@@ -334,7 +347,8 @@ static bool has_failed(const struct fill *f)
 	return f->req.cause || f->req.shed || (may_use_stale(f) && status >= 500 && status <= 504 && status != 501);
 }
 
-/* What is kept still holds, or can't be kept any longer, but is right.  GO_NEXT: the 304 is about something else. */
+/* What is kept still holds.  Where it is not to be kept any longer it is forgotten, and all who wait look again: who then
+ * asks its origin does so without a condition. */
 static enum go renew(struct fill *f)
 {
 	struct image image = { .asked_ms = f->came.asked_ms };
@@ -342,15 +356,13 @@ static enum go renew(struct fill *f)
 	size_t count;
 	struct store *s = f->cache->store;
 	enum stored why = freshness_update(&f->req.arena, f->stale, &f->came, &f->rules->fresh, &image, &fields, &count);
-	struct page *page = why == STORED_OTHER ? NULL : page_of_update(s, f->stale, &f->came, &image, fields, count);
-	if (!page)
-		return GO_NEXT;
-	f->keeps = why == STORED_YES;
-	if (f->keeps)
+	struct page *page = why ? NULL : page_of_update(s, f->stale, &f->came, &image, fields, count);
+	f->keeps = page;
+	if (page)
 		keep_page(f, page);
 	else
-		store_drop(s, f->key, store_hash(s, f->key));
-	fill_end(f, GROWTH_WHOLE, page, 304, END_DONE);
+		forget(f);
+	fill_end(f, page ? GROWTH_WHOLE : GROWTH_AGAIN, page, page ? 304 : 0, END_DONE);
 	return GO_ANSWER;
 }
 

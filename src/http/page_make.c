@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "http/date.h"
+#include "http/shelf.h"
 #include "http/tags.h"
 
 /* --- Tags: each once. --- */
@@ -129,6 +130,25 @@ static void body_set(struct page *p, struct blob *blob)
 	}
 }
 
+/* A body in the disk tier stays where it is: its record there has the old head, and would be asked about again. */
+static void body_share(struct page *p, const struct page *stored)
+{
+	switch ((enum page_body)p->body_kind) {
+	case PAGE_INLINE:
+		memcpy(page_body_at(p), page_fields(stored).p + stored->image.fields_b, p->image.body_b);
+		break;
+	case PAGE_BLOB:
+		body_set(p, stored->blob);
+		break;
+	case PAGE_SEGMENT:
+		segment_get(stored->segment);
+		p->segment = stored->segment;
+		p->shelved = true;
+		page_place_set(p, page_place(stored));
+		break;
+	}
+}
+
 struct page *page_of_answer(struct store *s, const struct came *c, const struct image *image, struct str key,
                             enum page_body kind, struct blob *blob)
 {
@@ -152,8 +172,6 @@ struct page *page_of_update(struct store *s, const struct page *stored, const st
 	struct image i = *image;
 	struct marks tags = {};
 	struct source from = { .came = c, .fields = fields, .field_count = field_count };
-	if (stored->body_kind == PAGE_SEGMENT)
-		return NULL;
 	i.body_b = stored->image.body_b;
 	i.base = stored->image.base;
 	i.flags |= stored->image.flags & IMAGE_CODED;
@@ -164,10 +182,7 @@ struct page *page_of_update(struct store *s, const struct page *stored, const st
 	struct page *p = page_begin(&i, page_key(stored), &from, &tags, (enum page_body)stored->body_kind);
 	if (!p)
 		return NULL;
-	if (stored->body_kind == PAGE_BLOB)
-		body_set(p, stored->blob);
-	else
-		memcpy(page_body_at(p), page_fields(stored).p + stored->image.fields_b, i.body_b);
+	body_share(p, stored);
 	page_ready(p, s);
 	return p;
 }
