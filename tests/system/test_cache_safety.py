@@ -195,7 +195,7 @@ def test_an_answer_that_was_cut_is_not_kept(cached, how):
     server = cached(script=once(*CUT[how]))
     for _ in range(2):
         with Wire(server) as w:
-            w.send(get())
+            w.send(get(fields="Connection: close\r\n"))
             got = w.rest()
         # Either an error, or an answer that can be seen to be cut short: never a whole one.
         whole = got.endswith(b"0\r\n\r\n") or (b"Content-Length: 5\r\n" in got and got.endswith(b"short"))
