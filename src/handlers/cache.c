@@ -129,7 +129,7 @@ static enum go answer_with(struct look *l, struct page *p, enum cached cached)
 	enum go go = answer_page(r, p);
 	/* What a loop finds in the store may be looked at until its turn ends; what was brought to us may not. */
 	if (l->growth || l->stale)
-		answer_hold(r, &p->object);
+		answer_hold(r, &p->object, true);
 	look_close(r, l);
 	return go;
 }
