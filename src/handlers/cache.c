@@ -13,6 +13,7 @@
 #include "http/check.h"
 #include "http/fill.h"
 #include "http/serve.h"
+#include "http/slices.h"
 #include "http/tags.h"
 #include "http/vary.h"
 #include "http/visit.h"
@@ -126,7 +127,8 @@ static enum go answer_with(struct look *l, struct page *p, enum cached cached)
 		s->forward = FORWARD_NONE;
 	s->ttl_s = ttl_of(p, home_wall_ms(r->home));
 	counter_add(&counts(l)->hit_b, p->image.body_b);
-	enum go go = answer_page(r, p);
+	struct slice_range is;
+	enum go go = slice_of(p, &is) ? answer_slices(r, l->rules, l->visit->base, l->visit->base, p) : answer_page(r, p);
 	/* What a loop finds in the store may be looked at until its turn ends; what was brought to us may not. */
 	if (l->growth || l->stale)
 		answer_hold(r, &p->object, true);
@@ -216,7 +218,8 @@ static enum found look_in_store(struct look *l, enum go *go)
 
 static struct fill_wish wish_of(const struct look *l, struct growth *g, struct page *stale)
 {
-	return (struct fill_wish){ l->rules, l->base, l->key, g, stale, !stale };
+	return (struct fill_wish){ .rules = l->rules, .url = l->visit->base, .base = l->base, .key = l->key, .growth = g,
+		                   .stale = stale, .elsewhere = !stale, .sliced = l->rules->slice_b };
 }
 
 /* Asks for it anew, while this request gets what there is. */
@@ -390,7 +393,12 @@ static enum go wait_for(struct look *l)
 				return GO_WAIT;
 			break;
 		case GROWTH_BYTES:
-			return read_on(l);
+			if (page_of(growth_object(l->growth))->image.status != 206)
+				return read_on(l);
+			/* A slice is waited for: the answer is more than that. */
+			if (growth_wait(l->seat, GROWTH_BYTES, UINT64_MAX))
+				return GO_WAIT;
+			break;
 		case GROWTH_WHOLE:
 			return answer_whole(l);
 		case GROWTH_AGAIN:
@@ -494,7 +502,7 @@ static struct look *look_new(struct req *r, struct visit *v)
 	l->visit = v;
 	l->rules = v->rules;
 	l->cache = v->rules->cache;
-	l->base = l->key = v->base;
+	l->base = l->key = v->rules->slice_b ? slice_key(&r->arena, v->base, 0) : v->base;
 	l->hash = store_hash(l->cache->store, l->key);
 	timer_init(&l->timer, look_late);
 	r->state = l;
