@@ -40,7 +40,8 @@ static const struct reason {
 	[STORED_ADDRESSED] = { { "request-body", 12 }, "The request has a body.", LASTS_NOT },
 	[STORED_COOKIE] = { { "cookie", 6 },
 	                    "The request had a cookie, and the answer does not say how long it may be kept.", LASTS_ALONE },
-	[STORED_OTHER] = { { "other-version", 13 }, "The origin spoke of another version than the one that is kept.", LASTS_NOT },
+	[STORED_OTHER] = { { "other-version", 13 }, "The origin spoke of another version than the one that is kept.",
+	                   LASTS_NOT },
 };
 
 struct str stored_name(enum stored s)
