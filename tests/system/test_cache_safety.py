@@ -1,12 +1,13 @@
 """Caches under attack and before origins that are odd or broken: docs/why/cache-safety.md has the list, each item with its
 test of this file."""
 
+import re
 import threading
 import time
 
 import pytest
 from cached import cached, count, date, fetch, is_hit, numbered, status  # noqa: F401 (a fixture)
-from conftest import wait_for
+from conftest import ROOT, wait_for
 from origins import answer, field, hang, once
 from wire import Wire, ask, get
 
@@ -46,6 +47,14 @@ def test_fields_that_mislead_frameworks_do_not_reach_a_page_for_all(cached, name
     server = cached(reflecting)
     fetch(server, fields=f"{name}: evil.example\r\n")
     assert fetch(server).body == b"clean"
+
+
+def test_what_is_believed_has_to_be_in_the_key(cached):
+    server = cached(lambda asked: answer(field(asked, "x-forwarded-host"), fields=FRESH),
+                    'key "$field_x_forwarded_host $host$target";', inner="forwarded append;")
+    for host in ("evil", "good", "evil"):
+        assert fetch(server, fields=f"X-Forwarded-Host: {host}\r\n").body == host.encode()
+    assert len(server.origin.asked) == 2
 
 
 def test_the_port_of_a_host_is_part_of_the_key(cached):
@@ -462,3 +471,8 @@ def test_names_of_fields_can_not_bring_lines_into_an_answer(cached):
         server = cached(script=once(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n" + evil + b"Content-Length: 1\r\n\r\nx"))
         for _ in range(2):
             assert fetch(server).status == 502
+
+
+def test_the_list_is_complete():
+    listed = set(re.findall(r"`(test_\w+)`(?! \(semantics)", (ROOT / "docs/why/cache-safety.md").read_text()))
+    assert listed == {name for name in globals() if name.startswith("test_")} - {"test_the_list_is_complete"}
