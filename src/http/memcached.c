@@ -316,7 +316,6 @@ static struct memcached *memcached_new(struct memcacheds *all, const struct memc
 	m->ring = make_ring(m);
 	for (unsigned i = 0; i < all->loops; i++)
 		send_word(m, i, open_here);
-	places_open(m, all->loops);
 	return m;
 }
 
