@@ -188,7 +188,7 @@ build/example/made: $(wildcard examples/site/* examples/site/apps/*/*) $(wildcar
 build/bench/%: bench/%.c $(BENCHLIB) $(BENCHLIB:.c=.h) Makefile
 	@mkdir -p $(@D)
 	@echo '  CC    $@'
-	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_release) $(LDFLAGS) $(LINK_release) -o $@ $< $(BENCHLIB)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(FLAGS_release) $(LDFLAGS) $(LINK_release) -o $@ $< $(BENCHLIB) -lm
 
 # ONLY=hot,idle picks scenarios, QUICK=1 shortens them.  A peer that can't be installed is left out.
 bench:

@@ -1,5 +1,6 @@
 """Runs the load: wrk, and our own programs, on the load's core."""
 import subprocess
+import urllib.request
 
 from stage import BUILD, ROOT
 
@@ -66,3 +67,16 @@ def fetch(stage, port, connections, seconds, path):
 
 def fetch_cold(stage, port, connections, seconds, files):
     return Client(stage, "fetch", port, connections, seconds, "-", files)
+
+
+def keys(stage, port, connections, prefix, count, requests, *how):
+    """bench/keys.c: asks for many pages by their numbers; how it went."""
+    command = [program("keys"), port, connections, prefix, count, requests, *how]
+    out = subprocess.run(pinned(stage, command), capture_output=True, text=True, check=True)
+    return pairs(out.stdout)
+
+
+def get(port, path):
+    """One answer's text."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return answer.read().decode()

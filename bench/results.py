@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 
+import caches
 import machine
 import servers
 from stage import BUILD
@@ -29,7 +30,7 @@ def merge(name, result, whole):
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "command": shlex.join(["bench/run", *sys.argv[1:]]),
         "machine": machine.describe(),
-        "versions": {c.name: c.version() for c in servers.EVERY_CLASS if c.name in result["servers"]},
+        "versions": {c.name: c.version() for c in (*servers.EVERY_CLASS, *caches.PEERS) if c.name in result["servers"]},
     }
     part = path(whole).with_suffix(".part")
     part.write_text(json.dumps(everything, indent=1, ensure_ascii=False))

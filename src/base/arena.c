@@ -32,6 +32,17 @@ void arena_fini(struct arena *a)
 	*a = (struct arena){};
 }
 
+/* Behind all of a's own blocks: the newest stays the one that is filled. */
+void arena_take(struct arena *a, struct arena *from)
+{
+	struct arena_block **end = &a->last;
+	while (*end)
+		end = &(*end)->older;
+	*end = from->last;
+	a->held_b += from->held_b;
+	*from = (struct arena){};
+}
+
 static void *block(struct arena *a, size_t size)
 {
 	struct arena_block *b = mem_grow(NULL, sizeof *b + size);

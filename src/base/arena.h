@@ -44,6 +44,9 @@ void arena_fini(struct arena *a);
 
 #define ARENA_NEW(arena, type) ((type *)arena_new(arena, sizeof(type)))
 
+/* What is in `from` lives as long as `a` from now on; `from` is empty.  Its first block, where it was given one, stays its
+ * owner's. */
+void arena_take(struct arena *a, struct arena *from);
 /* A copy of s, with a NUL behind it that is not counted: .p is a C string where s holds no NUL. */
 struct str arena_str(struct arena *a, struct str s);
 [[gnu::format(printf, 2, 3)]] struct str arena_strf(struct arena *a, const char *format, ...);

@@ -13,9 +13,11 @@ struct disk {
 	int wake_fd;           /* the ring's; -1 with threads */
 	struct queue *reads;   /* DISK_OPEN, DISK_AHEAD */
 	struct queue *calls;   /* DISK_CALL: whatever computes must not hold up what reads, nor the reverse */
+	struct queue *waits;   /* DISK_WAIT */
 	struct ring *ring;     /* NULL with threads */
 	struct crew *readers;  /* NULL with a ring */
 	struct crew *callers;
+	struct crew *waiters;
 };
 
 void disk_job_done(struct queue *q, struct disk_job *job)
@@ -63,7 +65,10 @@ int disk_new(struct disk **out, enum disk_kind kind, unsigned workers, unsigned 
 	d->wake_fd = -1;
 	workers = workers_within(workers);
 	d->calls = queue_new(DISK_CALLERS, queue, -1);
+	d->waits = queue_new(DISK_WAITERS, queue, -1);
 	int err = crew_new(&d->callers, d->calls, "petrel-call", DISK_CALLERS);
+	if (!err)
+		err = crew_new(&d->waiters, d->waits, "petrel-wait", DISK_WAITERS);
 	if (!err && (kind == DISK_THREADS || with_ring(d, workers, queue)))
 		err = with_threads(d, workers, queue);
 	if (err) {
@@ -93,11 +98,14 @@ void disk_free(struct disk *d)
 		return;
 	queue_cancel(d->reads);
 	queue_cancel(d->calls);
+	queue_cancel(d->waits);
 	ring_free(d->ring);
 	crew_free(d->readers);
 	crew_free(d->callers);
+	crew_free(d->waiters);
 	queue_free(d->reads);
 	queue_free(d->calls);
+	queue_free(d->waits);
 	if (d->wake_fd >= 0)
 		close(d->wake_fd);
 	mem_free(d);
@@ -141,21 +149,32 @@ void disk_bounds(struct disk *d, unsigned workers, unsigned queue)
 		crew_grow(d->readers, workers);
 	queue_bounds(d->reads, workers, queue);
 	queue_bounds(d->calls, DISK_CALLERS, queue);
+	queue_bounds(d->waits, DISK_WAITERS, queue);
 }
 
 int disk_submit(struct disk *d, struct disk_job *job)
 {
-	return queue_push(job->op == DISK_CALL ? d->calls : d->reads, &job->done);
+	switch (job->op) {
+	case DISK_CALL:
+		return queue_push(d->calls, &job->done);
+	case DISK_WAIT:
+		return queue_push(d->waits, &job->done);
+	default:
+		return queue_push(d->reads, &job->done);
+	}
 }
 
 struct disk_stats disk_stats(const struct disk *d)
 {
-	struct queue_stats reads = queue_stats(d->reads), calls = queue_stats(d->calls);
-	return (struct disk_stats){
-		.waiting = reads.waiting + calls.waiting,
-		.under_way = reads.under_way + calls.under_way,
-		.finished = reads.finished + calls.finished,
-		.refused = reads.refused + calls.refused,
-		.failed = reads.failed + calls.failed,
-	};
+	struct queue *const queues[] = { d->reads, d->calls, d->waits };
+	struct disk_stats sum = {};
+	for (size_t i = 0; i < countof(queues); i++) {
+		struct queue_stats s = queue_stats(queues[i]);
+		sum.waiting += s.waiting;
+		sum.under_way += s.under_way;
+		sum.finished += s.finished;
+		sum.refused += s.refused;
+		sum.failed += s.failed;
+	}
+	return sum;
 }

@@ -26,7 +26,8 @@ enum disk_kind { DISK_AUTO, DISK_URING, DISK_THREADS };
 enum disk_op {
 	DISK_OPEN,    /* open below a folder, stat, and read whole if it is a regular file of at most read_max_b bytes */
 	DISK_AHEAD,   /* bring a range of an open file into the page cache, and wait until it is there */
-	DISK_CALL,    /* run a function on a thread */
+	DISK_CALL,    /* run a function on a thread: one that computes, or reads a little */
+	DISK_WAIT,    /* the same for one that waits for the disk most of the time, so that what computes need not */
 };
 
 /* What an open found.  The caller owns fd and bytes. */
@@ -56,7 +57,7 @@ struct disk_job {
 	int fd;
 	uint64_t offset_b;
 	uint64_t length_b;
-	/* DISK_CALL */
+	/* DISK_CALL, DISK_WAIT */
 	void (*call)(struct disk_job *job);  /* may set err */
 };
 

@@ -10,6 +10,8 @@ struct ring;  /* the io_uring and its thread */
 enum {
 	/* Threads for DISK_CALL.  They compute rather than wait, and must not take the cores from the loops. */
 	DISK_CALLERS = 2,
+	/* And for DISK_WAIT. */
+	DISK_WAITERS = 4,
 };
 
 /* The job is finished: err is set, the mail leaves. */

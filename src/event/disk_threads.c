@@ -1,4 +1,4 @@
-/* Threads that do one job at a time: the whole engine where there is no io_uring, and DISK_CALL everywhere.
+/* Threads that do one job at a time: the whole engine where there is no io_uring, DISK_CALL and DISK_WAIT everywhere.
  * How many work at once is the queue's business: a crew never shrinks, its idle threads sleep. */
 #include <errno.h>
 
@@ -29,6 +29,7 @@ static void job_run(struct disk_job *job, void *scratch)
 		job->err = work_run(&w, scratch);
 		break;
 	case DISK_CALL:
+	case DISK_WAIT:
 		job->err = 0;
 		job->call(job);
 		break;

@@ -6,6 +6,7 @@
 
 extern const struct module ACCESS;      /* access.c */
 extern const struct module ACCESS_LOG;  /* access_log.c */
+extern const struct module CACHE;       /* cache.c */
 extern const struct module CGI;         /* cgi.c */
 extern const struct module COMPRESS;    /* compress.c */
 extern const struct module ECHO;        /* echo.c */

@@ -118,6 +118,8 @@ static void start_over(struct req *r)
 	r->answer.body = NULL;
 	r->answer.trailers = NULL;
 	r->answer.hot = NULL;
+	r->answer.page = NULL;
+	r->answer.date = (struct str){};
 	r->answer.field_count = 0;
 }
 

@@ -15,6 +15,8 @@
 #include "http/vars.h"
 #include "share/counter.h"
 #include "share/growth.h"
+#include "share/line.h"
+#include "share/sketch.h"
 
 /* `cache NAME { … }`: in a snapshot. */
 struct cache_rules {
@@ -25,14 +27,12 @@ struct cache_rules {
 	struct str memcached_name;       /* of a memcached { } block; empty: none */
 	struct memcached *memcached;     /* that block's, while the snapshot is open */
 	struct freshness_rules fresh;
-	bool has_key;
-	struct tmpl key;                 /* in place of $scheme://$host$path?$query */
+	struct tmpl key;                 /* in place of host and target; no pieces: those */
 	struct items ignore;             /* struct str: query parameters that are no part of the key; '*' at the end */
 	bool sort_query;
 	struct items bypass, no_store;   /* struct tmpl: not empty and not "0": the cache is not asked; what comes is not kept */
 	uint64_t uses;                   /* stored when it was asked for so often */
 	uint64_t object_b;               /* the largest answer that is stored */
-	uint64_t slice_b;                /* larger ones in slices of this size; 0: not */
 	uint64_t variants;               /* most of one URL */
 	uint64_t fills;                  /* at once; the others wait in a line */
 	uint64_t wait_ms;                /* a request waits so long for another's fill */
@@ -60,19 +60,35 @@ struct cache {
 	struct shelf *shelf;
 	struct str folder;               /* the shelf's */
 	struct memcached *memcached;     /* of the newest snapshot */
+	struct sketch *sketch;           /* how often what is not kept was asked for */
+	struct line *line;               /* fills at once */
 	unsigned loops;
 	struct cache_counts *counts;     /* by loop */
 };
 
-/* All of a worker, by name.  Opened, closed and listed by the control thread. */
+/* All of a worker, by name.  Opened, closed and listed by the control thread, which logs into this ring. */
 struct caches;
-struct caches *caches_new(struct epoch *e, struct disk *disk, unsigned loops);
+struct caches *caches_new(struct epoch *e, struct disk *disk, struct log_ring *ring, unsigned loops);
+/* None is open any more, and no loop runs. */
 void caches_free(struct caches *c);
+/* The cache of these rules, as they say it now, until cache_put(): for as long as a snapshot is open. */
+struct cache *caches_get(struct caches *c, const struct cache_rules *rules, const struct commons *with);
+/* Where no snapshot has it any more its memory is given back; its folder stays open, for the snapshot that has it again. */
+void cache_put(struct cache *cache);
 void caches_each(struct caches *c, void (*see)(void *arg, struct cache *cache), void *arg);
 struct cache *caches_find(struct caches *c, struct str name);
 
-/* The key of a request in this cache, without what Vary adds; in the arena. */
+/* The target that the key is made of and the origin is asked for: path and query as they came, without the parameters that
+ * are ignored; in the arena, or the request's own. */
+struct str cache_target(const struct cache_rules *rules, const struct req *r, struct arena *a);
+/* The key of a request in this cache, without what Vary adds; in the arena.  Empty: longer than IMAGE_KEY_MOST. */
 struct str cache_key(const struct cache_rules *rules, struct req *r);
+/* The key of a URL, or of a path on this host, as `purge` takes it; false where it can't be told from the URL alone. */
+bool cache_key_of_url(const struct cache_rules *rules, struct str url, struct buf *out);
+/* The key of what an answer's Location names, where that is on the request's host. */
+bool cache_key_of_location(const struct cache_rules *rules, const struct req *r, struct str url, struct buf *out);
+/* A condition of bypass or no_store: its text is neither empty nor 0. */
+bool cache_condition(const struct tmpl *t, struct req *r);
 
 static inline struct cache_counts *cache_count(struct cache *c, const struct home *h)
 {
@@ -80,9 +96,12 @@ static inline struct cache_counts *cache_count(struct cache *c, const struct hom
 }
 
 /* Purges take effect at once on all loops and in all tiers of this machine; other machines follow (http/cluster.h).  text:
- * the URL's key, the tag, or the pattern.  The control thread's, or a loop's.  0, -E2BIG. */
-[[nodiscard]] int cache_purge(struct cache *c, enum purge_kind kind, struct str text, bool soft);
+ * the URL's key, the tag, or the pattern.  The control thread's, or a loop's; to: that one's mailbox.  0, -E2BIG. */
+[[nodiscard]] int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft);
 
-/* The route's cache, as a module (handlers/cache.c); and what a request got of it, for logs. */
-extern const struct module CACHE;
+/* What the request got of its route's cache, for logs. */
 enum cached req_cached(const struct req *r);
+/* The rows of `cache NAME { }`, whose values are struct cache_rules. */
+extern const struct directive CACHE_ROWS[];
+/* What the types can't know. */
+void cache_rules_check(struct checker *c, struct cache_rules *rules);

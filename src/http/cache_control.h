@@ -26,6 +26,7 @@ enum { CC_ABSENT = -1, CC_SECONDS_MOST = INT32_MAX };
  * as absent for what a request allows. */
 struct cache_control {
 	unsigned flags;
+	bool targeted;                   /* of an answer: it is CDN-Cache-Control's, so that Expires says nothing either */
 	int64_t max_age, s_maxage, stale_while_revalidate, stale_if_error, min_fresh, max_stale;
 };
 
@@ -33,5 +34,5 @@ struct cache_control {
 void cache_control_of_answer(const struct field *fields, size_t count, struct cache_control *out);
 /* Of a request: Cache-Control, or Pragma: no-cache where there is none. */
 void cache_control_of_ask(const struct ask *a, struct cache_control *out);
-/* Whether no-cache="…" or private="…" of an answer name this field. */
-bool cache_control_names(const struct field *fields, size_t count, struct str name);
+/* Whether no-cache="…" or private="…" of an answer name this field; cc: what these fields were read as. */
+bool cache_control_names(const struct cache_control *cc, const struct field *fields, size_t count, struct str name);

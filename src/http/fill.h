@@ -4,17 +4,33 @@
  *	shelf     asks the disk tier
  *	cluster   asks memcached
  *	line      waits until so few fills are under way that it may go on
- *	origin    is a request of its own (struct req), which is handled as its client's would be
- *	bytes     pulls the answer into a blob that any number of clients read while it grows (share/growth.h)
+ *	origin    is a request of its own (struct req), which is handled as its client's would be, and pulls the answer into
+ *	          a blob that any number of clients read while it grows (share/growth.h)
  *
- * It belongs to the loop of the first client, and goes on when all clients are gone. */
+ * It belongs to the loop of the client that began it, and goes on when all clients are gone.  An answer that can't be kept
+ * is that client's alone, who takes it over as if it had asked itself. */
 #pragma once
 
 #include "http/cache.h"
 
 struct fill;
 
-/* Begins to fill the growth, whose filler the caller is by growths_join(): r is the request of which the fill's is a copy.
- * stale: what is kept already and may be validated, or NULL.  The fill ends by itself. */
-void fill_begin(struct req *r, const struct cache_rules *rules, struct str base, struct str key, struct growth *g,
-                struct page *stale);
+/* What is to be filled. */
+struct fill_wish {
+	const struct cache_rules *rules;
+	struct str base, key;
+	struct growth *growth;       /* whose filler the caller is; the reference goes over to the fill */
+	struct page *stale;          /* what is kept already and may be validated: the fill takes a reference; or NULL */
+	bool elsewhere;              /* it may be in the other tiers: false where those had only `stale` */
+};
+
+/* Begins; r is the request of which the fill's is a copy.  heir: where the one that waits for it keeps its pointer at it;
+ * set to NULL when the fill is over; NULL: nobody waits, it is asked for anew in the background. */
+void fill_begin(struct req *r, const struct fill_wish *wish, struct fill **heir);
+/* The growth ended as GROWTH_PASS or GROWTH_FAILED: r, the heir, gets the fill's answer and all that belongs to it.  The
+ * fill is over. */
+void fill_take(struct fill *f, struct req *r);
+/* The heir is no longer interested. */
+void fill_leave(struct fill *f);
+/* The loop is about to end. */
+void fills_cut(struct home *h);

@@ -11,7 +11,8 @@ struct freshness_rules {
 	uint64_t most_ttl_ms;           /* 0: none */
 	bool heuristic;                 /* a tenth of the time since Last-Modified, at most a day (RFC 9111, 4.2.2) */
 	bool asks;                      /* Cache-Control and Pragma of requests count (RFC 9111, 5.2.1) */
-	bool cookies;                   /* an answer with Set-Cookie may be kept, without that field */
+	bool cookies;                   /* cookies say nothing about who is asking: an answer with Set-Cookie may be kept,
+	                                 * without that field, and one to a Cookie as if there were none */
 	uint64_t revalidate_ms, error_ms;  /* stale-while-revalidate and stale-if-error where the answer does not say */
 	struct items negative;          /* struct status_ttl: for answers of this status that don't say */
 };
@@ -42,10 +43,15 @@ enum stored {
 	STORED_VARIANTS,          /* too many variants of this URL */
 	STORED_REDIRECTED,        /* the application sent the request elsewhere inside (X-Accel-Redirect) */
 	STORED_ADDRESSED,         /* the request has a body */
+	STORED_COOKIE,            /* the request had a Cookie, and the answer does not say how long it may be kept */
+	STORED_OTHER,             /* a 304 about another version than what is kept: ask again, without a condition */
 };
 /* "no-store", "set-cookie" …: a token (for Cache-Status' detail), and a sentence for people. */
 struct str stored_name(enum stored s);
 const char *stored_sentence(enum stored s);
+/* Whether the same would be said of the next request's answer, too: where it is not, nothing may be remembered of it, or
+ * one client's request would keep a page from being stored for all. */
+bool stored_lasts(enum stored s);
 
 /* What came: of an answer to a GET. */
 struct came {
@@ -53,16 +59,34 @@ struct came {
 	unsigned status;
 	const struct field *fields;
 	size_t field_count;
+	struct str date;                /* its Date, where that is none of the fields; empty: it has none */
+	bool slice;                     /* a range of it was asked for on the cache's own account: 206 is what was wanted */
 	uint64_t asked_ms, came_ms;     /* as in struct image */
 };
 
 /* Whether an answer may be kept, and for how long: on STORED_YES the times, status and flags of *out are set; on other
- * results nothing is.  What `private` and `no-cache` name as fields (RFC 9111, 5.2.2.4 and 5.2.2.7) is left to
+ * results nothing is.
+ *
+ * Lifetimes are s-maxage, max-age, Expires, in this order; then what the rules say of the status; then, for statuses that
+ * allow it (RFC 9110, 15.1), the rules' default or a guess.  An answer to a request with a Cookie is kept only where it
+ * says itself how long: an application that knows its visitor and forgot to say so must not show one's page to the next.
+ * What `private` and `no-cache` name as fields (RFC 9111, 5.2.2.4 and 5.2.2.7) is left to
  * freshness_keeps(). */
 enum stored freshness_store(const struct came *c, const struct freshness_rules *rules, struct image *out);
 /* Whether a field is stored with the answer: not hop-by-hop ones, Set-Cookie, what no-cache="…" and private="…" name, Age,
  * Cache-Status, and fields for caches (Surrogate-Key and others, CDN-Cache-Control is passed on). */
 bool freshness_keeps(const struct came *c, const struct cache_control *cc, const struct field *f);
+/* Whether a cache's own request to an origin has this field of its client's: not conditions and ranges, which are the
+ * client's affair, nor fields by which frameworks are led to another URL, host or method than those of the key. */
+bool freshness_sends(const struct field *f);
+
+/* What a 304 makes of a stored page (RFC 9111, 3.2 and 4.3.4): on STORED_YES *fields (in the arena, pointing into the page
+ * and the 304) are to be kept, and the times, status and flags of *out are set as for an answer that came now.
+ * STORED_OTHER: it is about something else.  Anything else: what is stored is right, and may go to who asked, but is no
+ * longer to be kept; *fields is set. */
+enum stored freshness_update(struct arena *a, const struct page *stored, const struct came *c,
+                             const struct freshness_rules *rules, struct image *out, struct field **fields,
+                             size_t *field_count);
 
 enum use {
 	USE_FRESH,        /* serve */

@@ -110,7 +110,7 @@ static void make_head(struct exchange *x)
 	char *start = buf_room(head, fields_b(&r->answer) + trailer.n + 256), *at = start;
 	at = put_status(at, r->answer.status);
 	at = put(at, STR("\r\nServer: petrel\r\nDate: "));
-	at = put(at, home_date(r->home));
+	at = put(at, r->answer.date.n ? r->answer.date : home_date(r->home));
 	for (size_t i = 0; i < r->answer.field_count; i++) {
 		const struct field *f = &r->answer.fields[i];
 		at = put(at, STR("\r\n"));

@@ -3,39 +3,55 @@
 
 #include "base/mem.h"
 
+/* Shortest first, so that a name is compared with those of its length alone. */
 static const struct {
 	struct str name;
 	enum field_id id;
 } FIELDS[] = {
+	{ { "te", 2 }, FIELD_TE },
+	{ { "age", 3 }, FIELD_AGE },
+	{ { "date", 4 }, FIELD_DATE },
+	{ { "etag", 4 }, FIELD_ETAG },
+	{ { "host", 4 }, FIELD_HOST },
+	{ { "vary", 4 }, FIELD_VARY },
+	{ { "range", 5 }, FIELD_RANGE },
 	{ { "accept", 6 }, FIELD_ACCEPT },
-	{ { "accept-encoding", 15 }, FIELD_ACCEPT_ENCODING },
-	{ { "authorization", 13 }, FIELD_AUTHORIZATION },
-	{ { "connection", 10 }, FIELD_CONNECTION },
-	{ { "content-length", 14 }, FIELD_CONTENT_LENGTH },
-	{ { "content-type", 12 }, FIELD_CONTENT_TYPE },
 	{ { "cookie", 6 }, FIELD_COOKIE },
 	{ { "expect", 6 }, FIELD_EXPECT },
-	{ { "host", 4 }, FIELD_HOST },
-	{ { "if-match", 8 }, FIELD_IF_MATCH },
-	{ { "if-modified-since", 17 }, FIELD_IF_MODIFIED_SINCE },
-	{ { "if-none-match", 13 }, FIELD_IF_NONE_MATCH },
-	{ { "if-range", 8 }, FIELD_IF_RANGE },
-	{ { "if-unmodified-since", 19 }, FIELD_IF_UNMODIFIED_SINCE },
-	{ { "range", 5 }, FIELD_RANGE },
+	{ { "pragma", 6 }, FIELD_PRAGMA },
+	{ { "expires", 7 }, FIELD_EXPIRES },
 	{ { "referer", 7 }, FIELD_REFERER },
-	{ { "te", 2 }, FIELD_TE },
-	{ { "transfer-encoding", 17 }, FIELD_TRANSFER_ENCODING },
 	{ { "upgrade", 7 }, FIELD_UPGRADE },
+	{ { "if-match", 8 }, FIELD_IF_MATCH },
+	{ { "if-range", 8 }, FIELD_IF_RANGE },
+	{ { "connection", 10 }, FIELD_CONNECTION },
+	{ { "set-cookie", 10 }, FIELD_SET_COOKIE },
 	{ { "user-agent", 10 }, FIELD_USER_AGENT },
+	{ { "content-type", 12 }, FIELD_CONTENT_TYPE },
+	{ { "authorization", 13 }, FIELD_AUTHORIZATION },
+	{ { "cache-control", 13 }, FIELD_CACHE_CONTROL },
+	{ { "if-none-match", 13 }, FIELD_IF_NONE_MATCH },
+	{ { "last-modified", 13 }, FIELD_LAST_MODIFIED },
+	{ { "content-length", 14 }, FIELD_CONTENT_LENGTH },
+	{ { "accept-encoding", 15 }, FIELD_ACCEPT_ENCODING },
+	{ { "if-modified-since", 17 }, FIELD_IF_MODIFIED_SINCE },
+	{ { "transfer-encoding", 17 }, FIELD_TRANSFER_ENCODING },
+	{ { "if-unmodified-since", 19 }, FIELD_IF_UNMODIFIED_SINCE },
+};
+
+enum { FIELD_LONGEST = 19 };
+
+/* Where the names of a length begin; those of the next length begin where they end. */
+static const uint8_t FIELDS_FROM[FIELD_LONGEST + 2] = {
+	0, 0, 0, 1, 2, 6, 7, 11, 14, 16, 16, 19, 19, 20, 24, 25, 26, 26, 28, 28, 29,
 };
 
 enum field_id field_id(struct str name)
 {
-	if (name.n < 2)
+	if (name.n > FIELD_LONGEST)
 		return FIELD_OTHER;
-	char first = ascii_lower(name.p[0]);
-	for (size_t i = 0; i < countof(FIELDS); i++)
-		if (FIELDS[i].name.n == name.n && FIELDS[i].name.p[0] == first && str_eq_nocase(FIELDS[i].name, name))
+	for (size_t i = FIELDS_FROM[name.n]; i < FIELDS_FROM[name.n + 1]; i++)
+		if (str_eq_nocase(FIELDS[i].name, name))
 			return FIELDS[i].id;
 	return FIELD_OTHER;
 }

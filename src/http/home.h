@@ -70,6 +70,7 @@ struct home {
 	size_t conn_count;
 	struct link spares;                       /* exchanges for reuse: see http/h1.c */
 	size_t spare_count;
+	struct link fetches;                      /* struct fill: what this loop fetches for caches */
 	struct link origins;                      /* connections to servers of pools: struct origin */
 	struct str input;                         /* bytes in loop.scratch that the connection being run has not used */
 	unsigned fills;                           /* reads that this turn of the connection has had */

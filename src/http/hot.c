@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "http/date.h"
+#include "http/file_body.h"
 #include "http/mime.h"
 
 uint64_t root_id(struct str root)
@@ -157,103 +158,22 @@ struct hot *hot_of_variant(struct store *s, struct str key, const struct hot *fr
 
 /* --- Bodies. --- */
 
-enum {
-	WINDOW_B = 256 * 1024,  /* of a large file, read ahead and sent at a time */
-	RETRY_MS = 20,
-};
-
 struct hot_body {
 	struct body body;
 	struct req *req;
 	struct hot *hot;
 	bool held;              /* a reference of its own */
 	uint64_t at_b, end_b;
-	struct ahead *ahead;    /* a window being read; NULL: none */
-	uint64_t ready_b;       /* the engine brought everything before this into the page cache */
-	bool broken;            /* the disk could not read it */
-	struct timer retry;     /* the engine's queue was full */
 };
-
-/* A window on its way into the page cache: outlives its body, if need be. */
-struct ahead {
-	struct disk_job job;
-	struct epoch *epoch;
-	struct hot *hot;        /* referenced: the descriptor has to stay open */
-	struct hot_body *body;  /* NULL: nobody waits any more */
-};
-
-static void ahead_done(struct mail *m)
-{
-	struct ahead *a = container_of(m, struct ahead, job.done);
-	struct hot_body *b = a->body;
-	if (b) {
-		b->ahead = NULL;
-		b->broken = a->job.err != 0;
-		b->ready_b = a->job.offset_b + a->job.length_b;
-		loop_queue(&b->req->home->loop, b->body.reader);
-	}
-	object_put(a->epoch, &a->hot->object);
-	mem_free(a);
-}
-
-static void retry(struct timer *t)
-{
-	struct hot_body *b = container_of(t, struct hot_body, retry);
-	loop_queue(&b->req->home->loop, b->body.reader);
-}
-
-/* An answer that has begun can't be shed: where the engine's queue is full, it asks again a little later. */
-static enum body_got read_ahead(struct hot_body *b, uint64_t length_b)
-{
-	struct home *home = b->req->home;
-	struct ahead *a = MEM_NEW(struct ahead);
-	*a = (struct ahead){ .epoch = home->epoch, .hot = b->hot, .body = b };
-	a->job = (struct disk_job){ .done.deliver = ahead_done, .to = &home->loop.mailbox, .op = DISK_AHEAD,
-		                    .fd = b->hot->fd, .offset_b = b->at_b, .length_b = length_b };
-	object_get(&b->hot->object);
-	if (disk_submit(home->disk, &a->job)) {
-		object_put(home->epoch, &b->hot->object);
-		mem_free(a);
-		timer_set(&home->loop.wheel, &b->retry, home->loop.now_ms + RETRY_MS);
-		return BODY_LATER;
-	}
-	b->ahead = a;
-	return BODY_LATER;
-}
-
-static enum body_got file_read(struct hot_body *b, struct chunk *out, uint64_t want_b)
-{
-	uint64_t window_b = want_b < WINDOW_B ? want_b : WINDOW_B;
-	if (b->broken)
-		return BODY_BROKEN;
-	if (b->ahead || timer_is_set(&b->retry))
-		return BODY_LATER;
-	if (window_b > b->end_b - b->at_b)
-		window_b = b->end_b - b->at_b;
-	/* What the engine has just read is not asked about again: some file systems can't tell. */
-	uint64_t ready_b = b->ready_b > b->at_b ? b->ready_b - b->at_b : disk_cached_b(b->hot->fd, b->at_b, window_b);
-	if (ready_b > window_b)
-		ready_b = window_b;
-	if (!ready_b)
-		return read_ahead(b, window_b);
-	*out = (struct chunk){ .file_fd = b->hot->fd, .offset_b = b->at_b, .length_b = ready_b };
-	return BODY_SOME;
-}
 
 static enum body_got hot_read(struct body *body, struct chunk *out, uint64_t want_b)
 {
 	struct hot_body *b = container_of(body, struct hot_body, body);
 	if (b->at_b == b->end_b)
 		return BODY_END;
-	if (b->hot->kind == HOT_FILE) {
-		enum body_got got = file_read(b, out, want_b);
-		if (got != BODY_SOME)
-			return got;
-	} else {
-		uint64_t n = b->end_b - b->at_b < want_b ? b->end_b - b->at_b : want_b;
-		*out = chunk_of(str_make(b->hot->bytes.p + b->at_b, n), false);
-	}
-	b->at_b += out->length_b;
+	uint64_t n = b->end_b - b->at_b < want_b ? b->end_b - b->at_b : want_b;
+	*out = chunk_of(str_make(b->hot->bytes.p + b->at_b, n), false);
+	b->at_b += n;
 	out->last = b->at_b == b->end_b;
 	return BODY_SOME;
 }
@@ -267,32 +187,22 @@ static void hot_keep(struct body *body, struct str *rest)
 	b->held = true;
 }
 
-static void hot_back(struct body *body, uint64_t unused_b)
-{
-	struct hot_body *b = container_of(body, struct hot_body, body);
-	must(unused_b <= b->at_b);
-	b->at_b -= unused_b;
-	b->ready_b = 0;  /* it may have left the page cache by the time it is asked for again */
-}
-
 static void hot_close(struct body *body)
 {
 	struct hot_body *b = container_of(body, struct hot_body, body);
-	timer_stop(&b->retry);
-	if (b->ahead)
-		b->ahead->body = NULL;
 	if (b->held)
 		object_put(b->req->home->epoch, &b->hot->object);
 }
 
-static const struct body_ops HOT_OPS = { hot_read, hot_keep, hot_back, hot_close };
+static const struct body_ops HOT_OPS = { .read = hot_read, .keep = hot_keep, .close = hot_close };
 
 struct body *hot_body(struct req *r, struct hot *h, uint64_t from_b, uint64_t length_b)
 {
 	must(from_b + length_b <= h->size_b && (h->kind == HOT_BYTES || h->kind == HOT_FILE));
+	if (h->kind == HOT_FILE)
+		return file_body(r, &h->object, h->fd, from_b, length_b);
 	struct hot_body *b = arena_raw(&r->arena, sizeof *b);
 	*b = (struct hot_body){ .body.ops = &HOT_OPS, .req = r, .hot = h, .at_b = from_b, .end_b = from_b + length_b };
-	timer_init(&b->retry, retry);
 	return &b->body;
 }
 

@@ -13,12 +13,21 @@ struct checker;
 struct log;
 struct meters;
 struct pools;
+struct caches;
+
+/* The folders that modules asked for (struct module's folder()), as the supervisor opened them. */
+struct folders {
+	/* A descriptor of the caller's own; -1: it was not opened. */
+	int (*get)(struct folders *f, struct str path);
+};
 
 /* What outlives snapshots and modules may use when one is opened or closed. */
 struct commons {
 	struct log *log;
 	struct pools *pools;
+	struct caches *caches;
 	struct meters *meters;
+	struct folders *folders;
 };
 
 enum go {
@@ -57,6 +66,9 @@ struct module {
 	void (*check_all)(struct checker *c, void *values);
 	/* The file that the module appends to: opened by the supervisor, with its rights.  Empty: none. */
 	struct str (*log_file)(const void *values);
+	/* The i-th folder that the module keeps files in: made where it is missing, for the user that serves, and opened by the
+	 * supervisor; the worker has it as commons.folders.  Empty: there are no more. */
+	struct str (*folder)(const void *values, size_t i);
 	/* In the worker, before a snapshot is published, and after its last use; once for each struct of values that differs
 	 * from its outer scope's.  For what can't live in an arena: log sinks, pools. */
 	void (*open)(void *values, const struct commons *with);

@@ -9,6 +9,8 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "http/file_body.h"
+#include "share/segments.h"
 
 enum {
 	TAG_B = sizeof(uint64_t),
@@ -147,6 +149,8 @@ static void page_free(struct object *o)
 	struct page *p = page_of(o);
 	if (p->body_kind == PAGE_BLOB)
 		blob_put(p->blob);
+	else if (p->body_kind == PAGE_SEGMENT)
+		segment_put(p->segment);
 	mem_free(p);
 }
 
@@ -166,8 +170,45 @@ void page_ready(struct page *p, struct store *s)
 {
 	p->object.key = page_key(p);
 	p->object.hash = store_hash(s, p->object.key);
-	if (p->body_kind == PAGE_BLOB)
+	if (p->body_kind == PAGE_BLOB && p->blob)
 		p->object.cost_b += blob_cost_b(p->blob);
+}
+
+struct page *page_whole(const struct page *head, struct store *s, struct blob *blob, uint64_t inline_most_b)
+{
+	struct image image = head->image;
+	image.body_b = blob_size_b(blob);
+	bool small = image.body_b <= inline_most_b;
+	struct page *p = page_new(&image, small ? PAGE_INLINE : PAGE_BLOB);
+	memcpy(page_tags_at(p), look(head), rest_at(head));
+	if (!small) {
+		blob_get(blob);
+		p->blob = blob;
+	}
+	for (uint64_t at_b = 0; small && at_b < image.body_b;) {
+		struct str bytes = blob_at(blob, at_b);
+		memcpy(page_body_at(p) + at_b, bytes.p, bytes.n);
+		at_b += bytes.n;
+	}
+	page_ready(p, s);
+	return p;
+}
+
+enum purged page_purged(struct page *p, const struct purges *purges)
+{
+	uint32_t count = purges_count(purges);
+	if (atomic_load_explicit(&p->purges_seen, memory_order_relaxed) == count)
+		return PURGED_NOT;
+	struct purgeable what = { p->image.asked_ms, p->image.base, look(p), p->image.tag_count, page_key(p) };
+	enum purged purged = purges_look(purges, &what);
+	if (purged == PURGED_NOT)
+		atomic_store_explicit(&p->purges_seen, count, memory_order_relaxed);
+	return purged;
+}
+
+unsigned page_count_variant(struct page *p)
+{
+	return atomic_fetch_add_explicit(&p->variants, 1, memory_order_relaxed) + 1u;
 }
 
 /* --- What others say is an image. --- */
@@ -254,7 +295,9 @@ static const struct body_ops PAGE_OPS = { .read = page_read, .keep = page_keep, 
 
 struct body *page_body(struct req *r, struct page *p, uint64_t from_b, uint64_t length_b)
 {
-	must(from_b + length_b <= p->image.body_b && p->body_kind != PAGE_SEGMENT);
+	must(from_b + length_b <= p->image.body_b);
+	if (p->body_kind == PAGE_SEGMENT)
+		return file_body(r, &p->object, segment_fd(p->segment), page_place(p) + from_b, length_b);
 	struct page_reader *b = arena_raw(&r->arena, sizeof *b);
 	*b = (struct page_reader){ .body.ops = &PAGE_OPS, .req = r, .page = p, .at_b = from_b, .end_b = from_b + length_b };
 	return &b->body;

@@ -11,6 +11,7 @@
 
 #include "http/req.h"
 #include "share/blob.h"
+#include "share/purges.h"
 #include "share/store.h"
 
 /* What a page is good for beside its times. */
@@ -26,6 +27,9 @@ enum image_flag {
 };
 
 enum { IMAGE_TAGS_MOST = 256, IMAGE_FIELDS_MOST = 64 * 1024, IMAGE_KEY_MOST = 16 * 1024 };
+
+/* body_b of a head whose body is still to come, where nobody knows how long it will be. */
+#define PAGE_LENGTH_UNKNOWN UINT64_MAX
 
 /* 64 bytes.  Times are ms since 1970 by home_wall_ms(). */
 struct image {
@@ -60,6 +64,7 @@ struct page {
 	_Atomic uint32_t purges_seen;     /* purges_count() when it was last found not to be purged (share/purges.h) */
 	uint8_t body_kind;                /* enum page_body */
 	uint8_t shelved;                  /* it came from the disk tier: no need to write it again */
+	_Atomic uint16_t variants;        /* IMAGE_VARY: how many were stored since it was */
 	union {
 		struct blob *blob;
 		struct segment *segment;  /* the body's place in it stands behind the fields: page_place() */
@@ -94,6 +99,13 @@ static inline uint64_t image_head_b(const struct image *i)
 /* Whether n bytes that begin with *i (copied: it may lie unaligned) can be an image's all that stands before the body:
  * every length within its bound and adding up, times that can be, fields well-formed, flags known.  0 or -EBADMSG. */
 [[nodiscard]] int image_check(const struct image *i, struct str head);
+
+/* The page that a head without a body (PAGE_BLOB, body_b 0) and all of its bytes make; refs is 1. */
+struct page *page_whole(const struct page *head, struct store *s, struct blob *blob, uint64_t inline_most_b);
+/* Whether it was purged. */
+enum purged page_purged(struct page *p, const struct purges *purges);
+/* One more variant was stored under this IMAGE_VARY: how many there are now. */
+unsigned page_count_variant(struct page *p);
 
 static inline struct page *page_of(struct object *o)
 {

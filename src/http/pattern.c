@@ -75,38 +75,6 @@ int pattern_parse(struct type_in *in, struct str mark, struct str text, struct p
 	return glob_parse(in, mark.n > 0, text, out);
 }
 
-static void capture(struct captures *c, struct str run)
-{
-	if (c && c->count < PATTERN_CAPTURES)
-		c->at[c->count++] = run;
-}
-
-/* Stars take the shortest run that lets the rest match; the last one takes what remains.  Each literal between two
- * stars is looked for once, from where the one before it was found, so no choice is ever taken back. */
-static bool glob_match(struct str pattern, struct str text, struct captures *captures)
-{
-	struct str rest = pattern, literal = str_cut(&rest, '*');
-	if (!str_starts(text, literal))
-		return false;
-	if (!rest.p)
-		return text.n == literal.n;
-	text = str_from(text, literal.n);
-	for (literal = str_cut(&rest, '*'); rest.p; literal = str_cut(&rest, '*')) {
-		if (text.n < literal.n)
-			return false;
-		const char *at = literal.n ? memmem(text.p, text.n, literal.p, literal.n) : text.p;
-		if (literal.n && !at)
-			return false;
-		size_t run = (size_t)(at - text.p);
-		capture(captures, str_head(text, run));
-		text = str_from(text, run + literal.n);
-	}
-	if (!str_ends(text, literal))
-		return false;
-	capture(captures, str_head(text, text.n - literal.n));
-	return true;
-}
-
 /* Memory for one match, given out once and never taken back. */
 struct scratch {
 	size_t used;
@@ -127,7 +95,7 @@ static void *scratch_malloc(size_t size, void *data)
 static void regex_captures(pcre2_match_data *data, int groups, struct str text, struct captures *captures)
 {
 	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(data);
-	for (int i = 1; i < groups && i <= PATTERN_CAPTURES; i++) {
+	for (int i = 1; i < groups && i <= CAPTURES_MOST; i++) {
 		bool set = at[2 * i] != PCRE2_UNSET && at[2 * i] <= at[2 * i + 1];
 		capture(captures, set ? str_make(text.p + at[2 * i], at[2 * i + 1] - at[2 * i]) : STR(""));
 	}
@@ -140,14 +108,14 @@ static bool regex_match(const struct pattern *p, struct str text, struct capture
 	scratch.used = 0;
 	pcre2_general_context *general = pcre2_general_context_create(scratch_malloc, arena_leave, &scratch);
 	pcre2_match_context *context = pcre2_match_context_create(general);
-	pcre2_match_data *data = pcre2_match_data_create(PATTERN_CAPTURES + 1, general);
+	pcre2_match_data *data = pcre2_match_data_create(CAPTURES_MOST + 1, general);
 	must(general && context && data);
 	pcre2_set_match_limit(context, STEPS_MOST);
 	int groups = pcre2_match(p->regex, (PCRE2_SPTR)text.p, text.n, 0, 0, data, context);
 	if (groups < 0)
 		return false;
 	/* 0: there are more groups than we asked for. */
-	regex_captures(data, groups ? groups : PATTERN_CAPTURES + 1, text, captures);
+	regex_captures(data, groups ? groups : CAPTURES_MOST + 1, text, captures);
 	return true;
 }
 

@@ -4,9 +4,8 @@
  * take at most text × pattern steps, regexes run on PCRE2's interpreter with a match limit. */
 #pragma once
 
+#include "base/glob.h"
 #include "base/type.h"
-
-enum { PATTERN_CAPTURES = 9 };
 
 enum pattern_kind { PATTERN_EXACT, PATTERN_PREFIX, PATTERN_GLOB, PATTERN_REGEX };
 
@@ -16,12 +15,6 @@ struct pattern {
 	struct str literal;  /* PATTERN_EXACT: the whole; else what the text has to begin with (PATTERN_PREFIX: text is
 	                      * "literal*", so that nothing else has to be looked at) */
 	void *regex;         /* pcre2_code, in the arena, too */
-};
-
-/* What $1 … $9 stand for: the runs that the stars, or the regex's groups, matched. */
-struct captures {
-	size_t count;
-	struct str at[PATTERN_CAPTURES];
 };
 
 /* Compiles words of a route: one word, or "=" / "~" and one word.  0, or -EINVAL with in->error set. */

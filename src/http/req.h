@@ -50,6 +50,9 @@ struct story;
 struct trailers;
 struct tunnel;
 struct listen_spec;
+struct fill;
+struct page;
+struct visit;
 
 /* The steps of a request's life, in this order. */
 enum step { STEP_ROUTE, STEP_GATE, STEP_HANDLE, STEP_HEAD, STEP_SEND, STEP_DONE, STEP_COUNT };
@@ -62,11 +65,13 @@ struct answer {
 	struct body *body;           /* NULL: none */
 	struct field *fields;        /* in the order of sending; without Date, Server, Content-Length, Connection */
 	size_t field_count, field_cap;
+	struct str date;             /* when it was made; empty: now */
 	bool tunnel;                 /* 101, or a stream: after the head the connection is a tunnel to r->call's origin */
 	bool bare;                   /* of a stream: nothing is sent but what its origin says */
 	bool close;                  /* end the connection after this answer */
 	bool endless;                /* its body goes on until somebody leaves */
 	struct trailers *trailers;   /* what follows the body, filled when that is over (http/trailers.h); NULL: nothing */
+	struct page *page;           /* the same of a cache's page (http/page.h), or NULL */
 	struct hot *hot;             /* what the body is the whole of (http/hot.h), borrowed for the turn; or NULL */
 };
 
@@ -110,6 +115,8 @@ struct req {
 	struct tunnel *tunnel;       /* what the connection is to be after the answer (http/tunnel.h); NULL */
 	struct call *call;           /* to an origin (http/upstream.h); NULL: none */
 	struct trip trip;
+	struct fill *fill;           /* whose request this is (http/fill.h); NULL: a client's */
+	struct visit *visit;         /* what a cache made of it (http/visit.h); NULL: none was asked */
 	struct story *trace;         /* http/trace.h; NULL: nobody wants to see it */
 	const struct ids *ids;       /* http/ids.h; NULL: nobody asked for them yet */
 	unsigned again;              /* how often it was routed anew */

@@ -16,6 +16,7 @@
 
 #include "http/page.h"
 #include "share/purges.h"
+#include "share/segments.h"
 
 struct shelf;
 
@@ -42,6 +43,10 @@ struct shelf_ask {
 	/* The shelf's. */
 	struct disk_job job;
 	struct shelf *shelf;
+	struct seek seek;
+	struct record old;           /* what was found goes soon, and is written again */
+	uint64_t whole_b;
+	unsigned tries;
 };
 /* Looks at once where that needs no waiting: true, the answer is there.  Else false: the task will be queued.  Bodies larger
  * than whole_b stay on the disk (PAGE_SEGMENT), their bytes verified; others are read into the page. */
@@ -64,8 +69,3 @@ struct shelf_stats {
 	int err;                     /* why: -ENOSPC … */
 };
 struct shelf_stats shelf_stats(const struct shelf *s);
-
-/* A segment's descriptor, for who sends from it; references go with pages. */
-int segment_fd(const struct segment *g);
-void segment_get(struct segment *g);
-void segment_put(struct segment *g);

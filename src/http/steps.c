@@ -116,6 +116,9 @@ static void put_kept(struct req *r)
 
 static enum go step_head(struct req *r)
 {
+	/* Each client's own fields and codings come on its own way. */
+	if (r->fill)
+		return GO_NEXT;
 	if (r->kept_status && !r->hook)
 		settle_page(r);
 	if (!r->hook)
@@ -171,7 +174,7 @@ static enum go step_done(struct req *r)
 		trace_end(r);
 	if (r->answer.tunnel && r->end == END_DONE)
 		r->tunnel = tunnel_of(r->call);
-	else
+	else if (!r->fill)
 		req_log(r);
 	if (r->answer.body)
 		body_close(r->answer.body);

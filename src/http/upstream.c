@@ -115,6 +115,8 @@ static void take_fields(struct call *c)
 	for (size_t i = 0; i < reply->field_count; i++)
 		if (!is_ours(reply->fields[i].name))
 			reply->fields[kept++] = reply->fields[i];
+		else if (c->req->fill && str_eq_nocase(reply->fields[i].name, STR("Date")))
+			a->date = reply->fields[i].value;
 	a->fields = reply->fields;
 	a->field_count = a->field_cap = kept;
 }
@@ -167,6 +169,15 @@ enum go upstream_handle(struct req *r, const struct outward *o)
 }
 
 /* --- Between steps. --- */
+
+void upstream_adopt(struct req *r, struct call *c)
+{
+	c->req->call = NULL;
+	c->req = r;
+	r->call = c;
+	if (c->origin)
+		c->origin->task = r->task;
+}
 
 /* When its origin has been silent for too long; 0: it is not what the call waits for. */
 static uint64_t due_ms(const struct call *c)

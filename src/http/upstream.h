@@ -128,6 +128,8 @@ struct call {
 
 /* The handler's whole work: `return upstream_handle(r, &values->outward);` */
 enum go upstream_handle(struct req *r, const struct outward *o);
+/* The call, and what it holds, is r's from now on; its arena has to live as long as r does. */
+void upstream_adopt(struct req *r, struct call *c);
 /* After a step of the request said GO_WAIT: what can go on meanwhile goes on. */
 void upstream_meanwhile(struct call *c);
 /* The request is over, or will be answered otherwise: whatever the call still holds is given back. */

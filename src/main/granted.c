@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/whole.h"
 
 struct thing {
 	struct link link;
@@ -19,10 +20,13 @@ static struct thing *thing_of(struct link *l)
 	return container_of(l, struct thing, link);
 }
 
+static int folder_get(struct folders *f, struct str path);
+
 void granted_init(struct granted *g)
 {
 	link_init(&g->things);
 	link_init(&g->fresh);
+	g->folders.get = folder_get;
 }
 
 static void thing_free(struct thing *t, struct log *log)
@@ -168,6 +172,15 @@ int granted_hot(const struct granted *g)
 	for (struct link *l = g->things.next; l != &g->things; l = l->next)
 		if (is(thing_of(l), STR("hot")) && thing_of(l)->fd_count)
 			return thing_of(l)->fds[0];
+	return -1;
+}
+
+static int folder_get(struct folders *f, struct str path)
+{
+	struct granted *g = container_of(f, struct granted, folders);
+	for (struct link *l = g->things.next; l != &g->things; l = l->next)
+		if (is(thing_of(l), STR("folder")) && str_eq(rest_of(thing_of(l)), path) && thing_of(l)->fd_count)
+			return fd_copy(thing_of(l)->fds[0]);
 	return -1;
 }
 

@@ -1,14 +1,16 @@
 /* struct granted: what the supervisor opened for the worker, as the worker holds it: listening sockets, log files, the
- * hot list.  The supervisor sends all of it with every configuration; what the worker has already is kept, so that a
+ * hot list, folders.  The supervisor sends all of it with every configuration; what the worker has already is kept, so that a
  * socket stays the same descriptor over any number of reloads.  The control thread only. */
 #pragma once
 
+#include "http/module.h"
 #include "main/channel.h"
 #include "main/station.h"
 
 struct granted {
 	struct link things;   /* what is in use */
 	struct link fresh;    /* what came since the last configuration or reopening */
+	struct folders folders;
 };
 
 void granted_init(struct granted *g);

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -185,13 +187,12 @@ static int open_hot(const struct grant *g, int *fd, char *error, size_t error_n)
 	return opened(open_file(target_of(g), O_RDWR), target_of(g), fd, error, error_n);
 }
 
-/* --- logs --- */
-
-/* What collects the logs of a module's values, over all scopes. */
-struct log_wants {
+/* What collects the files of a module's values, over all scopes. */
+struct file_wants {
 	struct grants *grants;
 	const struct grant_kind *kind;
 	const struct module *module;
+	const struct passwd *user;   /* folders: who serves; NULL: as we are */
 };
 
 static bool wanted(const struct grants *g, const struct grant_kind *kind, struct str name)
@@ -202,9 +203,65 @@ static bool wanted(const struct grants *g, const struct grant_kind *kind, struct
 	return false;
 }
 
+/* --- folders --- */
+
+static void want_folders_of(void *arg, void *values)
+{
+	struct file_wants *w = arg;
+	struct str name;
+	for (size_t i = 0; (name = w->module->folder(values, i)).n; i++) {
+		if (wanted(w->grants, w->kind, name))
+			continue;
+		struct grant *g = want_named(w->grants, w->kind, name);
+		g->uid = w->user ? w->user->pw_uid : geteuid();
+		g->gid = w->user ? w->user->pw_gid : getegid();
+	}
+}
+
+/* A user that does not exist is found out elsewhere. */
+static int want_folders(struct grants *g, const struct grant_kind *kind, const struct conf *conf, char *error,
+                        size_t error_n)
+{
+	struct str user = conf_core(conf)->user;
+	char name[256];
+	(void)error, (void)error_n;
+	snprintf(name, sizeof name, "%.*s", STR_F(user));
+	for (size_t i = 0; i < conf->module_count; i++) {
+		struct file_wants w = { g, kind, conf->modules[i], user.n ? getpwnam(name) : NULL };
+		if (w.module->folder)
+			conf_each_values(conf, i, want_folders_of, &w);
+	}
+	return 0;
+}
+
+static int folder_make(const struct grant *g, const char *path)
+{
+	if (mkdir(path, 0700) < 0)
+		return -errno;
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if ((g->uid == geteuid() && g->gid == getegid()) || fchown(fd, g->uid, g->gid) == 0)
+		return fd;
+	int err = -errno;
+	close(fd);
+	return err;
+}
+
+static int open_folder(const struct grant *g, int *fd, char *error, size_t error_n)
+{
+	const char *path = target_of(g);
+	int result = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (result < 0)
+		result = errno == ENOENT ? folder_make(g, path) : -errno;
+	return opened(result, path, fd, error, error_n);
+}
+
+/* --- logs --- */
+
 static void want_log_of(void *arg, void *values)
 {
-	struct log_wants *w = arg;
+	struct file_wants *w = arg;
 	struct str name = w->module->log_file(values);
 	if (name.n && !wanted(w->grants, w->kind, name))
 		want_named(w->grants, w->kind, name);
@@ -218,7 +275,7 @@ static int want_logs(struct grants *g, const struct grant_kind *kind, const stru
 	if (errors.n && !str_eq(errors, STR("off")))
 		want_named(g, kind, errors)->errors = true;
 	for (size_t i = 0; i < conf->module_count; i++) {
-		struct log_wants w = { g, kind, conf->modules[i] };
+		struct file_wants w = { g, kind, conf->modules[i], NULL };
 		if (w.module->log_file)
 			conf_each_values(conf, i, want_log_of, &w);
 	}
@@ -265,6 +322,7 @@ static const struct grant_kind KINDS[] = {
 	{ "admin", want_admins, same_socket, open_socket, adjust_socket, false },
 	{ "log", want_logs, same_name, open_log, NULL, true },
 	{ "hot", want_hot, same_name, open_hot, NULL, false },
+	{ "folder", want_folders, same_name, open_folder, NULL, false },
 };
 
 /* --- lists --- */

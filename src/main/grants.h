@@ -4,7 +4,7 @@
  * Every list owns its descriptors.  A reload makes a new list: what the old one has, too, is duplicated, and the
  * rest is opened; then one of the two is thrown away whole, so that nothing has to be put back.  Names are what the
  * worker finds things by: "listen 127.0.0.1:80", "listen [::]:80 reuseport", "admin unix:/run/petrel.sock", "log
- * /var/log/petrel.log", "log syslog", "hot /var/lib/petrel/hot". */
+ * /var/log/petrel.log", "log syslog", "hot /var/lib/petrel/hot", "folder /var/cache/petrel". */
 #pragma once
 
 #include "http/conf.h"
@@ -23,6 +23,8 @@ struct grant {
 	size_t fd_count;
 	bool passed;              /* systemd's: its file is not ours to remove */
 	bool errors;              /* the error log */
+	uid_t uid;                /* of a folder that has to be made: who serves */
+	gid_t gid;
 };
 
 struct grants {

@@ -20,6 +20,7 @@ const struct module *const MODULES[] = {
 	&INTERNAL,
 	&ACCESS,
 	&THROTTLE,
+	&CACHE,
 	/* Handlers. */
 	&CGI,
 	&ECHO,

@@ -18,6 +18,13 @@ struct opening {
 	struct commons with;
 };
 
+static struct commons commons_of(const struct publisher *p)
+{
+	const struct shared *s = &p->shared;
+	return (struct commons){ .log = s->log, .pools = s->pools, .caches = s->caches, .meters = s->meters,
+		                .folders = s->folders };
+}
+
 static void open_values(void *arg, void *values)
 {
 	struct opening *o = arg;
@@ -34,7 +41,7 @@ static void edition_free(struct edition *e)
 {
 	struct publisher *p = e->publisher;
 	for (size_t i = 0; i < e->conf->module_count; i++) {
-		struct opening o = { e->conf->modules[i], { p->shared.log, p->shared.pools, p->shared.meters } };
+		struct opening o = { e->conf->modules[i], commons_of(p) };
 		if (o.module->close)
 			conf_each_values(e->conf, i, close_values, &o);
 	}
@@ -108,7 +115,7 @@ static void apply_shared(struct publisher *p, const struct core *core)
 void publish(struct publisher *p, struct conf *conf, const struct listenings *listenings)
 {
 	for (size_t i = 0; i < conf->module_count; i++) {
-		struct opening o = { conf->modules[i], { p->shared.log, p->shared.pools, p->shared.meters } };
+		struct opening o = { conf->modules[i], commons_of(p) };
 		if (o.module->open)
 			conf_each_values(conf, i, open_values, &o);
 	}

@@ -29,8 +29,7 @@ uint64_t number_of(const json_t *json, const char *name)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-/* A cell, or a part of a line, with a number that can be read at a glance. */
-static void cell_count(struct table *t, uint64_t n)
+void cell_count(struct table *t, uint64_t n)
 {
 	struct buf text = {};
 	count_add(&text, n);
@@ -53,15 +52,14 @@ void add_wrapped(struct buf *out, size_t indent, struct str text)
 	buf_add_char(out, '\n');
 }
 
-static void line_head(struct buf *out, bool colour, const char *name)
+void line_head(struct buf *out, bool colour, const char *name)
 {
 	char padded[32];
 	snprintf(padded, sizeof padded, "%-14s", name);
 	colour_add(out, colour, COLOUR_HEAD, str_of(padded));
 }
 
-/* "12 open": the number of a member, and its word. */
-static void part(struct buf *out, const json_t *json, const char *name, const char *word, const char *after)
+void part(struct buf *out, const json_t *json, const char *name, const char *word, const char *after)
 {
 	count_add(out, number_of(json, name));
 	buf_addf(out, " %s%s", word, after);

@@ -8,6 +8,7 @@
 #include "base/must.h"
 #include "control/admin.h"
 #include "http/core.h"
+#include "http/fill.h"
 #include "http/h1.h"
 #include "http/origin.h"
 #include "main/grants.h"
@@ -163,6 +164,7 @@ static void stop(struct station *s, struct order *o)
 {
 	close_doors(s);
 	o->cut = home_cut(&s->home);
+	fills_cut(&s->home);
 	if (s->drain)
 		answer(s->drain);
 	s->drain = NULL;
@@ -256,6 +258,7 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	link_init(&h->conns);
 	link_init(&h->spares);
 	link_init(&h->origins);
+	link_init(&h->fetches);
 	link_init(&s->doors);
 	s->control = control;
 	timer_init(&s->drain_timer, drain_look);

@@ -65,8 +65,10 @@ struct shared {
 	struct limits *limits;
 	struct log *log;
 	struct pools *pools;
+	struct caches *caches;
 	struct meters *meters;
 	struct control *control;
+	struct folders *folders;
 };
 
 /* Ready for its first order; no thread yet.  0 or -errno. */

@@ -21,6 +21,7 @@
 #include "control/keeper.h"
 #include "control/page.h"
 #include "control/sample.h"
+#include "http/cache.h"
 #include "http/core.h"
 #include "main/granted.h"
 #include "main/grants.h"
@@ -251,15 +252,17 @@ static int start(struct worker *w, const struct core *core)
 		fail(w, "%s", error);
 		return err;
 	}
-	err = start_shared(&w->publisher.shared, core);
+	struct shared *s = &w->publisher.shared;
+	err = start_shared(s, core);
 	if (!err)
 		err = start_stations(w, loops_wanted(core));
 	if (err) {
 		fail(w, "the worker can't start its threads: %s", strerror(-err));
 		return err;
 	}
-	w->ring = log_ring_new(w->publisher.shared.log);
-	w->keeper = keeper_new(&w->control, w->publisher.shared.pools, w->ring, (struct str){});
+	w->ring = log_ring_new(s->log);
+	s->caches = caches_new(s->epoch, s->disk, w->ring, loops_wanted(core));
+	w->keeper = keeper_new(&w->control, s->pools, w->ring, (struct str){});
 	start_apps(w);
 	w->observer = observer_new(&w->control, &(struct observed){ fill, w });
 	w->admin.observer = w->observer;
@@ -692,6 +695,7 @@ static void fini(struct worker *w)
 	limits_free(p->shared.limits);
 	meters_free(p->shared.meters);
 	pools_free(p->shared.pools);
+	caches_free(p->shared.caches);
 	epoch_free(p->shared.epoch);
 	/* What was freed just now may have sent its descriptors here to be closed. */
 	mailbox_open(&w->control.mailbox);
@@ -713,6 +717,7 @@ int worker_main(int channel)
 		return 1;
 	w.publisher.in_effect = in_effect;
 	w.publisher.shared.control = &w.admin;
+	w.publisher.shared.folders = &w.granted.folders;
 	w.admin = (struct control){ .box = &w.control.mailbox, .ops = &OPS, .modules = MODULES, .module_count = MODULE_COUNT };
 	settings_init(&w.admin.settings);
 	state_init(&w.admin.state);

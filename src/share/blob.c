@@ -78,6 +78,11 @@ static size_t piece_of(const struct blob *b, uint64_t at_b, uint64_t *from_b)
 	return k + (size_t)more;
 }
 
+static char **place(struct blob *b, size_t k)
+{
+	return k < NEAR ? &b->near[k] : &b->far[k - NEAR];
+}
+
 static bool grow(struct blob *b)
 {
 	size_t k = b->count;
@@ -86,7 +91,7 @@ static bool grow(struct blob *b)
 	if (k == NEAR)
 		b->far = mem_new(FAR * sizeof *b->far);
 	char *p = mem_grow(NULL, piece_b(b, k));
-	*(k < NEAR ? &b->near[k] : &b->far[k - NEAR]) = p;
+	*place(b, k) = p;
 	b->room_b += piece_b(b, k);
 	b->count++;
 	return true;
@@ -107,6 +112,17 @@ bool blob_add(struct blob *b, struct str bytes)
 		atomic_store_explicit(&b->size_b, size_b, memory_order_release);
 	}
 	return true;
+}
+
+void blob_trim(struct blob *b, uint64_t before_b)
+{
+	uint64_t from_b;
+	if (!b->count || before_b >= b->room_b)
+		return;
+	for (size_t k = piece_of(b, before_b, &from_b); k-- && piece(b, k);) {
+		mem_free(piece(b, k));
+		*place(b, k) = NULL;
+	}
 }
 
 uint64_t blob_size_b(const struct blob *b)

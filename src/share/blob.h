@@ -22,6 +22,8 @@ void blob_get(struct blob *b);
 void blob_put(struct blob *b);
 /* The writer's; readers see the bytes at once.  False: there would be more than BLOB_MOST_B. */
 bool blob_add(struct blob *b, struct str bytes);
+/* The writer's: nobody reads before this offset any more. */
+void blob_trim(struct blob *b, uint64_t before_b);
 /* How much is in it.  Any thread. */
 uint64_t blob_size_b(const struct blob *b);
 /* The bytes from an offset on, as many as lie together: not empty where at_b < blob_size_b(). */

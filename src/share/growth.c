@@ -27,7 +27,8 @@ struct growth {
 	struct growths *of;
 	struct lane *lane;
 	struct link link;            /* in the lane's list, while it may be joined */
-	struct link seats;           /* struct growth_seat: those that wait */
+	struct link seats;           /* struct growth_seat: all of them */
+	struct link waiting;         /* those that wait */
 	struct object *head, *object;
 	struct blob *blob;
 	unsigned status;
@@ -41,7 +42,9 @@ struct growth_seat {
 	struct mail mail;
 	struct mailbox *to;
 	struct growth *growth;
-	struct link link;            /* in the growth's seats, while it waits */
+	struct link seats;           /* in the growth's */
+	struct link waiting;         /* in the growth's, while it waits */
+	uint64_t at_b;               /* how far it had read when it last waited */
 	bool posted;                 /* its mail is on the way */
 	bool left;                   /* nobody sits here any more: to be freed when the mail is there */
 	void (*wake)(void *arg);
@@ -93,6 +96,7 @@ static struct growth *begin(struct growths *of, struct lane *lane, struct str ke
 	memcpy(g->key_bytes, key.p, key.n);
 	g->key = str_make(g->key_bytes, key.n);
 	link_init(&g->seats);
+	link_init(&g->waiting);
 	link_add(&lane->under_way, &g->link);
 	return g;
 }
@@ -154,9 +158,9 @@ enum growing growth_state(const struct growth *g)
 /* The lane's lock is held. */
 static void wake_all(struct growth *g)
 {
-	while (!link_alone(&g->seats)) {
-		struct growth_seat *s = container_of(g->seats.next, struct growth_seat, link);
-		link_del(&s->link);
+	while (!link_alone(&g->waiting)) {
+		struct growth_seat *s = container_of(g->waiting.next, struct growth_seat, waiting);
+		link_del(&s->waiting);
 		s->posted = true;
 		mailbox_post(s->to, &s->mail);
 	}
@@ -180,6 +184,13 @@ void growth_head(struct growth *g, struct object *head, struct blob *blob)
 	become(g, GROWTH_BYTES);
 }
 
+void growth_close(struct growth *g)
+{
+	pthread_mutex_lock(&g->lane->lock);
+	link_del(&g->link);
+	pthread_mutex_unlock(&g->lane->lock);
+}
+
 void growth_more(struct growth *g)
 {
 	pthread_mutex_lock(&g->lane->lock);
@@ -198,7 +209,10 @@ void growth_end(struct growth *g, enum growing how, struct object *object, unsig
 
 struct object *growth_object(const struct growth *g)
 {
-	return growth_state(g) == GROWTH_WHOLE ? g->object : growth_state(g) == GROWTH_ASKED ? NULL : g->head;
+	enum growing state = growth_state(g);
+	if (state == GROWTH_WHOLE || state == GROWTH_AGAIN)
+		return g->object;
+	return state == GROWTH_BYTES || state == GROWTH_CUT ? g->head : NULL;
 }
 
 struct blob *growth_blob(const struct growth *g)
@@ -206,9 +220,9 @@ struct blob *growth_blob(const struct growth *g)
 	return growth_state(g) == GROWTH_ASKED ? NULL : g->blob;
 }
 
-unsigned growth_error(const struct growth *g, int *reason)
+unsigned growth_status(const struct growth *g, int *reason)
 {
-	must(growth_state(g) == GROWTH_FAILED);
+	must(growth_state(g) > GROWTH_BYTES);
 	*reason = g->reason;
 	return g->status;
 }
@@ -233,9 +247,19 @@ struct growth_seat *growth_sit(struct growth *g, struct mailbox *to, void (*wake
 {
 	struct growth_seat *s = MEM_NEW(struct growth_seat);
 	*s = (struct growth_seat){ .mail.deliver = arrive, .to = to, .growth = g, .wake = wake, .arg = arg };
-	link_init(&s->link);
+	link_init(&s->seats);
+	link_init(&s->waiting);
 	growth_get(g);
+	pthread_mutex_lock(&g->lane->lock);
+	link_add(&g->seats, &s->seats);
+	pthread_mutex_unlock(&g->lane->lock);
 	return s;
+}
+
+void growth_seat_for(struct growth_seat *s, void (*wake)(void *arg), void *arg)
+{
+	s->wake = wake;
+	s->arg = arg;
 }
 
 bool growth_wait(struct growth_seat *s, enum growing seen, uint64_t seen_b)
@@ -243,17 +267,32 @@ bool growth_wait(struct growth_seat *s, enum growing seen, uint64_t seen_b)
 	struct growth *g = s->growth;
 	pthread_mutex_lock(&g->lane->lock);
 	bool news = growth_state(g) != seen || (g->blob && blob_size_b(g->blob) > seen_b);
-	if (!news && !s->posted && link_alone(&s->link))
-		link_add(&g->seats, &s->link);
+	s->at_b = seen_b;
+	if (!news && !s->posted && link_alone(&s->waiting))
+		link_add(&g->waiting, &s->waiting);
 	pthread_mutex_unlock(&g->lane->lock);
 	return !news;
+}
+
+uint64_t growth_slowest_b(struct growth *g)
+{
+	uint64_t slowest_b = UINT64_MAX;
+	pthread_mutex_lock(&g->lane->lock);
+	for (struct link *l = g->seats.next; l != &g->seats; l = l->next) {
+		const struct growth_seat *s = container_of(l, struct growth_seat, seats);
+		if (s->at_b < slowest_b)
+			slowest_b = s->at_b;
+	}
+	pthread_mutex_unlock(&g->lane->lock);
+	return slowest_b;
 }
 
 void growth_leave(struct growth_seat *s)
 {
 	pthread_mutex_t *lock = &s->growth->lane->lock;
 	pthread_mutex_lock(lock);
-	link_del(&s->link);
+	link_del(&s->waiting);
+	link_del(&s->seats);
 	s->left = s->posted;
 	bool left = s->left;
 	pthread_mutex_unlock(lock);

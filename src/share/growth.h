@@ -18,9 +18,9 @@ enum growing {
 	GROWTH_BYTES,    /* `head` is there, and bytes come (growth_blob()) */
 	/* It ended. */
 	GROWTH_WHOLE,    /* `object` is the whole of it; who reads bytes already reads on in the blob, which is whole, too */
-	GROWTH_AGAIN,    /* look again: there is something else in the store now */
+	GROWTH_AGAIN,    /* look again: at `object`, which was found elsewhere, or NULL: at what is in the store now */
 	GROWTH_PASS,     /* not to be shared: everyone asks for himself */
-	GROWTH_FAILED,   /* before there was a head: growth_error() */
+	GROWTH_FAILED,   /* before there was a head: growth_status() */
 	GROWTH_CUT,      /* in the middle of the bytes */
 };
 
@@ -39,21 +39,28 @@ void growth_put(struct growth *g);
 enum growing growth_state(const struct growth *g);
 /* The filler's.  The object's or head's reference goes over to the growth. */
 void growth_head(struct growth *g, struct object *head, struct blob *blob);
+/* Nobody joins it any more. */
+void growth_close(struct growth *g);
 /* After bytes were added to the blob. */
 void growth_more(struct growth *g);
-/* To one of the states that end it, with the object of GROWTH_WHOLE (NULL else), or the status and reason of GROWTH_FAILED.
+/* To one of the states that end it, with the object of GROWTH_WHOLE or _AGAIN (NULL else), and the owner's status and reason.
  * Nobody joins it any more. */
 void growth_end(struct growth *g, enum growing how, struct object *object, unsigned status, int reason);
 
 /* Any thread that has a reference. */
-struct object *growth_object(const struct growth *g);  /* WHOLE: the object; BYTES, CUT: the head; else NULL */
+struct object *growth_object(const struct growth *g);  /* WHOLE, AGAIN: the object; BYTES, CUT: the head; else NULL */
 struct blob *growth_blob(const struct growth *g);      /* from BYTES on, where there were bytes; else NULL */
-unsigned growth_error(const struct growth *g, int *reason);
+/* As growth_end() was told: of states that end it. */
+unsigned growth_status(const struct growth *g, int *reason);
 
 /* Who waits, on the loop of this mailbox; has a reference of its own. */
 struct growth_seat;
 struct growth_seat *growth_sit(struct growth *g, struct mailbox *to, void (*wake)(void *arg), void *arg);
+/* From now on it wakes somebody else. */
+void growth_seat_for(struct growth_seat *s, void (*wake)(void *arg), void *arg);
 /* wake(arg) once, when the state is no longer `seen` or there are more than seen_b bytes; false: it is so already. */
 bool growth_wait(struct growth_seat *s, enum growing seen, uint64_t seen_b);
+/* What a reader has read up to: how far the slowest was when it last waited; UINT64_MAX: nobody sits. */
+uint64_t growth_slowest_b(struct growth *g);
 /* Wakes no more; frees it.  The loop's. */
 void growth_leave(struct growth_seat *s);

@@ -6,8 +6,9 @@
  *
  * Times never go backwards: a purge is later than all that was asked for before it, whatever the clock says
  * (purges_now_ms()).  Marks are hashes, of URLs (struct image's base) and of tags; patterns are compared with the page's
- * key.  Bounded: past the bound all that is older than the oldest note that had to go counts as purged softly.  Changed
- * under a lock by the control thread and loops (PURGE), read by loops without one. */
+ * key.  Bounded: past the bound the oldest quarter of the notes goes, and all that was asked for before the latest of them
+ * counts as purged, softly where they all were soft.  Changed under a lock by the control thread and loops (PURGE), read
+ * by loops without one. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,9 +34,11 @@ enum { PURGES_MARKS_MOST = 1 << 20, PURGES_MATCHES_MOST = 1000, PURGES_MATCH_MOS
 
 struct purges *purges_new(struct epoch *e);
 void purges_free(struct purges *p);
-/* Takes effect at once on all threads; sets what->at_ms.  0, -E2BIG (the pattern is too long). */
+/* Whether it can be added: 0, -E2BIG (the pattern is too long), -EINVAL (it is empty, or holds control characters). */
+[[nodiscard]] int purge_check(const struct purge *what);
+/* Takes effect at once on all threads; sets what->at_ms.  As purge_check(). */
 [[nodiscard]] int purges_add(struct purges *p, struct purge *what);
-/* How many there have been.  A page that was compared with them at that count need not be again. */
+/* How many there have been: one atomic read.  A page that was compared with them at that count need not be again. */
 uint32_t purges_count(const struct purges *p);
 
 /* What to compare: a page's. */
@@ -51,12 +54,13 @@ enum purged purges_look(const struct purges *p, const struct purgeable *what);
 /* The time of something that is asked for now: max of wall_ms and all times given out before. */
 uint64_t purges_now_ms(struct purges *p, uint64_t wall_ms);
 
-/* One line of a journal, and back: what is to survive a restart.  0 or -EBADMSG. */
+/* One line of a journal, with its checksum and its end, and back, without its end: what is to survive a restart.  A pattern
+ * points into the line.  0 or -EBADMSG. */
 void purge_print(const struct purge *what, struct buf *out);
 [[nodiscard]] int purge_parse(struct str line, struct purge *out);
 /* All that still count, oldest first, as lines. */
-void purges_print(const struct purges *p, struct buf *out);
+void purges_print(struct purges *p, struct buf *out);
 struct purges_stats {
 	uint64_t added, marks, matches;
 };
-struct purges_stats purges_stats(const struct purges *p);
+struct purges_stats purges_stats(struct purges *p);

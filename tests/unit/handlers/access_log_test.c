@@ -25,7 +25,7 @@ static void each(void (*hook)(void *, const struct commons *), struct logged *l)
 {
 	for (size_t i = 0; i < MODULE_COUNT; i++)
 		if (MODULES[i] == &ACCESS_LOG)
-			hook(l->s.use.conf->sites[0].routes[0].values[i], &(struct commons){ l->s.log, NULL });
+			hook(l->s.use.conf->sites[0].routes[0].values[i], &(struct commons){ .log = l->s.log });
 }
 
 static void logged_open(struct logged *l, const char *format)

@@ -55,9 +55,49 @@ static void list_members(void **state)
 	assert_false(list_has(STR(""), STR("close")));
 }
 
+/* Each id has a name that is found: the table is sorted by hand. */
+static void field_ids(void **state)
+{
+	static const char *NAMES[FIELD_IDS] = {
+		[FIELD_ACCEPT] = "Accept",
+		[FIELD_ACCEPT_ENCODING] = "Accept-Encoding",
+		[FIELD_AGE] = "Age",
+		[FIELD_AUTHORIZATION] = "Authorization",
+		[FIELD_CACHE_CONTROL] = "Cache-Control",
+		[FIELD_CONNECTION] = "Connection",
+		[FIELD_CONTENT_LENGTH] = "Content-Length",
+		[FIELD_CONTENT_TYPE] = "Content-Type",
+		[FIELD_COOKIE] = "Cookie",
+		[FIELD_DATE] = "Date",
+		[FIELD_ETAG] = "ETag",
+		[FIELD_EXPECT] = "Expect",
+		[FIELD_EXPIRES] = "Expires",
+		[FIELD_HOST] = "Host",
+		[FIELD_IF_MATCH] = "If-Match",
+		[FIELD_IF_MODIFIED_SINCE] = "If-Modified-Since",
+		[FIELD_IF_NONE_MATCH] = "If-None-Match",
+		[FIELD_IF_RANGE] = "If-Range",
+		[FIELD_IF_UNMODIFIED_SINCE] = "If-Unmodified-Since",
+		[FIELD_LAST_MODIFIED] = "Last-Modified",
+		[FIELD_PRAGMA] = "Pragma",
+		[FIELD_RANGE] = "Range",
+		[FIELD_REFERER] = "Referer",
+		[FIELD_SET_COOKIE] = "Set-Cookie",
+		[FIELD_TE] = "TE",
+		[FIELD_TRANSFER_ENCODING] = "Transfer-Encoding",
+		[FIELD_UPGRADE] = "Upgrade",
+		[FIELD_USER_AGENT] = "User-Agent",
+		[FIELD_VARY] = "Vary",
+	};
+	(void)state;
+	for (int id = FIELD_OTHER + 1; id < FIELD_IDS; id++)
+		assert_int_equal(field_id(str_of(NAMES[id])), id);
+}
+
 static void field_names(void **state)
 {
 	(void)state;
+	assert_int_equal(field_id(STR("a-name-that-is-longer-than-any")), FIELD_OTHER);
 	assert_int_equal(field_id(STR("host")), FIELD_HOST);
 	assert_int_equal(field_id(STR("HOST")), FIELD_HOST);
 	assert_int_equal(field_id(STR("If-Unmodified-Since")), FIELD_IF_UNMODIFIED_SINCE);
@@ -99,7 +139,7 @@ static void reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(lists), cmocka_unit_test(list_members),
-		                            cmocka_unit_test(field_names), cmocka_unit_test(methods),
+		                            cmocka_unit_test(field_ids), cmocka_unit_test(field_names), cmocka_unit_test(methods),
 		                            cmocka_unit_test(tokens), cmocka_unit_test(reasons) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
