@@ -120,7 +120,8 @@ void cache_sample_print(struct buf *out, const struct cache_sample *s)
 	buf_add_member(out, "name", str_of(s->name));
 	print_got(out, s);
 	buf_addf(out,
-	         ",\n  \"memory\":{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bound\":%" PRIu64 ",\"evicted\":%" PRIu64 "}",
+	         ",\n  \"memory\":{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bound\":%" PRIu64
+	         ",\"evicted\":%" PRIu64 "}",
 	         m->objects, m->bytes, m->bound_b, m->evicted);
 	print_disk(out, s);
 	buf_addf(out,
@@ -128,8 +129,8 @@ void cache_sample_print(struct buf *out, const struct cache_sample *s)
 	         ",\"validations\":%" PRIu64 ",\"waits_late\":%" PRIu64 "},\"stored\":%" PRIu64 ",\"not_stored\":%" PRIu64
 	         ",\"invalidated\":%" PRIu64 ",\n  \"purges\":{\"all\":%" PRIu64 ",\"by_method\":%" PRIu64 ",\"marks\":%" PRIu64
 	         ",\"matches\":%" PRIu64 "}",
-	         s->has_memcached ? "true" : "false", s->fills, s->filling, s->waiting, s->validations, s->waits_late, s->stored,
-	         s->not_stored, s->invalidated, s->purges.added, s->purged, s->purges.marks, s->purges.matches);
+	         s->has_memcached ? "true" : "false", s->fills, s->filling, s->waiting, s->validations, s->waits_late,
+	         s->stored, s->not_stored, s->invalidated, s->purges.added, s->purged, s->purges.marks, s->purges.matches);
 }
 
 void cache_samples_print(struct buf *out, const struct cache_sample *all, unsigned count)

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "control/errand.h"
+#include "control/sample.h"
 #include "http/cache.h"
 
 /* --- What there is. --- */
@@ -85,7 +86,7 @@ static int purge_url(struct purging *p, struct cache *cache)
 	/* One that no configuration has any more: its pages go when the last request that uses it is over. */
 	int err = rules && cache_key_of_url(rules, p->text, &key) ? 0 : -ENOENT;
 	if (!err)
-		err = cache_purge(cache, PURGE_URL, buf_str(&key), p->soft);
+		err = cache_purge(cache, p->control->box, PURGE_URL, buf_str(&key), p->soft);
 	else if (rules)
 		buf_addf(&p->why, "%scache %.*s: its keys can't be told from a URL: purge by tag or pattern", p->why.n ? "; " : "",
 		         STR_F(cache->name));
@@ -97,7 +98,7 @@ static int purge_one(struct purging *p, struct cache *cache)
 {
 	if (p->kind == PURGE_URL)
 		return purge_url(p, cache);
-	return cache_purge(cache, p->kind, p->kind == PURGE_MATCH ? buf_str(&p->match) : p->text, p->soft);
+	return cache_purge(cache, p->control->box, p->kind, p->kind == PURGE_MATCH ? buf_str(&p->match) : p->text, p->soft);
 }
 
 static void see_cache(void *arg, struct cache *cache)

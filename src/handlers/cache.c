@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "handlers/cache_in.h"
 #include "handlers/handlers.h"
 #include "http/check.h"
 #include "http/fill.h"
@@ -18,12 +19,6 @@
 #include "net/addr.h"
 
 enum { HOPS_MOST = 4 };  /* looks at what others brought, before a request asks for itself */
-
-struct cache_values {
-	struct items caches;               /* struct cache_rules: main */
-	struct str name;
-	const struct cache_rules *rules;   /* of that name; NULL: off */
-};
 
 /* A request that wants a page: between its turns. */
 struct look {
@@ -134,7 +129,7 @@ static enum go answer_with(struct look *l, struct page *p, enum cached cached)
 	enum go go = answer_page(r, p);
 	/* What a loop finds in the store may be looked at until its turn ends; what was brought to us may not. */
 	if (l->growth || l->stale)
-		answer_hold(r, &p->object);
+		answer_hold(r, &p->object, true);
 	look_close(r, l);
 	return go;
 }
@@ -424,7 +419,12 @@ static void purge_tag(void *arg, struct str tag)
 	must(cache_purge(p->cache, p->to, PURGE_TAG, tag, p->soft) == 0);
 }
 
-static bool may_purge(const struct req *r, const struct cache_rules *rules)
+bool cache_is_purge(const struct ask *a)
+{
+	return str_eq(a->method_name, STR("PURGE"));
+}
+
+bool cache_may_purge(const struct req *r, const struct cache_rules *rules)
 {
 	const struct network *networks = rules->purge_from.p;
 	for (size_t i = 0; i < rules->purge_from.count; i++)
@@ -443,7 +443,7 @@ static bool is_soft(const struct ask *a)
 
 static enum go purge(struct req *r, const struct cache_rules *rules, struct str key)
 {
-	if (!may_purge(r, rules))
+	if (!cache_may_purge(r, rules))
 		return req_answer_why(r, rules->purge_from.count ? 403 : 405, "PURGE is not taken from here.");
 	const struct ask *a = &r->ask;
 	struct tag_purge tags = { .cache = rules->cache, .to = &r->home->loop.mailbox, .soft = is_soft(a) };
@@ -470,13 +470,9 @@ static bool is_safe(const struct ask *a)
 	return a->method == METHOD_OPTIONS || a->method == METHOD_TRACE;
 }
 
-/* GO_WAIT: the cache is to be asked. */
-static enum go sort(struct req *r, struct visit *v)
+enum go cache_sort(struct req *r, struct visit *v)
 {
 	const struct ask *a = &r->ask;
-	v->base = cache_key(v->rules, r);
-	if (str_eq(a->method_name, STR("PURGE")))
-		return purge(r, v->rules, v->base);
 	if (a->method != METHOD_GET && a->method != METHOD_HEAD) {
 		v->invalidates = !is_safe(a);
 		return goes_by(v, CACHED_BYPASS, FORWARD_METHOD, STORED_METHOD);
@@ -515,7 +511,10 @@ static enum go cache_gate(struct req *r, const void *values)
 		struct visit *visit = r->visit = ARENA_NEW(&r->arena, struct visit);
 		visit->rules = v->rules;
 		visit->status.ttl_s = INT64_MIN;
-		enum go go = sort(r, visit);
+		visit->base = cache_key(v->rules, r);
+		if (cache_is_purge(&r->ask))
+			return purge(r, v->rules, visit->base);
+		enum go go = cache_sort(r, visit);
 		if (go != GO_WAIT)
 			return go;
 		l = look_new(r, visit);
@@ -593,6 +592,14 @@ static struct cache_rules *rules_of(const struct cache_values *v, struct str nam
 	for (size_t i = 0; i < v->caches.count; i++)
 		if (str_eq(all[i].name, name))
 			return &all[i];
+	return NULL;
+}
+
+const struct cache_rules *cache_rules_find(const struct conf *c, struct str name)
+{
+	for (size_t i = 0; c && i < c->module_count; i++)
+		if (c->modules[i] == &CACHE)
+			return rules_of(c->values[i], name);
 	return NULL;
 }
 
@@ -674,6 +681,7 @@ const struct module CACHE = {
 	.directives = DIRECTIVES,
 	.active = cache_active,
 	.gate = cache_gate,
+	.explain = cache_explain,
 	.on_head = cache_head,
 	.check = cache_check,
 	.folder = cache_folder,

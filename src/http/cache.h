@@ -101,6 +101,8 @@ static inline struct cache_counts *cache_count(struct cache *c, const struct hom
 
 /* What the request got of its route's cache, for logs. */
 enum cached req_cached(const struct req *r);
+/* The rules of this name in a snapshot; NULL. */
+const struct cache_rules *cache_rules_find(const struct conf *c, struct str name);
 /* The rows of `cache NAME { }`, whose values are struct cache_rules. */
 extern const struct directive CACHE_ROWS[];
 /* What the types can't know. */

@@ -1,4 +1,5 @@
-/* What RFC 9111 says about keeping answers and using what was kept.  Pure functions: no request is changed, nothing waits. */
+/* What RFC 9111 says about keeping answers and using what was kept.  Pure functions: no request is changed, and
+ * nothing waits. */
 #pragma once
 
 #include "http/cache_control.h"

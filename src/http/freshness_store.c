@@ -175,8 +175,8 @@ static bool is_cacheable(unsigned status)
 	return false;
 }
 
-/* Statuses that speak of this request and not of its URL: of credentials, conditions, ranges, expectations, of its length or
- * its form.  What they depend on is in no key, so that one client's odd request would be answered to all. */
+/* Statuses that speak of this request and not of its URL: of credentials, conditions, ranges, expectations, of its
+ * length or its form.  What they depend on is in no key, so that one client's odd request would be answered to all. */
 static bool is_of_request(unsigned status)
 {
 	static const uint16_t THESE[] = { 400, 401, 407, 408, 411, 412, 413, 415, 416, 417, 421, 425, 426, 428, 431 };

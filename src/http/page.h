@@ -112,6 +112,13 @@ static inline struct page *page_of(struct object *o)
 	return (struct page *)o;
 }
 
+static inline const struct page *page_in(const struct object *o)
+{
+	return (const struct page *)o;
+}
+
+/* Its body from an offset on, as many bytes as lie together; in memory only. */
+struct str page_at(const struct page *p, uint64_t at_b);
 struct str page_key(const struct page *p);
 uint64_t page_tag(const struct page *p, size_t i);
 /* Takes the next field off *rest, which begins as page_fields(); false at the end.  The id is that of its name. */

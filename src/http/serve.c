@@ -38,6 +38,67 @@ static void begin_answer(struct req *r, const struct page *p)
 	add_fields(r, p);
 }
 
+/* --- Answers that hold what they are made of. --- */
+
+struct holder {
+	struct body body;
+	struct body *inner;          /* NULL: a head alone */
+	struct req *req;
+	struct object *object;
+	bool held;                   /* a reference of its own */
+};
+
+static struct holder *holder_of(struct body *b)
+{
+	return container_of(b, struct holder, body);
+}
+
+static enum body_got hold_read(struct body *b, struct chunk *out, uint64_t want_b)
+{
+	struct holder *h = holder_of(b);
+	if (!h->inner)
+		return BODY_END;
+	h->inner->reader = b->reader;
+	return body_read(h->inner, out, want_b);
+}
+
+static void hold_keep(struct body *b, struct str *rest)
+{
+	struct holder *h = holder_of(b);
+	if (!h->held)
+		object_get(h->object);
+	h->held = true;
+	if (h->inner)
+		body_keep(h->inner, rest);
+}
+
+static void hold_back(struct body *b, uint64_t unused_b)
+{
+	struct body *inner = holder_of(b)->inner;
+	if (inner->ops->back)
+		inner->ops->back(inner, unused_b);
+}
+
+static void hold_close(struct body *b)
+{
+	struct holder *h = holder_of(b);
+	if (h->inner)
+		body_close(h->inner);
+	if (h->held)
+		object_put(h->req->home->epoch, h->object);
+}
+
+static const struct body_ops HOLD_OPS = { hold_read, hold_keep, hold_back, hold_close };
+
+void answer_hold(struct req *r, struct object *o, bool now)
+{
+	struct holder *h = ARENA_NEW(&r->arena, struct holder);
+	*h = (struct holder){ .body.ops = &HOLD_OPS, .inner = r->answer.body, .req = r, .object = o, .held = now };
+	if (now)
+		object_get(o);
+	r->answer.body = &h->body;
+}
+
 /* --- Whole pages. --- */
 
 static int64_t modified_of(const struct req *r)
@@ -92,65 +153,12 @@ enum go answer_page(struct req *r, struct page *p)
 		return req_answer(r, 412);
 	if (status == 304) {
 		answer_unchanged(r);
+		answer_hold(r, &p->object, false);
 		r->answer.page = NULL;
 		return GO_ANSWER;
 	}
 	answer_range(r, p, etag);
 	return GO_ANSWER;
-}
-
-/* --- Answers that hold what they are made of. --- */
-
-struct holder {
-	struct body body;
-	struct body *inner;          /* NULL: a head alone */
-	struct req *req;
-	struct object *object;
-};
-
-static struct holder *holder_of(struct body *b)
-{
-	return container_of(b, struct holder, body);
-}
-
-static enum body_got hold_read(struct body *b, struct chunk *out, uint64_t want_b)
-{
-	struct holder *h = holder_of(b);
-	if (!h->inner)
-		return BODY_END;
-	h->inner->reader = b->reader;
-	return body_read(h->inner, out, want_b);
-}
-
-static void hold_keep(struct body *b, struct str *rest)
-{
-	if (holder_of(b)->inner)
-		body_keep(holder_of(b)->inner, rest);
-}
-
-static void hold_back(struct body *b, uint64_t unused_b)
-{
-	struct body *inner = holder_of(b)->inner;
-	if (inner->ops->back)
-		inner->ops->back(inner, unused_b);
-}
-
-static void hold_close(struct body *b)
-{
-	struct holder *h = holder_of(b);
-	if (h->inner)
-		body_close(h->inner);
-	object_put(h->req->home->epoch, h->object);
-}
-
-static const struct body_ops HOLD_OPS = { hold_read, hold_keep, hold_back, hold_close };
-
-void answer_hold(struct req *r, struct object *o)
-{
-	struct holder *h = ARENA_NEW(&r->arena, struct holder);
-	*h = (struct holder){ .body.ops = &HOLD_OPS, .inner = r->answer.body, .req = r, .object = o };
-	object_get(o);
-	r->answer.body = &h->body;
 }
 
 /* --- Pages that come in. --- */

@@ -15,6 +15,6 @@ enum { VARY_FIELDS_MOST = 16, VARY_KEY_MOST_B = 8 * 1024 };
 [[nodiscard]] int vary_key(struct arena *a, struct str base, struct str list, const struct ask *ask, struct str *out);
 /* Accept-Encoding as those of the codings known here that the client takes at least as well as none: "zstd,br,gzip", in
  * this order whatever it prefers among them; "" where there is none of them, and with "identity;q=0" where no coding at all
- * is refused.  It goes to origins in place of what the client sent, so that answers to requests with the same key are fit for
- * each other's clients: codings that are not known here are never asked for. */
+ * is refused.  It goes to origins in place of what the client sent, so that answers to requests with the same key are fit
+ * for each other's clients: codings that are not known here are never asked for. */
 struct str vary_encodings(struct arena *a, const struct ask *ask);

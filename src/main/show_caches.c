@@ -41,7 +41,7 @@ static void cache_row(struct table *t, const json_t *cache)
 	const json_t *memory = json_object_get(cache, "memory"), *disk = json_object_get(cache, "disk");
 	const json_t *fills = json_object_get(cache, "fills");
 	table_add(t, "%s", text_of(cache, "name"));
-	cell_count(t, number_of(memory, "objects"));
+	table_count(t, number_of(memory, "objects"));
 	cell_of(t, memory);
 	if (json_is_object(disk))
 		cell_size(t, number_of(disk, "bytes"));
@@ -49,9 +49,9 @@ static void cache_row(struct table *t, const json_t *cache)
 		table_add(t, "-");
 	table_colour(t, is_off(cache) ? COLOUR_BAD : COLOUR_NONE);
 	cell_share(t, number_of(cache, "hits"), number_of(cache, "asked"));
-	cell_count(t, number_of(cache, "asked"));
-	cell_count(t, number_of(fills, "under_way"));
-	cell_count(t, number_of(fills, "waiting"));
+	table_count(t, number_of(cache, "asked"));
+	table_count(t, number_of(fills, "under_way"));
+	table_count(t, number_of(fills, "waiting"));
 }
 
 static void add_off(struct buf *out, const json_t *cache)

@@ -19,7 +19,7 @@ void line_head(struct buf *out, bool colour, const char *name);
 /* "12 open": the number of a member, and its word. */
 void part(struct buf *out, const json_t *json, const char *name, const char *word, const char *after);
 /* A cell with a number that can be read at a glance. */
-void cell_count(struct table *t, uint64_t n);
+void table_count(struct table *t, uint64_t n);
 /* Of a server in a listing of pools: the first of its states is the one that matters.  "": it has none. */
 const char *server_state(const json_t *server);
 enum colour server_colour(const char *state);

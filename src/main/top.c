@@ -351,7 +351,7 @@ static void add_keys(struct screen *s)
 	static const struct {
 		enum top_view view;
 		const char *text;
-	} KEYS[] = { { TOP_OVERVIEW, "o overview" }, { TOP_ROUTES, "r routes" }, { TOP_SERVERS, "s servers" },
+	} KEYS[] = { { TOP_OVERVIEW, "o all" }, { TOP_ROUTES, "r routes" }, { TOP_SERVERS, "s servers" },
 		     { TOP_PROCESSES, "p processes" }, { TOP_CACHES, "c caches" }, { TOP_LOOPS, "l loops" } };
 	struct buf line = {};
 	for (size_t i = 0; i < countof(KEYS); i++) {
@@ -359,7 +359,7 @@ static void add_keys(struct screen *s)
 		           str_of(KEYS[i].text));
 		buf_add(&line, STR("  "));
 	}
-	buf_add(&line, STR("<> sort  i flip  q quit"));
+	buf_add(&line, STR("<> i sort  q quit"));
 	while (!is_full(s))
 		add_line(s, STR(""));
 	s->most++;

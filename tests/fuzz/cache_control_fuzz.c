@@ -1,5 +1,5 @@
-/* Cache-Control, CDN-Cache-Control and Pragma, as lines of a head: numbers stay within their bounds, the order of lines does
- * not matter, and a no-store that stands by itself on a line is always seen. */
+/* Cache-Control, CDN-Cache-Control and Pragma, as lines of a head: numbers stay within their bounds, the order of lines
+ * does not matter, and a no-store that stands by itself on a line is always seen. */
 #include "head_lines.h"
 #include "http/cache_control.h"
 

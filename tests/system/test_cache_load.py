@@ -2,6 +2,7 @@
 
 import threading
 import time
+import zlib
 
 import pytest
 from conftest import wait_for
@@ -13,7 +14,7 @@ loops LOOPS;
 listen 127.0.0.1:{port};
 limits { connections 0; min_rate 0; }
 cache pages { RULES }
-site * { route * { cache pages; proxy http://ADDRESS; } }
+site * { route * { cache pages; ROUTE proxy http://ADDRESS; } }
 """
 FRESH = "Cache-Control: max-age=60\r\n"
 
@@ -21,9 +22,9 @@ FRESH = "Cache-Control: max-age=60\r\n"
 @pytest.fixture
 def cached(petrel, origin):
     """cached(reply, rules): petrel with a cache before an origin that answers with reply(asked), and counts."""
-    def start(reply=lambda asked: answer(b"hello", fields=FRESH), rules="", loops=2, script=None):
+    def start(reply=lambda asked: answer(b"hello", fields=FRESH), rules="", loops=2, script=None, route=""):
         one = origin(script or http(reply))
-        server = petrel(CONF.replace("LOOPS", str(loops)).replace("RULES", rules).replace("ADDRESS", one.address))
+        server = petrel(CONF.replace("LOOPS", str(loops)).replace("RULES", rules).replace("ADDRESS", one.address).replace("ROUTE", route))
         server.origin = one
         return server
     return start
@@ -325,3 +326,22 @@ def test_not_everyone_may_purge(cached):
     with Wire(server) as wire:
         assert wire.ask(get("/", method="PURGE")).status == 403
     assert "hit" in status_of(ask(server, get("/")))
+
+
+def test_a_page_is_compressed_once(cached):
+    text = b"all work and no play makes jack a dull boy\n" * 200
+    server = cached(lambda asked: answer(text, fields=FRESH + 'ETag: "e"\r\nContent-Type: text/plain\r\n'),
+                    route="compress on;")
+    assert ask(server, get("/")).body == text
+
+    def kept():
+        a = ask(server, get("/", "Accept-Encoding: gzip\r\n"))
+        assert a["content-encoding"] == "gzip" and zlib.decompress(a.body, 31) == text
+        return a if a["content-length"] else None
+
+    wait_for(kept, "an answer whose length is known before it is sent")
+    a = kept()
+    assert a["etag"] == 'W/"e-gzip"' and a["vary"] == "Accept-Encoding" and "hit" in status_of(a)
+    assert ask(server, get("/", "Accept-Encoding: gzip\r\nIf-None-Match: W/\"e-gzip\"\r\n")).status == 304
+    assert ask(server, get("/")).body == text
+    assert len(server.origin.asked) == 1
