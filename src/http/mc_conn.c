@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/must.h"
 
@@ -41,6 +42,7 @@ static void op_over(struct mc_conn *c, struct mc_op *op, enum mc_got got)
 
 static void lose_all(struct mc_conn *c)
 {
+	c->unsent = c->next;
 	for (; c->first != c->next; c->first++) {
 		struct mc_op *op = slot_at(c, c->first)->op;
 		if (!op)
@@ -204,9 +206,14 @@ static void transmit(struct mc_conn *c)
 		buf_fini(&c->out);
 }
 
+/* Deadlines count from here: a loop's long turn is not the server's fault. */
 static void flush(struct task *t)
 {
-	transmit(container_of(t, struct mc_conn, flush));
+	struct mc_conn *c = container_of(t, struct mc_conn, flush);
+	uint64_t now_ms = clock_ms();
+	for (; c->unsent != c->next; c->unsent++)
+		slot_at(c, c->unsent)->at_ms = now_ms;
+	transmit(c);
 }
 
 /* Blanks and control characters would end the key, or the line. */
@@ -275,6 +282,11 @@ static void op_late(struct timer *t)
 {
 	struct mc_op *op = container_of(t, struct mc_op, timer);
 	struct mc_conn *c = op->conn;
+	uint64_t due_ms = slot_at(c, op->seq)->at_ms + op->wait_ms;
+	if (due_ms > c->loop->now_ms) {
+		timer_set(&c->loop->wheel, t, due_ms);
+		return;
+	}
 	slot_at(c, op->seq)->op = NULL;
 	counter_add(&c->counts->late, 1);
 	op_over(c, op, MC_LATE);
@@ -298,7 +310,7 @@ static void stalled(struct timer *t)
 		timer_set(&c->loop->wheel, t, due_ms);
 }
 
-bool mc_ask(struct mc_conn *c, const struct mc_request *ask, struct mc_op *op, uint64_t deadline_ms)
+bool mc_ask(struct mc_conn *c, const struct mc_request *ask, struct mc_op *op, uint64_t wait_ms)
 {
 	uint64_t out_b = c->out.n - c->out_at + value_b(ask);
 	must(c->state == MC_UP);
@@ -310,9 +322,9 @@ bool mc_ask(struct mc_conn *c, const struct mc_request *ask, struct mc_op *op, u
 		grow(c);
 	*slot_at(c, c->next) = (struct mc_slot){ op, c->loop->now_ms, ask->verb[1] == 'g', ask->verb[1] == 's' };
 	if (op) {
-		*op = (struct mc_op){ .task = op->task, .conn = c, .seq = c->next };
+		*op = (struct mc_op){ .task = op->task, .conn = c, .seq = c->next, .wait_ms = wait_ms };
 		timer_init(&op->timer, op_late);
-		timer_set(&c->loop->wheel, &op->timer, deadline_ms);
+		timer_set(&c->loop->wheel, &op->timer, c->loop->now_ms + wait_ms);
 	}
 	print(&c->out, ask, c->next++);
 	loop_queue(c->loop, &c->flush);
@@ -396,7 +408,7 @@ void mc_conn_open(struct mc_conn *c, const struct sockaddr *addr, socklen_t leng
 
 void mc_conn_init(struct mc_conn *c, struct loop *l, uint64_t opaque)
 {
-	*c = (struct mc_conn){ .watch = { -1, ready }, .loop = l, .first = opaque, .next = opaque };
+	*c = (struct mc_conn){ .watch = { -1, ready }, .loop = l, .first = opaque, .next = opaque, .unsent = opaque };
 	timer_init(&c->timer, stalled);
 	task_init(&c->flush, flush);
 }

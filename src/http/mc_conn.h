@@ -33,6 +33,7 @@ struct mc_op {
 	struct timer timer;
 	struct mc_conn *conn;
 	uint64_t seq;
+	uint64_t wait_ms;
 };
 
 /* A request, as the protocol has it. */
@@ -59,7 +60,7 @@ enum mc_state { MC_DOWN, MC_CONNECTING, MC_UP };
 /* A request that was sent, or will be. */
 struct mc_slot {
 	struct mc_op *op;          /* NULL: nobody waits (any more) */
-	uint64_t at_ms;
+	uint64_t at_ms;            /* when it was sent */
 	bool get, sets;
 };
 
@@ -79,6 +80,7 @@ struct mc_conn {
 	size_t out_at;             /* bytes of it that are sent */
 	struct mc_slot *slots;     /* a ring: the request `seq` is at seq & (cap - 1) */
 	uint64_t first, next;      /* seq of the oldest that waits, and of the next one */
+	uint64_t unsent;           /* of the first that was not given to the kernel yet */
 	size_t cap;
 	struct mc_reader reader;
 };
@@ -99,8 +101,9 @@ void mc_conn_fini(struct mc_conn *c);
 void mc_conn_open(struct mc_conn *c, const struct sockaddr *addr, socklen_t length);
 /* Closes it, without a word to the breaker. */
 void mc_conn_close(struct mc_conn *c);
-/* Sends it later in the turn; op NULL: nobody waits for the answer.  False: too much waits already.  It is MC_UP. */
-bool mc_ask(struct mc_conn *c, const struct mc_request *ask, struct mc_op *op, uint64_t deadline_ms);
+/* Sends it later in the turn; op NULL: nobody waits for the answer; else so long from when it is sent.  False: too much
+ * waits already.  It is MC_UP. */
+bool mc_ask(struct mc_conn *c, const struct mc_request *ask, struct mc_op *op, uint64_t wait_ms);
 /* Nobody waits for it any more; its task is not queued.  Harmless where it is over: a value that came is freed. */
 void mc_cancel(struct mc_op *op);
 /* Whether a key can be sent, as it is or in base64. */

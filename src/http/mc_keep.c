@@ -57,11 +57,11 @@ static void told(struct task *t)
 	}
 }
 
-bool kept_send(struct mc_kept *k, struct mc_conn *c, struct task *task, uint64_t deadline_ms)
+bool kept_send(struct mc_kept *k, struct mc_conn *c, struct task *task, uint64_t wait_ms)
 {
 	struct mc_request ask = { .verb = k->verb, .key = k->key, .flags = k->flags, .ttl_s = k->ttl_s };
 	k->op.task = task;
-	return mc_ask(c, &ask, &k->op, deadline_ms);
+	return mc_ask(c, &ask, &k->op, wait_ms);
 }
 
 void kept_new(struct mc_place *p, const struct mc_request *ask)
@@ -74,7 +74,7 @@ void kept_new(struct mc_place *p, const struct mc_request *ask)
 	link_add(&p->kept, &k->link);
 	counter_add(&p->counts.deletes, 1);
 	struct mc_conn *c = place_conn(p);
-	if (!c || !kept_send(k, c, &k->task, c->loop->now_ms + KEPT_MS))
+	if (!c || !kept_send(k, c, &k->task, KEPT_MS))
 		send_home(k);
 }
 

@@ -101,11 +101,11 @@ static void tell_loops(struct mc_server *s, const struct addr *addr)
 {
 	struct memcacheds *all = s->m->all;
 	for (unsigned i = 0; i < all->loops; i++) {
-		if (!all->seats[i])
+		if (!all->seats[i].loop)
 			continue;
 		struct moved *w = MEM_NEW(struct moved);
 		*w = (struct moved){ .mail.deliver = moved, .place = place_of(s, i), .addr = *addr };
-		mailbox_post(&all->seats[i]->mailbox, &w->mail);
+		mailbox_post(&all->seats[i].loop->mailbox, &w->mail);
 	}
 }
 
@@ -117,7 +117,7 @@ static void ask(struct mc_server *s, enum nurse_at at, const struct mc_request *
 	n->at = at;
 	n->op.task = &n->step;
 	struct mc_conn *c = &place(s)->conn;
-	if (c->state != MC_UP || !mc_ask(c, what, &n->op, now_ms(s) + wait_ms))
+	if (c->state != MC_UP || !mc_ask(c, what, &n->op, wait_ms))
 		give_up(s);
 }
 
@@ -159,7 +159,7 @@ static size_t send_kept(struct mc_server *s)
 	size_t under_way = 0;
 	for (struct link *l = n->kept.next; l != &n->kept && under_way < TELL_AT_ONCE; l = l->next, under_way++) {
 		struct mc_kept *k = container_of(l, struct mc_kept, link);
-		if (!k->op.conn && !kept_send(k, &place(s)->conn, &n->step, now_ms(s) + TELL_MS))
+		if (!k->op.conn && !kept_send(k, &place(s)->conn, &n->step, TELL_MS))
 			break;
 	}
 	return under_way;

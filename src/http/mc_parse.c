@@ -58,7 +58,6 @@ static bool bare(struct str text, unsigned mark, struct mc_answer *out)
 static bool flag(struct str word, struct mc_answer *out)
 {
 	struct str rest = str_from(word, 1);
-	uint64_t unused;
 	switch (word.n ? word.p[0] : '\0') {
 	case 'W':
 		return bare(rest, MC_WON, out);
@@ -75,7 +74,7 @@ static bool flag(struct str word, struct mc_answer *out)
 	case 'f':
 		return number(rest, 0, &out->flags, out);
 	case 's':
-		return number(rest, 0, &unused, out);
+		return number(rest, 0, &out->stored_b, out);
 	case 't':
 		return ttl(rest, out);
 	case 'k':

@@ -35,6 +35,7 @@ struct mc_answer {
 	uint64_t size_b;       /* MC_VA: of the value, without the line's end behind it */
 	uint64_t flags;        /* of who stored it */
 	uint64_t cas, opaque;
+	uint64_t stored_b;     /* s: the value's length, where it was asked for that */
 	int64_t ttl_s;         /* -1: for ever */
 };
 

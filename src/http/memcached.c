@@ -22,7 +22,7 @@ static unsigned seat_of(const struct memcached *m, const struct home *h)
 struct mc_conn *place_conn(struct mc_place *p)
 {
 	struct mc_conn *c = &p->conn;
-	if (!c->loop || breaker_state(&p->server->breaker) == BREAKER_OPEN)
+	if (!p->open || breaker_state(&p->server->breaker) == BREAKER_OPEN)
 		return NULL;
 	/* One from before the breaker opened may have anything in it. */
 	if (c->state != MC_DOWN && c->term != breaker_term(&p->server->breaker))
@@ -41,7 +41,7 @@ static uint32_t dice(struct mc_place *p)
 
 static struct mc_conn *admitted(struct mc_place *p)
 {
-	struct mc_conn *c = p->conn.loop && breaker_admits(&p->server->breaker, p->conn.loop->now_ms, dice(p)) ?
+	struct mc_conn *c = p->open && breaker_admits(&p->server->breaker, p->conn.loop->now_ms, dice(p)) ?
 	                            place_conn(p) : NULL;
 	if (!c)
 		counter_add(&p->counts.skipped, 1);
@@ -78,7 +78,7 @@ static bool try(struct memcached *m, struct home *h, const struct mc_request *as
 	struct mc_place *p = place_for(m, h, ask->key);
 	tally(p, ask);
 	struct mc_conn *c = admitted(p);
-	return c && mc_ask(c, ask, op, c->loop->now_ms + wait_ms);
+	return c && mc_ask(c, ask, op, wait_ms);
 }
 
 bool memcached_ask(struct memcached *m, struct home *h, const struct mc_request *ask, struct mc_op *op, uint64_t wait_ms)
@@ -131,10 +131,16 @@ struct word {
 	unsigned seat;
 };
 
+/* The control thread connects when it has something to say. */
 static void places_open(struct memcached *m, unsigned seat)
 {
-	for (size_t i = 0; i < m->server_count; i++)
-		place_conn(place_of(&m->servers[i], seat));
+	for (size_t i = 0; i < m->server_count; i++) {
+		struct mc_place *p = place_of(&m->servers[i], seat);
+		p->open = true;
+		link_add(&m->all->seats[seat].places, &p->link);
+		if (seat != m->all->loops)
+			place_conn(p);
+	}
 }
 
 static void open_here(struct mail *mail)
@@ -180,20 +186,27 @@ static void say_left(struct task *t)
 	mailbox_post(&w->m->all->control->mailbox, &w->mail);
 }
 
+static void place_close(struct mc_place *p)
+{
+	p->open = false;
+	link_del(&p->link);
+	mc_conn_close(&p->conn);
+}
+
 static void places_close(struct memcached *m, unsigned seat)
 {
 	for (size_t i = 0; i < m->server_count; i++) {
 		struct mc_place *p = place_of(&m->servers[i], seat);
-		kept_end(p);
+		place_close(p);
 		mc_conn_fini(&p->conn);
-		p->conn.loop = NULL;
+		kept_end(p);
 	}
 }
 
 static void close_here(struct mail *mail)
 {
 	struct word *w = container_of(mail, struct word, mail);
-	struct loop *l = w->m->all->seats[w->seat];
+	struct loop *l = w->m->all->seats[w->seat].loop;
 	places_close(w->m, w->seat);
 	task_init(&w->task, say_left);
 	loop_queue(l, &w->task);
@@ -201,7 +214,7 @@ static void close_here(struct mail *mail)
 
 static bool send_word(struct memcached *m, unsigned seat, void (*deliver)(struct mail *m))
 {
-	struct loop *l = m->all->seats[seat];
+	struct loop *l = m->all->seats[seat].loop;
 	if (!l)
 		return false;
 	struct word *w = MEM_NEW(struct word);
@@ -226,10 +239,9 @@ static void place_init(struct mc_server *s, unsigned seat, uint64_t random)
 	struct mc_place *p = place_of(s, seat);
 	p->server = s;
 	link_init(&p->kept);
+	link_init(&p->link);
 	p->dice = (uint32_t)random;
-	if (!m->all->seats[seat])
-		return;
-	mc_conn_init(&p->conn, m->all->seats[seat], random >> 32);
+	mc_conn_init(&p->conn, m->all->seats[seat].loop, random >> 32);
 	p->conn.counts = &p->counts;
 	p->conn.breaker = &s->breaker;
 	p->conn.opened = tell_opened;
@@ -316,6 +328,7 @@ static struct memcached *memcached_new(struct memcacheds *all, const struct memc
 	m->ring = make_ring(m);
 	for (unsigned i = 0; i < all->loops; i++)
 		send_word(m, i, open_here);
+	places_open(m, all->loops);
 	return m;
 }
 
@@ -385,8 +398,10 @@ struct memcacheds *memcacheds_new(struct loop *control, unsigned loops, struct l
 	struct memcacheds *all = MEM_NEW(struct memcacheds);
 	all->control = control;
 	all->loops = loops;
-	all->seats = mem_new((loops + 1) * sizeof(struct loop *));
-	all->seats[loops] = control;
+	all->seats = mem_new((loops + 1) * sizeof *all->seats);
+	for (unsigned i = 0; i <= loops; i++)
+		link_init(&all->seats[i].places);
+	all->seats[loops].loop = control;
 	all->ring = log_ring_new(log);
 	return all;
 }
@@ -402,14 +417,21 @@ void memcacheds_free(struct memcacheds *all)
 
 void memcacheds_loop(struct memcacheds *all, unsigned index, struct loop *l)
 {
-	all->seats[index] = l;
+	all->seats[index].loop = l;
+}
+
+void memcacheds_stop(struct memcacheds *all, unsigned index)
+{
+	struct link *places = &all->seats[index].places;
+	while (!link_alone(places))
+		place_close(container_of(places->next, struct mc_place, link));
 }
 
 void memcacheds_end(struct memcacheds *all, unsigned index)
 {
 	for (struct memcached *m = all->first; m; m = m->next)
 		places_close(m, index);
-	all->seats[index] = NULL;
+	all->seats[index].loop = NULL;
 }
 
 void memcacheds_each(struct memcacheds *all, void (*see)(void *arg, struct memcached *m), void *arg)

@@ -53,6 +53,8 @@ struct memcacheds *memcacheds_new(struct loop *control, unsigned loops, struct l
 void memcacheds_free(struct memcacheds *all);
 /* Loop `index` takes its mail; before it runs. */
 void memcacheds_loop(struct memcacheds *all, unsigned index, struct loop *l);
+/* On the loop, which ends with this turn: nobody is asked any more; who waits is told. */
+void memcacheds_stop(struct memcacheds *all, unsigned index);
 /* It runs no more, and its requests are gone. */
 void memcacheds_end(struct memcacheds *all, unsigned index);
 /* One that is described like this, found or made, counted. */

@@ -13,6 +13,8 @@ struct mc_place {
 	struct mc_server *server;
 	struct addr addr;                /* length 0: not known yet */
 	struct link kept;                /* struct mc_kept: sent, and not answered yet */
+	struct link link;                /* of those that the loop has in use */
+	bool open;                       /* it is in use */
 	uint32_t dice;
 } __attribute__((aligned(64)));
 
@@ -77,10 +79,16 @@ struct memcached {
 	struct mc_server *servers;
 };
 
+/* A loop, as far as this is concerned. */
+struct mc_seat {
+	struct loop *loop;               /* NULL: it ended */
+	struct link places;              /* struct mc_place: the loop's own list */
+};
+
 struct memcacheds {
 	struct loop *control;
 	unsigned loops;
-	struct loop **seats;             /* by index; [loops]: control; NULL: it ended */
+	struct mc_seat *seats;           /* by index; [loops]: control */
 	struct memcached *first;
 	struct log_ring *ring;
 	struct resolver *resolver;       /* made for the first name */
@@ -111,7 +119,7 @@ void nurse_resolve(struct mc_server *s);
 /* On the place's loop: tells it, or has the control thread do so. */
 void kept_new(struct mc_place *p, const struct mc_request *ask);
 /* Sends it on this connection; false: there is no room. */
-bool kept_send(struct mc_kept *k, struct mc_conn *c, struct task *task, uint64_t deadline_ms);
+bool kept_send(struct mc_kept *k, struct mc_conn *c, struct task *task, uint64_t wait_ms);
 void kept_free(struct mc_kept *k);
 /* Those of a loop that ended. */
 void kept_end(struct mc_place *p);

@@ -17,7 +17,7 @@ static const struct row {
 	{ "HD\r\n", 0, { .code = MC_HD } },
 	{ "HD O17\r\n", 0, { .code = MC_HD, .marks = MC_OPAQUE, .opaque = 17 } },
 	{ "VA 5 s5 O1 kab t-1 f7 c9 W\r\n", 0,
-	  { MC_VA, MC_OPAQUE | MC_TTL | MC_CAS | MC_WON, .size_b = 5, .flags = 7, .cas = 9, .opaque = 1, .ttl_s = -1 } },
+	  { MC_VA, MC_OPAQUE | MC_TTL | MC_CAS | MC_WON, .size_b = 5, .flags = 7, .cas = 9, .opaque = 1, .stored_b = 5, .ttl_s = -1 } },
 	{ "VA 0 X Z t30\r\n", 0, { MC_VA, MC_STALE | MC_SENT | MC_TTL, .ttl_s = 30 } },
 	{ "VA 0 Z X t30\r\n", 0, { MC_VA, MC_STALE | MC_SENT | MC_TTL, .ttl_s = 30 } },
 	{ "VA 1 kYSBi b\r\n", 0, { .code = MC_VA, .size_b = 1 } },
