@@ -359,7 +359,7 @@ static void note_all(struct cluster *c)
 	struct purge all = { .kind = PURGE_ALL, .soft = true, .at_ms = clock_wall_ms() };
 	while (!link_alone(&c->notices))
 		notice_free(c, container_of(c->notices.next, struct notice, link));
-	log_note(c->ring, LOG_LEVEL_WARN, "cache %.*s: %d purges wait to be told to other machines: they are told to ask for "
+	log_line(c->ring, LOG_LEVEL_WARN, "cache %.*s: %d purges wait to be told to other machines: they are told to ask for "
 	         "all pages anew", STR_F(c->site), (int)TOLD_MOST);
 	note(c, &all);
 }

@@ -132,7 +132,7 @@ static void recovered(struct mc_server *s)
 	bool first = breaker_why(&s->breaker) == BREAKER_UNKNOWN;
 	breaker_ramp(&s->breaker, now_ms(s) - (first ? BREAKER_RAMP_MS : 0));
 	tell_loops(s, &place(s)->addr);
-	log_note(s->m->all->ring, LOG_LEVEL_INFO, "memcached %.*s: %.*s %s", STR_F(s->m->name), STR_F(s->text),
+	log_line(s->m->all->ring, LOG_LEVEL_INFO, "memcached %.*s: %.*s %s", STR_F(s->m->name), STR_F(s->text),
 	         first ? "is there" : "is well again");
 }
 
@@ -257,7 +257,7 @@ void nurse_call(struct mc_server *s)
 void nurse_opened(struct mail *m)
 {
 	struct mc_server *s = container_of(m, struct mc_server, opened);
-	log_note(s->m->all->ring, LOG_LEVEL_WARN, "memcached %.*s: %.*s %s: it is not asked for now, its keys are misses",
+	log_line(s->m->all->ring, LOG_LEVEL_WARN, "memcached %.*s: %.*s %s: it is not asked for now, its keys are misses",
 	         STR_F(s->m->name), STR_F(s->text), breaker_sentence(breaker_why(&s->breaker)));
 	/* Its own look at the server is over, too: what that used is of the term before. */
 	if (s->nurse.at > NURSE_REST)
@@ -274,7 +274,7 @@ static void resolved(struct resolver_query *q, const struct resolver_answer *a)
 	struct mc_place *p = place(s);
 	uint64_t again_ms = a->err ? NAME_LEAST_MS * 5 : a->ttl_ms;
 	if (a->err && !p->addr.length)
-		log_note(s->m->all->ring, LOG_LEVEL_WARN, "memcached %.*s: %.*s: %s: its keys are misses", STR_F(s->m->name),
+		log_line(s->m->all->ring, LOG_LEVEL_WARN, "memcached %.*s: %.*s: %s: its keys are misses", STR_F(s->m->name),
 		         STR_F(s->text), a->why);
 	if (!a->err && !(addr_eq(&p->addr, &a->found[0].addr) && p->addr.length)) {
 		take_addr(p, &a->found[0].addr);
