@@ -14,6 +14,7 @@
 #include "http/memcached.h"
 #include "http/fill.h"
 #include "http/serve.h"
+#include "http/slices.h"
 #include "http/tags.h"
 #include "http/vary.h"
 #include "http/visit.h"
@@ -127,7 +128,8 @@ static enum go answer_with(struct look *l, struct page *p, enum cached cached)
 		s->forward = FORWARD_NONE;
 	s->ttl_s = ttl_of(p, home_wall_ms(r->home));
 	counter_add(&counts(l)->hit_b, p->image.body_b);
-	enum go go = answer_page(r, p);
+	struct slice_range is;
+	enum go go = slice_of(p, &is) ? answer_slices(r, l->rules, l->visit->base, l->visit->base, p) : answer_page(r, p);
 	/* What a loop finds in the store may be looked at until its turn ends; what was brought to us may not. */
 	if (l->growth || l->stale)
 		answer_hold(r, &p->object, true);
@@ -171,6 +173,8 @@ static enum found judge_mark(struct look *l, struct page *p)
 {
 	if (p->image.flags & IMAGE_VARY)
 		return follow_vary(l, p);
+	if (p->image.flags & IMAGE_ALONE && !ask_tells(&l->req->ask))
+		return FOUND_NOTHING;
 	return ttl_of(p, home_wall_ms(l->req->home)) > 0 ? FOUND_PASS : FOUND_NOTHING;
 }
 
@@ -215,7 +219,8 @@ static enum found look_in_store(struct look *l, enum go *go)
 
 static struct fill_wish wish_of(const struct look *l, struct growth *g, struct page *stale)
 {
-	return (struct fill_wish){ l->rules, l->base, l->key, g, stale, !stale };
+	return (struct fill_wish){ .rules = l->rules, .url = l->visit->base, .base = l->base, .key = l->key, .growth = g,
+		                   .stale = stale, .elsewhere = !stale, .sliced = l->rules->slice_b };
 }
 
 /* Asks for it anew, while this request gets what there is. */
@@ -338,6 +343,7 @@ static enum go look_again(struct look *l)
 	if (found == FOUND_ANSWER)
 		return go;
 	if (!o) {
+		forget_stale(l);
 		l->key = l->base;
 		l->hash = store_hash(l->cache->store, l->key);
 		l->fetched = true;
@@ -388,7 +394,12 @@ static enum go wait_for(struct look *l)
 				return GO_WAIT;
 			break;
 		case GROWTH_BYTES:
-			return read_on(l);
+			if (page_of(growth_object(l->growth))->image.status != 206)
+				return read_on(l);
+			/* A slice is waited for: the answer is more than that. */
+			if (growth_wait(l->seat, GROWTH_BYTES, UINT64_MAX))
+				return GO_WAIT;
+			break;
 		case GROWTH_WHOLE:
 			return answer_whole(l);
 		case GROWTH_AGAIN:
@@ -492,7 +503,7 @@ static struct look *look_new(struct req *r, struct visit *v)
 	l->visit = v;
 	l->rules = v->rules;
 	l->cache = v->rules->cache;
-	l->base = l->key = v->base;
+	l->base = l->key = v->rules->slice_b ? slice_key(&r->arena, v->base, 0) : v->base;
 	l->hash = store_hash(l->cache->store, l->key);
 	timer_init(&l->timer, look_late);
 	r->state = l;
@@ -553,8 +564,11 @@ static void reconsider(struct req *r, const struct visit *v)
 	struct came came = { .ask = &r->ask, .status = r->answer.status, .fields = r->answer.fields,
 		             .field_count = r->answer.field_count, .asked_ms = now_ms, .came_ms = now_ms };
 	struct store *s = v->rules->cache->store;
-	if (r->ask.method == METHOD_GET && freshness_store(&came, &v->rules->fresh, &image) == STORED_YES)
-		store_drop(s, v->base, store_hash(s, v->base));
+	uint64_t hash = store_hash(s, v->base);
+	struct object *o = store_find(s, v->base, hash);
+	if (o && page_of(o)->image.flags & IMAGE_PASS && r->ask.method == METHOD_GET &&
+	    freshness_store(&came, &v->rules->fresh, &image) == STORED_YES)
+		store_drop(s, v->base, hash);
 }
 
 static void drop_tags(struct req *r)

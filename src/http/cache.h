@@ -34,6 +34,7 @@ struct cache_rules {
 	struct items bypass, no_store;   /* struct tmpl: not empty and not "0": the cache is not asked; what comes is not kept */
 	uint64_t uses;                   /* stored when it was asked for so often */
 	uint64_t object_b;               /* the largest answer that is stored */
+	uint64_t slice_b;                /* larger ones than this in slices of this size; 0: never */
 	uint64_t variants;               /* most of one URL */
 	uint64_t fills;                  /* at once; the others wait in a line */
 	uint64_t wait_ms;                /* a request waits so long for another's fill */

@@ -30,6 +30,25 @@ static void ttl_print(struct buf *out, const struct type_range *range, const voi
 static const struct type TYPE_TTL = { "duration", "a duration such as 30s, 10m or 1h, or off", sizeof(uint64_t), ttl_parse,
 	                              ttl_print };
 
+static int slice_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	if (str_eq(text, STR("off"))) {
+		*(uint64_t *)out = 0;
+		return 0;
+	}
+	return TYPE_SIZE.parse(in, text, range, out);
+}
+
+static void slice_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	if (*(const uint64_t *)value)
+		TYPE_SIZE.print(out, range, value);
+	else
+		buf_add(out, STR("off"));
+}
+
+static const struct type TYPE_SLICE = { "size", "a size such as 1m, or off", sizeof(uint64_t), slice_parse, slice_print };
+
 /* --- Rows. --- */
 
 #define AT(member) offsetof(struct cache_rules, member)
@@ -91,6 +110,11 @@ const struct directive CACHE_ROWS[] = {
 	  .doc = "A page is kept when it was asked for about so often lately." },
 	{ .name = "object", .offset = AT(object_b), .args = ARGS({ "size", &TYPE_SIZE, .range = { 1 }, .preset = "16m" }),
 	  .doc = "The largest answer that is kept." },
+	{ .name = "slice", .args = ARGS({ "size", &TYPE_SLICE, AT(slice_b), .range = { 64 << 10, 64 << 20, NULL },
+	                                  .preset = "off" }),
+	  .doc = "What is larger than this is fetched and kept in slices of this size, each for itself, where its origin answers "
+	         "ranges and tells versions apart (a strong ETag or Last-Modified). For routes with large files.",
+	  .example = "cache downloads { memory 64m; disk /var/cache/downloads 100g; slice 1m; }" },
 	{ .name = "variants", .offset = AT(variants),
 	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1, 10000, NULL }, .preset = "64" }),
 	  .doc = "How many variants of one URL are kept within an hour, where its answers depend on other fields (Vary)." },

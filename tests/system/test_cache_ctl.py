@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import resource
 import subprocess
 
 import pytest
@@ -245,3 +246,19 @@ def test_trace_shows_what_became_of_it(server):
         assert second["got"] == "hit" and second["status"].startswith("petrel; hit")
         assert private["got"] == "pass" and "private" in private["why"].lower() and none is None
         assert "- cache pages: hit, key " in text.text("cache pages: pass")
+
+
+def test_a_failing_disk_is_seen(petrel, origin, ctl):  # noqa: F811
+    one = origin(http(page))
+    server = petrel(CONF.replace("ORIGIN", one.address).replace("memory 32m;", "memory 32m; disk {dir}/pages 64m;"))
+    fill(server, "/a/1")
+    wait_for(lambda: caches(ctl, server)["pages"]["disk"]["written"], "it to be written")
+    assert not caches(ctl, server)["pages"]["disk"]["off"]
+    resource.prlimit(server.worker, resource.RLIMIT_FSIZE, (1, 1))
+    fill(server, "/a/2")
+    wait_for(lambda: caches(ctl, server)["pages"]["disk"]["off"], "it to be off")
+    assert "pages: nothing is written to its disk tier: File too large" in ctl(server, "cache")
+    assert 'petrel_cache_disk_off{cache="pages"} 1\n' in metrics(server)
+    assert "nothing is written" in server.request("/-/status").body.decode()
+    wait_for(lambda: re.search(r"cache_disk_off cache=pages +(firing|pending)", ctl(server, "alerts")), "the alert")
+    assert got(server, "/a/1")[1] == got(server, "/a/2")[1] == "hit"
