@@ -1,5 +1,5 @@
-/* struct mc_conn: one loop's connection to one memcached server: requests go out in the order in which they are asked, all of
- * a turn in one write, and answers come in that order.
+/* struct mc_conn: one loop's connection to one memcached server: requests go out in the order in which they are
+ * asked, all of a turn in one write, and answers come in that order.
  *
  * Each request has an opaque number, which its answer repeats: another number, a word that nobody knows, a wrong length,
  * and the connection is closed; all that waits is lost, which means that it is a miss.  Who waits has a deadline; after it

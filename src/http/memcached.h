@@ -1,4 +1,5 @@
-/* struct memcached: a pool of memcached servers as all loops see it: which of them has a key, and whether it is worth asking.
+/* struct memcached: a pool of memcached servers as all loops see it: which of them has a key, and whether it is
+ * worth asking.
  *
  * A dead, hung, slow or lying server is a miss: never an error, and never a wait beyond the timeout.  Nothing here waits
  * for a connection; nothing that is stored or deleted is waited for; a server whose breaker is open is not asked at all.
