@@ -237,13 +237,6 @@ static struct str slice_wanted(struct fill *f)
 	                  (unsigned long long)(from_b + f->rules->slice_b - 1));
 }
 
-/* Not what its client says is of its connection alone: such fields don't get to the origin, and so must not be in the key
- * under which the answer is kept. */
-static bool is_sent(const struct ask *ask, const struct field *f)
-{
-	return freshness_sends(f) && !fields_name(ask->fields, ask->field_count, f->name);
-}
-
 /* A GET for all of it, whatever its client wants to have of it. */
 static void copy_ask(struct fill *f, const struct req *r)
 {
@@ -263,7 +256,7 @@ static void copy_ask(struct fill *f, const struct req *r)
 	ask->field_count = 0;
 	memset(ask->first, 0, sizeof ask->first);
 	for (size_t i = 0; i < r->ask.field_count; i++)
-		if (is_sent(&r->ask, &r->ask.fields[i]))
+		if (freshness_sends(&r->ask, &r->ask.fields[i]))
 			add_field(ask, copied(a, &r->ask.fields[i]));
 	struct str encodings = vary_encodings(a, &r->ask);
 	if (encodings.n)
