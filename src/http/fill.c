@@ -395,6 +395,12 @@ static enum stored decide(struct fill *f, struct image *image)
 	return large ? STORED_LARGE : f->req.answer.trailers && trailers_expected(f->req.answer.trailers) ? STORED_HEAD : why;
 }
 
+static bool is_mark_of(const struct fill *f, struct page *p, struct str list)
+{
+	return p->image.flags & IMAGE_VARY && str_eq(page_field(p, STR("Vary")), list) &&
+	       page_age_s(p, f->came.came_ms) < VARY_S && page_purged(p, f->cache->purges) == PURGED_NOT;
+}
+
 /* Says under the URL's own key which fields the answer depends on.  False: there are too many variants. */
 static bool mark_vary(struct fill *f, struct str list)
 {
@@ -402,8 +408,7 @@ static bool mark_vary(struct fill *f, struct str list)
 	struct object *o = store_find(s, f->base, store_hash(s, f->base));
 	struct page *have = o ? page_of(o) : NULL;
 	uint64_t now_ms = f->came.came_ms;
-	if (have && have->image.flags & IMAGE_VARY && str_eq(page_field(have, STR("Vary")), list) &&
-	    page_age_s(have, now_ms) < VARY_S)
+	if (have && is_mark_of(f, have, list))
 		return page_count_variant(have) <= f->rules->variants;
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = now_ms, .base = page_hash(f->url),
 		               .key_b = (uint32_t)f->base.n, .fresh_s = VARY_S, .flags = IMAGE_VARY };
