@@ -76,6 +76,7 @@ class Nginx(Cache, servers.Nginx):
     (use_temp_path=off).  8,000 keys take a megabyte of the zone."""
 
     small_b = 5000
+    open_files = "open_file_cache max=30000 inactive=60s; open_file_cache_valid 30s;"
 
     def __init__(self, stage, **how):
         super().__init__(stage, **how)
@@ -84,6 +85,10 @@ class Nginx(Cache, servers.Nginx):
     @property
     def zone_k(self):
         return self.objects // 8 + 16 * 1024
+
+    @property
+    def files_k(self):
+        return self.room_k
 
     def conf(self):
         user = "user root;" if os.geteuid() == 0 else ""
@@ -97,9 +102,9 @@ class Nginx(Cache, servers.Nginx):
                 keepalive_timeout 300s; keepalive_requests 1000000000;
                 client_body_temp_path {self.folder}/a; proxy_temp_path {self.folder}/b;
                 fastcgi_temp_path {self.folder}/c; uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e;
-                open_file_cache max=30000 inactive=60s; open_file_cache_valid 30s;
+                {self.open_files}
                 proxy_cache_path {self.pages} levels=1:2 keys_zone=pages:{self.zone_k}k
-                    max_size={self.room_k}k inactive=10d use_temp_path=off;
+                    max_size={self.files_k}k inactive=10d use_temp_path=off;
                 upstream bench {{ server {self.origins[0]}; keepalive {gateways.KEPT}; keepalive_requests 1000000000; }}
                 server {{
                     listen 127.0.0.1:{self.port} backlog=4096;

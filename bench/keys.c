@@ -180,9 +180,9 @@ int main(int argc, char **argv)
 	all_open(&c, &k);
 	uint64_t begin = now_ns();
 	all_ask(&c, &k);
-	printf("good %lu bad %lu lost %lu left %lu seconds %.3f p50_us %.1f p99_us %.1f longest_us %.1f\n", k.good, k.bad, k.lost,
-		k.left + k.owed, (double)(now_ns() - begin) / 1e9, times_us(&k.times, 0.5), times_us(&k.times, 0.99),
-		(double)k.times.longest_ns / 1e3);
+	printf("good %lu bad %lu lost %lu left %lu seconds %.3f p50_us %.1f p99_us %.1f longest_us %.1f\n",
+		k.good, k.bad, k.lost, k.left + k.owed, (double)(now_ns() - begin) / 1e9,
+		times_us(&k.times, 0.5), times_us(&k.times, 0.99), (double)k.times.longest_ns / 1e3);
 	client_fini(&c);
 	free(k.sums);
 	return 0;

@@ -78,6 +78,42 @@ def draw_websockets(result):
                 {n: max(1, median(r["each_b"])) for n, r in result["servers"].items()}, 0)
 
 
+def draw_cache(result):
+    return bars("CPU time of one hit: a cached page of 4.5 KB, 64 connections", "µs",
+                {n: median(r["cpu_us"]) for n, r in result["servers"].items()}, 1)
+
+
+def draw_zipf(result):
+    return bars("Hits with memory for a tenth of the pages, Zipf 0.9", "% of requests",
+                {n: 100 * r["hits"] for n, r in result["servers"].items()}, 1)
+
+
+def draw_millions(result):
+    """A line for each server, which its name stands at the end of."""
+    blocks, lines = [], []
+    for i, (name, r) in enumerate(result["servers"].items()):
+        rows = "\n".join(f"{s['objects']} {s['hit_us']}" for s in r["steps"])
+        last = r["steps"][-1]
+        blocks.append(f'$line{i} << EOD\n{rows}\nEOD\n$name{i} << EOD\n{last["objects"]} {last["hit_us"]} "  {name}"\nEOD')
+        rgb = OWN if name == "petrel" else PEER
+        lines.append(f"$line{i} using 1:2 with linespoints linewidth 2 pointtype 7 pointsize 0.6 linecolor rgb '{rgb}'")
+        lines.append(f"$name{i} using 1:2:3 with labels left textcolor rgb '{rgb}'")
+    joined = ", ".join(lines)
+    return f"""{HEAD}
+set title "CPU time of one hit, by how many objects there are" textcolor rgb '{INK}' font ',18'
+set ylabel "µs" textcolor rgb '{INK}'
+set xlabel "objects, 64 connections" textcolor rgb '{INK}'
+set logscale x
+set xtics ("100" 100, "1,000" 1000, "10,000" 10000, "100,000" 100000, "1 million" 1000000, "10 million" 10000000)
+set rmargin 14
+set bmargin 4.5
+unset key
+set offsets 0, 0, 0, 0
+{chr(10).join(blocks)}
+plot {joined}
+"""
+
+
 def draw_disk(result):
     """The headline: two bars per server, hot rate with the disk idle and with the disk busy."""
     rows = []
@@ -97,7 +133,7 @@ plot $data using ($0-0.2):2:xtic(1) with boxes linecolor rgb '{PALE}' title "dis
 
 
 FOR = {"hot": draw_hot, "idle": draw_idle, "disk": draw_disk, "proxy": draw_proxy, "fastcgi": draw_fastcgi,
-       "websockets": draw_websockets}
+       "websockets": draw_websockets, "cache": draw_cache, "zipf": draw_zipf, "millions": draw_millions}
 
 
 def draw(found, folder):

@@ -40,7 +40,7 @@ def asked(stage, server, count, requests, *how):
     got = load.keys(stage, server.port, CONNECTIONS, prefix(), count, requests, *how)
     if not got["good"]:
         raise RuntimeError(f"{server.name} answered nothing")
-    return {"cpu_us": (server.cpu_s() - before) * 1e6 / got["good"], "rate": got["good"] / got["seconds"],
+    return {"cpu_us": max(server.cpu_s() - before, 0.01) * 1e6 / got["good"], "rate": got["good"] / got["seconds"],
             "wrong": got["bad"] + got["lost"] + got["left"]}
 
 

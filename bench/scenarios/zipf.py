@@ -8,7 +8,7 @@ NAME = "zipf"
 TITLE = "Ten times more pages than memory"
 ABOUT = ("200,000 pages of 4,608 bytes are asked for by Zipf's law, exponent 0.9: a page's likelihood falls with its rank. "
          "Each cache may hold a tenth of the bytes: petrel `memory`, Varnish `malloc`, Squid `cache_mem`, nginx a "
-         "folder with `max_size` and a zone for so many keys. After a million requests that fill it, the hits of a second "
+         "zone for so many keys. After a million requests that fill it, the hits of a second "
          "million are counted, at the origin. Memory is what the process took at the end beyond its start, and for nginx what "
          "its folder held as well: Varnish counts neither its bookkeeping nor what its allocator wastes.")
 PAGES = 200_000
@@ -20,11 +20,17 @@ CONNECTIONS = 64
 
 class Nginx(caches.Nginx):
     """Its cache manager looks after the folder's size every ten seconds only; the zone of keys is a bound that holds at
-    once: 8,000 keys to the megabyte."""
+    once: 8,000 keys to the megabyte.  Files that it keeps open would still be there, and be served, after they were
+    deleted."""
+    open_files = ""
 
     @property
     def zone_k(self):
         return self.room_b // PAGE_B // 8
+
+    @property
+    def files_k(self):
+        return 2 * self.room_k  # a page takes two blocks, which are not counted against it
 
 
 def one_server(stage, origin, cls, pages, requests):

@@ -18,6 +18,7 @@ extern const struct site ADMIN_SITE;
 struct alerts;
 struct apps;
 struct audience;
+struct caches;
 struct control;
 struct errand;
 struct keeper;
@@ -76,6 +77,7 @@ struct control {
 	struct alerts *alerts;
 	struct audience *audience;   /* control/audience.h: who sees requests */
 	struct observer *observer;   /* control/sample.h: what all counters say */
+	struct caches *caches;       /* http/cache.h: never NULL */
 	const struct conf *conf;     /* the snapshot published last, opened */
 	struct viewers *viewers;     /* control/page.h: who looks at the status page */
 };

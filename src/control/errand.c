@@ -138,6 +138,7 @@ static void run_openapi(struct control *c, struct admin_call *call)
 #define POOL { "pool", .doc = "The name of a pool.", .example = "\"api\"" }
 #define SERVER { "server", .doc = "A server as it is configured, or one of its addresses.", .example = "\"10.0.0.3:9000\"" }
 #define APP { "app", .doc = "The name of an application.", .example = "\"php\"" }
+#define CACHE_NAME { "cache", .doc = "The name of a cache.", .example = "\"pages\"" }
 #define ALERT { "alert", .doc = "The name of an alert.", .example = "\"slow\"" }
 #define NO_ALERT { 404, "There is no such alert." }
 #define NO_POOL { 404, "There is no such pool." }
@@ -206,6 +207,27 @@ static const struct errand ERRANDS[] = {
 	                       { 422, "There is no such thing, or a value that it can't have, or it needs a reload." },
 	                       { 503, "The server is stopping." }), .run = settings_ask },
 	{ METHOD_POST, "/hot/clear", "Empties the hot set: files are read anew.", .change = true, .run = run_hot_clear },
+	{ METHOD_GET, "/caches", "All caches: their sizes, tiers, hits and fills.", .example = "{\"caches\":[]}",
+	  .run = errand_caches },
+	{ METHOD_POST, "/caches/purge",
+	  "Purges what caches have of a URL, of a tag, of URLs like a pattern, or all of it: one of the four. At once on all "
+	  "loops and in all tiers; hard, so that it is gone, or softly, so that it is stale.", .change = true,
+	  .body = GIVEN({ "url", .doc = "A URL; http and https are the same. All its variants are purged.",
+	                  .example = "\"http://example.org/news/\"" },
+	                { "tag", .doc = "What answers were tagged with, in Surrogate-Key, Cache-Tag or xkey.",
+	                  .example = "\"article-17\"" },
+	                { "match", .doc = "A pattern of URLs: * stands for any run of characters. Without a host, of any.",
+	                  .example = "\"example.org/news/*\"" },
+	                { "all", GIVEN_FLAG, .doc = "Everything.", .example = "false" },
+	                { "soft", GIVEN_FLAG, .doc = "It is stale, not gone: served where stale pages may be.",
+	                  .example = "false" },
+	                { "cache", .doc = "Only of this cache.", .example = "\"pages\"" }),
+	  .refusals = REFUSALS({ 404, "There is no such cache, or none at all." },
+	                       { 422, "Not one of the four is given, or it is too long, or a cache's keys can't be told from a "
+	                              "URL." }), .run = errand_purge },
+	{ METHOD_GET, "/caches/*", "One cache.", .stars = GIVEN(CACHE_NAME),
+	  .refusals = REFUSALS({ 404, "There is no such cache." }),
+	  .example = "{\"name\":\"pages\"}", .run = errand_cache },
 	{ METHOD_GET, "/pools", "All pools and their servers.", .example = "{\"pools\":[]}", .run = errand_pools },
 	{ METHOD_POST, "/pools/*/servers", "One server more.", .change = true, .keeps = true, .stars = GIVEN(POOL),
 	  .body = GIVEN({ "server", .required = true, .doc = "Its address, or its name and port.",

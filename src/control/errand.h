@@ -79,6 +79,12 @@ void errand_silence(struct control *c, struct admin_call *call);
 void errand_unsilence(struct control *c, struct admin_call *call);
 void errand_test(struct control *c, struct admin_call *call);
 
+/* control/errand_caches.c */
+
+void errand_caches(struct control *c, struct admin_call *call);
+void errand_cache(struct control *c, struct admin_call *call);
+void errand_purge(struct control *c, struct admin_call *call);
+
 /* control/errand_pools.c */
 
 /* Of enum peer_state the one that matters: "ready", "sick" … */

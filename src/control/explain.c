@@ -190,6 +190,17 @@ static void explain_values(struct explaining *x, const struct module *m)
 	buf_fini(&text);
 }
 
+static void explain_gate(struct explaining *x, const struct hook *gate)
+{
+	struct buf sentences = {};
+	struct explained e = { .sentences = &sentences };
+	if (!gate->module->explain)
+		return;
+	gate->module->explain(x->r, gate->values, &e);
+	buf_addf(x->out, ",\"does\":[%.*s]", STR_F(buf_str(&sentences)));
+	buf_fini(&sentences);
+}
+
 /* True where a gate would answer: what comes behind it is not reached then. */
 static bool explain_gates(struct explaining *x)
 {
@@ -200,6 +211,7 @@ static bool explain_gates(struct explaining *x)
 		const struct hook *gate = &gates->p[i];
 		buf_add(x->out, i ? STR(",{") : STR("{"));
 		explain_values(x, gate->module);
+		explain_gate(x, gate);
 		if (!gate->module->gate_foretells) {
 			buf_add(x->out, STR(",\"says\":\"unknown\"}"));
 			continue;

@@ -324,6 +324,63 @@ PER_APP(app_wanted, wanted_of)
 PER_APP(app_restarts, restarts_of)
 PER_APP(app_memory, memory_of)
 
+/* --- Caches. --- */
+
+static void each_cache(struct metric_out *out, const struct sample *now, bool disk,
+                       double (*value)(const struct cache_sample *s))
+{
+	for (unsigned i = 0; i < now->cache_count; i++)
+		if (!disk || now->caches[i].has_disk)
+			put_by(out, "cache", str_of(now->caches[i].name), value(&now->caches[i]));
+}
+
+#define OF_CACHE(name, only_disk, expression)                                                                           \
+	static double name##_of(const struct cache_sample *s)                                                               \
+	{                                                                                                                   \
+		return (double)(expression);                                                                                    \
+	}                                                                                                                   \
+	EACH(name)                                                                                                          \
+	{                                                                                                                   \
+		(void)c;                                                                                                        \
+		each_cache(out, now, only_disk, name##_of);                                                                     \
+	}
+#define PER_CACHE(name, expression) OF_CACHE(name, false, expression)
+#define PER_SHELF(name, expression) OF_CACHE(name, true, expression)
+
+EACH(cache_requests)
+{
+	(void)c;
+	for (unsigned i = 0; i < now->cache_count; i++)
+		for (unsigned k = CACHED_HIT; k <= CACHED_BYPASS; k++)
+			put_by_two(out, (struct label){ "cache", str_of(now->caches[i].name) },
+			           (struct label){ "result", cached_name(k) }, (double)now->caches[i].got[k]);
+}
+
+PER_CACHE(cache_hit_bytes, s->hit_b)
+PER_CACHE(cache_objects, s->memory.objects)
+PER_CACHE(cache_bytes, s->memory.bytes)
+PER_CACHE(cache_bound, s->memory.bound_b)
+PER_CACHE(cache_evicted, s->memory.evicted)
+PER_CACHE(cache_fills, s->fills)
+PER_CACHE(cache_filling, s->filling)
+PER_CACHE(cache_waiting, s->waiting)
+PER_CACHE(cache_validations, s->validations)
+PER_CACHE(cache_late, s->waits_late)
+PER_CACHE(cache_stored, s->stored)
+PER_CACHE(cache_not_stored, s->not_stored)
+PER_CACHE(cache_invalidated, s->invalidated)
+PER_CACHE(cache_purges, s->purges.added)
+PER_SHELF(cache_disk_bytes, s->disk.bytes)
+PER_SHELF(cache_disk_bound, s->disk.bound_b)
+PER_SHELF(cache_disk_hits, s->disk.hits)
+PER_SHELF(cache_disk_misses, s->disk.misses)
+PER_SHELF(cache_disk_written, s->disk.written)
+PER_SHELF(cache_disk_written_bytes, s->disk.written_b)
+PER_SHELF(cache_disk_dropped, s->disk.dropped)
+PER_SHELF(cache_disk_bad, s->disk.bad)
+PER_SHELF(cache_disk_errors, s->disk.errors)
+PER_SHELF(cache_disk_off, s->disk.off)
+
 /* --- Alerts. --- */
 
 struct counting {
@@ -417,6 +474,44 @@ const struct metric METRICS[] = {
 	{ "petrel_app_restarts_total", "Processes that were started in place of one that ended by itself.", METRIC_COUNTER,
 	  "app", app_restarts },
 	{ "petrel_app_memory_bytes", "Memory of all processes of an application.", METRIC_GAUGE, "app", app_memory },
+	{ "petrel_cache_requests_total",
+	  "Requests that came to a cache, by what they got: hit, stale, renewed and joined were answered from what is kept or "
+	  "was fetched for another one.", METRIC_COUNTER, "cache result", cache_requests },
+	{ "petrel_cache_hit_bytes_total", "Bytes of bodies that a cache served from what it keeps.", METRIC_COUNTER, "cache",
+	  cache_hit_bytes },
+	{ "petrel_cache_objects", "Pages that a cache has in memory.", METRIC_GAUGE, "cache", cache_objects },
+	{ "petrel_cache_bytes", "Memory of a cache.", METRIC_GAUGE, "cache", cache_bytes },
+	{ "petrel_cache_limit_bytes", "Memory that a cache may take.", METRIC_GAUGE, "cache", cache_bound },
+	{ "petrel_cache_evicted_total", "Pages that had to make room.", METRIC_COUNTER, "cache", cache_evicted },
+	{ "petrel_cache_fills_total", "Pages that a cache asked origins for.", METRIC_COUNTER, "cache", cache_fills },
+	{ "petrel_cache_fills_under_way", "Pages that are being fetched.", METRIC_GAUGE, "cache", cache_filling },
+	{ "petrel_cache_fills_waiting", "Pages that wait until fewer are being fetched.", METRIC_GAUGE, "cache",
+	  cache_waiting },
+	{ "petrel_cache_validations_total", "Pages that an origin was asked about with a condition.", METRIC_COUNTER, "cache",
+	  cache_validations },
+	{ "petrel_cache_waits_late_total", "Requests that waited too long for another one's fill.", METRIC_COUNTER, "cache",
+	  cache_late },
+	{ "petrel_cache_stored_total", "Answers that were stored.", METRIC_COUNTER, "cache", cache_stored },
+	{ "petrel_cache_not_stored_total", "Answers that could not be stored.", METRIC_COUNTER, "cache", cache_not_stored },
+	{ "petrel_cache_invalidated_total", "Requests that changed something, and made what was stored of it out of date.",
+	  METRIC_COUNTER, "cache", cache_invalidated },
+	{ "petrel_cache_purges_total", "Purges of a cache, those by a journal, other machines and invalidation included.",
+	  METRIC_COUNTER, "cache", cache_purges },
+	{ "petrel_cache_disk_bytes", "What a cache has on disk.", METRIC_GAUGE, "cache", cache_disk_bytes },
+	{ "petrel_cache_disk_limit_bytes", "What it may have there.", METRIC_GAUGE, "cache", cache_disk_bound },
+	{ "petrel_cache_disk_hits_total", "Pages that were found on disk.", METRIC_COUNTER, "cache", cache_disk_hits },
+	{ "petrel_cache_disk_misses_total", "Pages that were not.", METRIC_COUNTER, "cache", cache_disk_misses },
+	{ "petrel_cache_disk_written_total", "Pages that were written to disk.", METRIC_COUNTER, "cache", cache_disk_written },
+	{ "petrel_cache_disk_written_bytes_total", "Bytes that were written for them.", METRIC_COUNTER, "cache",
+	  cache_disk_written_bytes },
+	{ "petrel_cache_disk_dropped_total", "Pages that were not written because too much waited to be.", METRIC_COUNTER,
+	  "cache", cache_disk_dropped },
+	{ "petrel_cache_disk_bad_total", "Records on disk that were damaged, and counted as misses.", METRIC_COUNTER, "cache",
+	  cache_disk_bad },
+	{ "petrel_cache_disk_errors_total", "Reads and writes of a cache's disk tier that failed.", METRIC_COUNTER, "cache",
+	  cache_disk_errors },
+	{ "petrel_cache_disk_off", "1 while nothing is written to a cache's disk tier because it is full or failing, else 0.",
+	  METRIC_GAUGE, "cache", cache_disk_off },
 	{ "petrel_hot_objects", "Files and folders in the hot set.", METRIC_GAUGE, "", hot_objects },
 	{ "petrel_hot_bytes", "Memory of the hot set.", METRIC_GAUGE, "", hot_bytes },
 	{ "petrel_hot_limit_bytes", "Memory that the hot set may take.", METRIC_GAUGE, "", hot_bound },

@@ -32,6 +32,7 @@ void part_charts(struct buf *out, const struct view *v);      /* page_charts.c *
 void part_routes(struct buf *out, const struct view *v);      /* page_parts.c */
 void part_pools(struct buf *out, const struct view *v);       /* page_pools.c */
 void part_apps(struct buf *out, const struct view *v);
+void part_caches(struct buf *out, const struct view *v);      /* page_caches.c */
 void part_inside(struct buf *out, const struct view *v);      /* page_inside.c */
 void part_changes(struct buf *out, const struct view *v);
 

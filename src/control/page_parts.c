@@ -11,8 +11,8 @@
 
 const struct part PARTS[] = {
 	{ "head", part_head },     { "alerts", part_alerts }, { "tiles", part_tiles }, { "charts", part_charts },
-	{ "routes", part_routes }, { "pools", part_pools },   { "apps", part_apps },   { "inside", part_inside },
-	{ "changes", part_changes }, {},
+	{ "routes", part_routes }, { "pools", part_pools },   { "apps", part_apps },   { "caches", part_caches },
+	{ "inside", part_inside }, { "changes", part_changes }, {},
 };
 
 /* --- The head. --- */

@@ -152,6 +152,7 @@ static void sample_fini(struct sample *s)
 {
 	mem_free(s->loops);
 	mem_free(s->meters);
+	mem_free(s->caches);
 	*s = (struct sample){};
 }
 
@@ -205,7 +206,7 @@ static struct point point_of(const struct sample *now, const struct sample *befo
 	return p;
 }
 
-/* What a point is compared with: all but the meters. */
+/* What a point is compared with: all but the meters and the caches. */
 static void chart_from(struct observer *o, const struct sample *now)
 {
 	struct loop_sample *loops = mem_grow(o->charted.loops, now->loop_count * sizeof *loops);
@@ -214,6 +215,8 @@ static void chart_from(struct observer *o, const struct sample *now)
 	o->charted.loops = loops;
 	o->charted.meters = NULL;
 	o->charted.meter_count = 0;
+	o->charted.caches = NULL;
+	o->charted.cache_count = 0;
 }
 
 static void chart(struct observer *o)
@@ -230,10 +233,12 @@ static void chart(struct observer *o)
 static void sample_copy(struct sample *to, const struct sample *from)
 {
 	size_t loops_b = from->loop_count * sizeof *from->loops, meters_b = from->meter_count * sizeof *from->meters;
+	size_t caches_b = from->cache_count * sizeof *from->caches;
 	sample_fini(to);
 	*to = *from;
 	to->loops = memcpy(mem_new(loops_b + 1), from->loops, loops_b);
 	to->meters = memcpy(mem_new(meters_b + 1), from->meters, meters_b);
+	to->caches = memcpy(mem_new(caches_b + 1), from->caches, caches_b);
 }
 
 static void keep(struct observer *o)

@@ -4,6 +4,7 @@
  * struct observer takes one each second, keeps some of them, and a line of points for charts. */
 #pragma once
 
+#include "control/cache_sample.h"
 #include "event/disk.h"
 #include "share/log.h"
 #include "share/meter.h"
@@ -34,6 +35,8 @@ struct sample {
 	struct distribution time;        /* of all requests */
 	struct meter_sum *meters;        /* by number: METER_REST first */
 	unsigned meter_count;
+	struct cache_sample *caches;     /* by name */
+	unsigned cache_count;
 	struct store_stats hot;
 	enum disk_kind disk_kind;
 	struct disk_stats disk;
@@ -57,7 +60,7 @@ enum { POINTS = 150, POINT_MS = 2000, SAMPLES_KEPT = 7, SAMPLES_MS = 10000 };
 struct observer;
 
 /* What the observer looks at, by way of the worker: fill() sets what is known of the snapshots, the loops, the meters, the
- * hot set, the disk engine and the log; loops and meters are from mem_new(). */
+ * caches, the hot set, the disk engine and the log; loops, meters and caches are from mem_new(). */
 struct observed {
 	void (*fill)(void *worker, struct sample *out);
 	void *worker;

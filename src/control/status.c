@@ -102,6 +102,9 @@ static void print_routes(struct buf *out, const struct sample *s, const struct s
 
 static void print_shared(struct buf *out, const struct sample *s)
 {
+	buf_add(out, STR("\"caches\":"));
+	cache_samples_print(out, s->caches, s->cache_count);
+	buf_add(out, STR(",\n"));
 	buf_addf(out,
 	         "\"hot\":{\"objects\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"bound\":%" PRIu64 ",\"hits\":%" PRIu64
 	         ",\"misses\":%" PRIu64 ",\"evicted\":%" PRIu64 "},\n",

@@ -8,22 +8,18 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "handlers/cache_in.h"
 #include "handlers/handlers.h"
 #include "http/check.h"
 #include "http/fill.h"
 #include "http/serve.h"
+#include "http/slices.h"
 #include "http/tags.h"
 #include "http/vary.h"
 #include "http/visit.h"
 #include "net/addr.h"
 
 enum { HOPS_MOST = 4 };  /* looks at what others brought, before a request asks for itself */
-
-struct cache_values {
-	struct items caches;               /* struct cache_rules: main */
-	struct str name;
-	const struct cache_rules *rules;   /* of that name; NULL: off */
-};
 
 /* A request that wants a page: between its turns. */
 struct look {
@@ -131,10 +127,11 @@ static enum go answer_with(struct look *l, struct page *p, enum cached cached)
 		s->forward = FORWARD_NONE;
 	s->ttl_s = ttl_of(p, home_wall_ms(r->home));
 	counter_add(&counts(l)->hit_b, p->image.body_b);
-	enum go go = answer_page(r, p);
+	struct slice_range is;
+	enum go go = slice_of(p, &is) ? answer_slices(r, l->rules, l->visit->base, l->visit->base, p) : answer_page(r, p);
 	/* What a loop finds in the store may be looked at until its turn ends; what was brought to us may not. */
 	if (l->growth || l->stale)
-		answer_hold(r, &p->object);
+		answer_hold(r, &p->object, true);
 	look_close(r, l);
 	return go;
 }
@@ -175,6 +172,8 @@ static enum found judge_mark(struct look *l, struct page *p)
 {
 	if (p->image.flags & IMAGE_VARY)
 		return follow_vary(l, p);
+	if (p->image.flags & IMAGE_ALONE && !ask_tells(&l->req->ask))
+		return FOUND_NOTHING;
 	return ttl_of(p, home_wall_ms(l->req->home)) > 0 ? FOUND_PASS : FOUND_NOTHING;
 }
 
@@ -219,7 +218,8 @@ static enum found look_in_store(struct look *l, enum go *go)
 
 static struct fill_wish wish_of(const struct look *l, struct growth *g, struct page *stale)
 {
-	return (struct fill_wish){ l->rules, l->base, l->key, g, stale, !stale };
+	return (struct fill_wish){ .rules = l->rules, .url = l->visit->base, .base = l->base, .key = l->key, .growth = g,
+		                   .stale = stale, .elsewhere = !stale, .sliced = l->rules->slice_b };
 }
 
 /* Asks for it anew, while this request gets what there is. */
@@ -342,6 +342,7 @@ static enum go look_again(struct look *l)
 	if (found == FOUND_ANSWER)
 		return go;
 	if (!o) {
+		forget_stale(l);
 		l->key = l->base;
 		l->hash = store_hash(l->cache->store, l->key);
 		l->fetched = true;
@@ -392,7 +393,12 @@ static enum go wait_for(struct look *l)
 				return GO_WAIT;
 			break;
 		case GROWTH_BYTES:
-			return read_on(l);
+			if (page_of(growth_object(l->growth))->image.status != 206)
+				return read_on(l);
+			/* A slice is waited for: the answer is more than that. */
+			if (growth_wait(l->seat, GROWTH_BYTES, UINT64_MAX))
+				return GO_WAIT;
+			break;
 		case GROWTH_WHOLE:
 			return answer_whole(l);
 		case GROWTH_AGAIN:
@@ -424,7 +430,12 @@ static void purge_tag(void *arg, struct str tag)
 	must(cache_purge(p->cache, p->to, PURGE_TAG, tag, p->soft) == 0);
 }
 
-static bool may_purge(const struct req *r, const struct cache_rules *rules)
+bool cache_is_purge(const struct ask *a)
+{
+	return str_eq(a->method_name, STR("PURGE"));
+}
+
+bool cache_may_purge(const struct req *r, const struct cache_rules *rules)
 {
 	const struct network *networks = rules->purge_from.p;
 	for (size_t i = 0; i < rules->purge_from.count; i++)
@@ -443,7 +454,7 @@ static bool is_soft(const struct ask *a)
 
 static enum go purge(struct req *r, const struct cache_rules *rules, struct str key)
 {
-	if (!may_purge(r, rules))
+	if (!cache_may_purge(r, rules))
 		return req_answer_why(r, rules->purge_from.count ? 403 : 405, "PURGE is not taken from here.");
 	const struct ask *a = &r->ask;
 	struct tag_purge tags = { .cache = rules->cache, .to = &r->home->loop.mailbox, .soft = is_soft(a) };
@@ -470,13 +481,9 @@ static bool is_safe(const struct ask *a)
 	return a->method == METHOD_OPTIONS || a->method == METHOD_TRACE;
 }
 
-/* GO_WAIT: the cache is to be asked. */
-static enum go sort(struct req *r, struct visit *v)
+enum go cache_sort(struct req *r, struct visit *v)
 {
 	const struct ask *a = &r->ask;
-	v->base = cache_key(v->rules, r);
-	if (str_eq(a->method_name, STR("PURGE")))
-		return purge(r, v->rules, v->base);
 	if (a->method != METHOD_GET && a->method != METHOD_HEAD) {
 		v->invalidates = !is_safe(a);
 		return goes_by(v, CACHED_BYPASS, FORWARD_METHOD, STORED_METHOD);
@@ -495,7 +502,7 @@ static struct look *look_new(struct req *r, struct visit *v)
 	l->visit = v;
 	l->rules = v->rules;
 	l->cache = v->rules->cache;
-	l->base = l->key = v->base;
+	l->base = l->key = v->rules->slice_b ? slice_key(&r->arena, v->base, 0) : v->base;
 	l->hash = store_hash(l->cache->store, l->key);
 	timer_init(&l->timer, look_late);
 	r->state = l;
@@ -515,7 +522,10 @@ static enum go cache_gate(struct req *r, const void *values)
 		struct visit *visit = r->visit = ARENA_NEW(&r->arena, struct visit);
 		visit->rules = v->rules;
 		visit->status.ttl_s = INT64_MIN;
-		enum go go = sort(r, visit);
+		visit->base = cache_key(v->rules, r);
+		if (cache_is_purge(&r->ask))
+			return purge(r, v->rules, visit->base);
+		enum go go = cache_sort(r, visit);
 		if (go != GO_WAIT)
 			return go;
 		l = look_new(r, visit);
@@ -553,8 +563,11 @@ static void reconsider(struct req *r, const struct visit *v)
 	struct came came = { .ask = &r->ask, .status = r->answer.status, .fields = r->answer.fields,
 		             .field_count = r->answer.field_count, .asked_ms = now_ms, .came_ms = now_ms };
 	struct store *s = v->rules->cache->store;
-	if (r->ask.method == METHOD_GET && freshness_store(&came, &v->rules->fresh, &image) == STORED_YES)
-		store_drop(s, v->base, store_hash(s, v->base));
+	uint64_t hash = store_hash(s, v->base);
+	struct object *o = store_find(s, v->base, hash);
+	if (o && page_of(o)->image.flags & IMAGE_PASS && r->ask.method == METHOD_GET &&
+	    freshness_store(&came, &v->rules->fresh, &image) == STORED_YES)
+		store_drop(s, v->base, hash);
 }
 
 static void drop_tags(struct req *r)
@@ -593,6 +606,14 @@ static struct cache_rules *rules_of(const struct cache_values *v, struct str nam
 	for (size_t i = 0; i < v->caches.count; i++)
 		if (str_eq(all[i].name, name))
 			return &all[i];
+	return NULL;
+}
+
+const struct cache_rules *cache_rules_find(const struct conf *c, struct str name)
+{
+	for (size_t i = 0; c && i < c->module_count; i++)
+		if (c->modules[i] == &CACHE)
+			return rules_of(c->values[i], name);
 	return NULL;
 }
 
@@ -645,7 +666,8 @@ static const struct directive DIRECTIVES[] = {
 	{ .name = "cache", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = offsetof(struct cache_values, caches),
 	  .item_size = sizeof(struct cache_rules),
 	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct cache_rules, name) }), .inner = CACHE_ROWS,
-	  .doc = "A cache of pages from any handler, by the name that routes use it by: in memory, and where wished on disk and "
+	  .doc = "A cache of pages from any handler, by the name that routes use it by: in memory, and where wished on "
+	         "disk and "
 	         "in memcached.",
 	  .example = "cache pages {\n    memory 512m;\n    disk   /var/cache/petrel 20g;\n"
 	             "    stale  revalidate 30s error 1h;\n    ignore_query utm_* fbclid;\n}" },
@@ -668,12 +690,14 @@ static struct str cache_folder(const void *values, size_t i)
 
 const struct module CACHE = {
 	.name = "cache",
-	.doc = "Pages from any handler are kept as RFC 9111 says, and served from memory. One request fetches a page for all who "
+	.doc = "Pages from any handler are kept as RFC 9111 says, and served from memory. One request fetches a page "
+	       "for all who "
 	       "want it. Cache-Status (RFC 9211) says of each answer what became of it.",
 	.size = sizeof(struct cache_values),
 	.directives = DIRECTIVES,
 	.active = cache_active,
 	.gate = cache_gate,
+	.explain = cache_explain,
 	.on_head = cache_head,
 	.check = cache_check,
 	.folder = cache_folder,

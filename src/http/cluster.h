@@ -1,9 +1,10 @@
 /* struct cluster: the tier that machines share: pages in a pool of memcached servers (http/memcached.h), with all that
  * MEMCACHED's meta commands offer against many machines fetching one page at once.
  *
- * Key pc1:<site>:<32 hex digits of a 128-bit hash of the page's key>; the value is a small header (magic, version, checksum)
- * and the page's image, key and all.  Whatever is wrong with it is a miss.  Tags are purged by a generation number each.
- * Nothing here ever takes longer than the pool's timeouts allow, and nothing ever fails: at worst it is a miss. */
+ * Key pc1:<site>:<32 hex digits of a 128-bit hash of the page's key>; the value is a small header (magic, version,
+ * checksum) and the page's image, key and all. Whatever is wrong with it is a miss. Tags are purged by a generation
+ * number each. Nothing here ever takes longer than the pool's timeouts allow, and nothing ever fails: at worst it
+ * is a miss. */
 #pragma once
 
 #include "http/page.h"

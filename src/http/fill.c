@@ -7,11 +7,13 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "http/page_make.h"
+#include "http/slices.h"
 #include "http/upstream.h"
 #include "http/vary.h"
 #include "http/visit.h"
 
 enum {
+	ADDED = 4,                   /* fields of our own to an origin */
 	PIECE_B = 64 * 1024,         /* of an answer at a time */
 	TURN_MOST_B = 512 * 1024,    /* before others get their turn */
 	INLINE_MOST_B = 64 * 1024,   /* a body that is no larger lies behind its head, in one block */
@@ -34,7 +36,9 @@ struct fill {
 	enum fill_at at;
 	const struct cache_rules *rules;
 	struct cache *cache;
-	struct str base, key;        /* in the request's arena */
+	struct str url, base, key;   /* as in the wish; in the request's arena */
+	bool sliced;
+	uint64_t slice;
 	struct growth *growth;
 	struct page *stale;          /* counted; NULL */
 	struct fill **heir;          /* NULL: nobody */
@@ -225,6 +229,20 @@ static void add_conditions(struct fill *f)
 		counter_add(&counts(f)->validations, 1);
 }
 
+static struct str slice_wanted(struct fill *f)
+{
+	uint64_t from_b = f->slice * f->rules->slice_b;
+	return arena_strf(&f->req.arena, "bytes=%llu-%llu", (unsigned long long)from_b,
+	                  (unsigned long long)(from_b + f->rules->slice_b - 1));
+}
+
+/* Not what its client says is of its connection alone: such fields don't get to the origin, and so must not be in the key
+ * under which the answer is kept. */
+static bool is_sent(const struct ask *ask, const struct field *f)
+{
+	return freshness_sends(f) && !fields_name(ask->fields, ask->field_count, f->name);
+}
+
 /* A GET for all of it, whatever its client wants to have of it. */
 static void copy_ask(struct fill *f, const struct req *r)
 {
@@ -240,12 +258,17 @@ static void copy_ask(struct fill *f, const struct req *r)
 	ask->host = arena_str(a, r->ask.host);
 	ask->framing = FRAMING_NONE;
 	ask->expect_continue = false;
-	ask->fields = arena_raw(a, (r->ask.field_count + 2) * sizeof *ask->fields);
+	ask->fields = arena_raw(a, (r->ask.field_count + ADDED) * sizeof *ask->fields);
 	ask->field_count = 0;
 	memset(ask->first, 0, sizeof ask->first);
 	for (size_t i = 0; i < r->ask.field_count; i++)
-		if (freshness_sends(&r->ask.fields[i]))
+		if (is_sent(&r->ask, &r->ask.fields[i]))
 			add_field(ask, copied(a, &r->ask.fields[i]));
+	struct str encodings = vary_encodings(a, &r->ask);
+	if (encodings.n)
+		add_field(ask, (struct field){ STR("Accept-Encoding"), encodings, FIELD_ACCEPT_ENCODING });
+	if (f->sliced)
+		add_field(ask, (struct field){ STR("Range"), slice_wanted(f), FIELD_RANGE });
 }
 
 static enum go fill_send(struct req *r);
@@ -299,26 +322,37 @@ static void keep_page(struct fill *f, struct page *page)
 
 static enum go hand_over(struct fill *f, enum growing how, unsigned status)
 {
-	f->handed = f->heir;
+	/* A part is not what its client asked for. */
+	f->handed = f->heir && !(f->sliced && (f->req.answer.status == 206 || f->req.answer.status == 416));
 	fill_end(f, how, NULL, status, f->req.cause);
 	return f->handed ? GO_WAIT : GO_FAIL;
 }
 
-/* The next ones don't wait for one another. */
-static void mark_pass(struct fill *f)
+static void forget(struct fill *f)
 {
-	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = f->came.came_ms, .base = page_hash(f->base),
-		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS };
+	store_drop(f->cache->store, f->key, store_hash(f->cache->store, f->key));
+	if (f->cache->shelf)
+		shelf_drop(f->cache->shelf, home_of(f), f->key);
+}
+
+/* The next ones don't wait for one another, as far as they can expect the same. */
+static void mark_pass(struct fill *f, uint16_t flags)
+{
+	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = f->came.came_ms, .base = page_hash(f->url),
+		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS | flags };
 	struct page *page = page_of_marker(f->cache->store, &image, f->key, (struct field){});
 	store_put(f->cache->store, &page->object);
 }
 
+/* What is kept stays for others where it is this request's own fault. */
 static enum go pass(struct fill *f, enum stored why)
 {
+	enum lasting lasting = stored_lasts(why);
 	counter_add(&counts(f)->not_stored, 1);
-	if (f->stale)
-		store_drop(f->cache->store, f->key, store_hash(f->cache->store, f->key));
-	mark_pass(f);
+	if (lasting == LASTS && f->stale)
+		forget(f);
+	if (lasting == LASTS || (lasting == LASTS_ALONE && !f->stale))
+		mark_pass(f, lasting == LASTS ? 0 : IMAGE_ALONE);
 	return hand_over(f, GROWTH_PASS, (unsigned)why);
 }
 
@@ -334,7 +368,8 @@ static bool has_failed(const struct fill *f)
 	return f->req.cause || f->req.shed || (may_use_stale(f) && status >= 500 && status <= 504 && status != 501);
 }
 
-/* What is kept still holds, or can't be kept any longer, but is right.  GO_NEXT: the 304 is about something else. */
+/* What is kept still holds.  Where it is not to be kept any longer it is forgotten, and all who wait look again: who then
+ * asks its origin does so without a condition. */
 static enum go renew(struct fill *f)
 {
 	struct image image = { .asked_ms = f->came.asked_ms };
@@ -342,15 +377,13 @@ static enum go renew(struct fill *f)
 	size_t count;
 	struct store *s = f->cache->store;
 	enum stored why = freshness_update(&f->req.arena, f->stale, &f->came, &f->rules->fresh, &image, &fields, &count);
-	struct page *page = why == STORED_OTHER ? NULL : page_of_update(s, f->stale, &f->came, &image, fields, count);
-	if (!page)
-		return GO_NEXT;
-	f->keeps = why == STORED_YES;
-	if (f->keeps)
+	struct page *page = why ? NULL : page_of_update(s, f->stale, &f->came, &image, fields, count);
+	f->keeps = page;
+	if (page)
 		keep_page(f, page);
 	else
-		store_drop(s, f->key, store_hash(s, f->key));
-	fill_end(f, GROWTH_WHOLE, page, 304, END_DONE);
+		forget(f);
+	fill_end(f, page ? GROWTH_WHOLE : GROWTH_AGAIN, page, page ? 304 : 0, END_DONE);
 	return GO_ANSWER;
 }
 
@@ -378,7 +411,7 @@ static bool mark_vary(struct fill *f, struct str list)
 	if (have && have->image.flags & IMAGE_VARY && str_eq(page_field(have, STR("Vary")), list) &&
 	    page_age_s(have, now_ms) < VARY_S)
 		return page_count_variant(have) <= f->rules->variants;
-	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = now_ms, .base = page_hash(f->base),
+	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = now_ms, .base = page_hash(f->url),
 		               .key_b = (uint32_t)f->base.n, .fresh_s = VARY_S, .flags = IMAGE_VARY };
 	struct page *page = page_of_marker(s, &image, f->base, (struct field){ STR("Vary"), list, FIELD_OTHER });
 	offer(f, page);
@@ -429,8 +462,29 @@ static void know_answer(struct fill *f)
 	f->came.fields = a->fields;
 	f->came.field_count = a->field_count;
 	f->came.date = a->date;
+	f->came.slice = f->sliced;
 	f->came.came_ms = home_wall_ms(home_of(f));
 	f->decided = true;
+}
+
+/* A slice is what was asked for, of a version that can be told; or all of it, where that is no larger.  False: it is of no
+ * use. */
+static bool sort_slice(struct fill *f)
+{
+	struct answer *a = &f->req.answer;
+	struct slice_range is;
+	uint64_t slice_b = f->rules->slice_b;
+	if (a->status != 206)
+		return f->slice == 0;
+	if (!slice_range_parse(answer_field(&f->req, STR("Content-Range")), &is) || is.from_b != f->slice * slice_b ||
+	    is.length_b > slice_b || (is.length_b < slice_b && is.from_b + is.length_b != is.total_b) ||
+	    (a->length_b >= 0 && (uint64_t)a->length_b != is.length_b))
+		return false;
+	if (is.length_b < is.total_b)
+		return slice_has_version(a->fields, a->field_count) && !answer_field(&f->req, STR("Vary")).p;
+	a->status = 200;
+	answer_remove(&f->req, STR("Content-Range"));
+	return true;
 }
 
 /* By the answer's head: GO_NEXT: its body is taken in. */
@@ -443,6 +497,9 @@ static enum go decide_all(struct fill *f)
 	enum go go = f->came.status == 304 && f->stale ? renew(f) : GO_NEXT;
 	if (go != GO_NEXT)
 		return go;
+	if (f->sliced && !sort_slice(f))
+		return pass(f, STORED_RANGE);
+	know_answer(f);
 	enum stored why = decide(f, &image);
 	if (why != STORED_YES)
 		return pass(f, why);
@@ -451,7 +508,7 @@ static enum go decide_all(struct fill *f)
 		return go;
 	image.asked_ms = f->came.asked_ms;
 	image.came_ms = f->came.came_ms;
-	image.base = page_hash(f->base);
+	image.base = page_hash(f->url);
 	image.body_b = f->req.answer.length_b < 0 ? PAGE_LENGTH_UNKNOWN : (uint64_t)f->req.answer.length_b;
 	f->blob = blob_new(f->req.answer.length_b > 0 ? (uint64_t)f->req.answer.length_b : 0);
 	f->head = page_of_answer(f->cache->store, &f->came, &image, f->key, PAGE_BLOB, f->blob);
@@ -650,7 +707,10 @@ void fill_begin(struct req *r, const struct fill_wish *w, struct fill **heir)
 	link_add(&r->home->fetches, &f->link);
 	f->rules = w->rules;
 	f->cache = w->rules->cache;
+	f->url = arena_str(&f->req.arena, w->url);
 	f->base = arena_str(&f->req.arena, w->base);
+	f->sliced = w->sliced;
+	f->slice = w->slice;
 	f->key = arena_str(&f->req.arena, w->key);
 	f->growth = w->growth;
 	f->stale = w->stale;

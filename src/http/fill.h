@@ -18,10 +18,13 @@ struct fill;
 /* What is to be filled. */
 struct fill_wish {
 	const struct cache_rules *rules;
-	struct str base, key;
+	struct str url;              /* the key of what was asked for: for purges */
+	struct str base, key;        /* without what Vary adds, and with it */
 	struct growth *growth;       /* whose filler the caller is; the reference goes over to the fill */
 	struct page *stale;          /* what is kept already and may be validated: the fill takes a reference; or NULL */
 	bool elsewhere;              /* it may be in the other tiers: false where those had only `stale` */
+	bool sliced;                 /* a slice of it is to be fetched (http/slices.h): this one */
+	uint64_t slice;
 };
 
 /* Begins; r is the request of which the fill's is a copy.  heir: where the one that waits for it keeps its pointer at it;

@@ -57,6 +57,11 @@ static inline struct hot *hot_of(struct object *o)
 	return (struct hot *)o;
 }
 
+static inline const struct hot *hot_in(const struct object *o)
+{
+	return (const struct hot *)o;
+}
+
 /* Seconds since 1970, to be compared with dates of HTTP. */
 static inline int64_t hot_modified_s(const struct hot *h)
 {

@@ -53,7 +53,8 @@ struct module {
 	bool gate_foretells;
 	/* Fills r->answer.  Exactly one module handles a request. */
 	enum go (*handle)(struct req *r, const void *values);
-	/* What handle() would do, for `petrel ctl explain` (http/explain.h).  NULL: nothing can be said. */
+	/* What handle(), or a gate that does not foretell, would do, for `petrel ctl explain` (http/explain.h).  NULL:
+	 * nothing can be said. */
 	void (*explain)(struct req *r, const void *values, struct explained *out);
 	/* Edits the answer's head, may wrap its body: GO_NEXT, or GO_AGAIN.  Called in reverse order of modules. */
 	enum go (*on_head)(struct req *r, const void *values);

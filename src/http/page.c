@@ -256,7 +256,7 @@ struct page_reader {
 	uint64_t at_b, end_b;
 };
 
-static struct str bytes_at(const struct page *p, uint64_t at_b)
+struct str page_at(const struct page *p, uint64_t at_b)
 {
 	if (p->body_kind == PAGE_BLOB)
 		return blob_at(p->blob, at_b);
@@ -269,7 +269,7 @@ static enum body_got page_read(struct body *body, struct chunk *out, uint64_t wa
 	uint64_t left_b = b->end_b - b->at_b;
 	if (!left_b)
 		return BODY_END;
-	struct str bytes = str_head(bytes_at(b->page, b->at_b), left_b < want_b ? left_b : want_b);
+	struct str bytes = str_head(page_at(b->page, b->at_b), left_b < want_b ? left_b : want_b);
 	b->at_b += bytes.n;
 	*out = chunk_of(bytes, b->at_b == b->end_b);
 	return BODY_SOME;

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "http/date.h"
+#include "http/shelf.h"
 #include "http/tags.h"
 
 /* --- Tags: each once. --- */
@@ -146,14 +147,27 @@ struct page *page_of_answer(struct store *s, const struct came *c, const struct 
 	return p;
 }
 
+/* What lies on disk stays there, under its older head, which is looked at again when it comes from there. */
+static void body_share(struct page *p, const struct page *stored)
+{
+	if (p->body_kind == PAGE_BLOB) {
+		body_set(p, stored->blob);
+	} else if (p->body_kind == PAGE_SEGMENT) {
+		segment_get(stored->segment);
+		p->segment = stored->segment;
+		p->shelved = true;
+		page_place_set(p, page_place(stored));
+	} else {
+		memcpy(page_body_at(p), page_fields(stored).p + stored->image.fields_b, p->image.body_b);
+	}
+}
+
 struct page *page_of_update(struct store *s, const struct page *stored, const struct came *c, const struct image *image,
                             const struct field *fields, size_t field_count)
 {
 	struct image i = *image;
 	struct marks tags = {};
 	struct source from = { .came = c, .fields = fields, .field_count = field_count };
-	if (stored->body_kind == PAGE_SEGMENT)
-		return NULL;
 	i.body_b = stored->image.body_b;
 	i.base = stored->image.base;
 	i.flags |= stored->image.flags & IMAGE_CODED;
@@ -164,12 +178,27 @@ struct page *page_of_update(struct store *s, const struct page *stored, const st
 	struct page *p = page_begin(&i, page_key(stored), &from, &tags, (enum page_body)stored->body_kind);
 	if (!p)
 		return NULL;
-	if (stored->body_kind == PAGE_BLOB)
-		body_set(p, stored->blob);
-	else
-		memcpy(page_body_at(p), page_fields(stored).p + stored->image.fields_b, i.body_b);
+	body_share(p, stored);
 	page_ready(p, s);
 	return p;
+}
+
+struct page *page_of_variant(struct store *s, const struct page *from, struct str key, struct str bytes)
+{
+	struct image i = { .asked_ms = from->image.asked_ms, .came_ms = from->image.came_ms, .base = from->image.base,
+		           .key_b = (uint32_t)key.n, .body_b = bytes.n, .status = from->image.status, .flags = IMAGE_CODED };
+	struct page *p = page_new(&i, PAGE_INLINE);
+	memcpy(page_key_at(p), key.p, key.n);
+	if (bytes.n)
+		memcpy(page_body_at(p), bytes.p, bytes.n);
+	page_ready(p, s);
+	return p;
+}
+
+bool page_is_variant(const struct page *v, const struct page *from)
+{
+	return v->image.flags & IMAGE_CODED && v->image.asked_ms == from->image.asked_ms &&
+	       v->image.came_ms == from->image.came_ms;
 }
 
 struct page *page_of_marker(struct store *s, const struct image *image, struct str key, struct field field)

@@ -206,3 +206,5 @@ void req_unrouted(struct req *r);
 void req_abort(struct req *r, enum end end);
 /* True for GET and HEAD; else answers 405 with Allow (or 204 to OPTIONS): if (!req_reads(r)) return GO_ANSWER; */
 bool req_reads(struct req *r);
+/* visit.c: what its route's cache had for it, as a JSON object; or null. */
+void req_visit_print(struct req *r, struct buf *out);

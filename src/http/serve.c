@@ -27,76 +27,10 @@ static void add_fields(struct req *r, const struct page *p)
 	/* The date comes first (page_make.c), and is no field like others. */
 	if (p->image.field_count && page_field_next(&rest, &a->fields[0]))
 		a->date = a->fields[0].value;
+	/* What a slice says of itself is not said of the whole. */
 	while (page_field_next(&rest, &a->fields[a->field_count]))
-		a->field_count++;
+		a->field_count += !(p->image.status == 206 && str_eq_nocase(a->fields[a->field_count].name, STR("Content-Range")));
 	add_age(r, p);
-}
-
-static void begin_answer(struct req *r, const struct page *p)
-{
-	r->answer.status = p->image.status;
-	add_fields(r, p);
-}
-
-/* --- Whole pages. --- */
-
-static int64_t modified_of(const struct req *r)
-{
-	int64_t seconds;
-	struct str text = answer_field(r, STR("Last-Modified"));
-	return text.p && date_parse(text, home_wall_s(r->home), &seconds) == 0 ? seconds : -1;
-}
-
-static struct body *part(struct req *r, void *page, struct range at)
-{
-	return page_body(r, page, at.from_b, at.length_b);
-}
-
-static void answer_range(struct req *r, struct page *p, struct str etag)
-{
-	struct ranges ranges;
-	struct str field = ask_field(&r->ask, FIELD_RANGE);
-	if (!field.p || r->ask.method != METHOD_GET || !range_applies(r, etag, modified_of(r)))
-		return;
-	switch (ranges_parse(field, p->image.body_b, &ranges)) {
-	case RANGED_WHOLE:
-		break;
-	case RANGED_NONE:
-		answer_no_range(r, p->image.body_b);
-		r->answer.page = NULL;
-		break;
-	case RANGED_PARTS:
-		r->answer.page = NULL;
-		answer_ranges(r, p->image.body_b, &ranges, part, p);
-		break;
-	}
-}
-
-static bool has_condition(const struct ask *a)
-{
-	return a->first[FIELD_IF_NONE_MATCH] || a->first[FIELD_IF_MODIFIED_SINCE] || a->first[FIELD_IF_MATCH] ||
-	       a->first[FIELD_IF_UNMODIFIED_SINCE];
-}
-
-enum go answer_page(struct req *r, struct page *p)
-{
-	begin_answer(r, p);
-	r->answer.length_b = (int64_t)p->image.body_b;
-	r->answer.body = page_body(r, p, 0, p->image.body_b);
-	r->answer.page = p;
-	if (p->image.status != 200)
-		return GO_ANSWER;
-	struct str etag = answer_field(r, STR("ETag"));
-	unsigned status = has_condition(&r->ask) ? conditional(r, etag, modified_of(r)) : 0;
-	if (status == 412)
-		return req_answer(r, 412);
-	if (status == 304) {
-		answer_unchanged(r);
-		r->answer.page = NULL;
-		return GO_ANSWER;
-	}
-	answer_range(r, p, etag);
-	return GO_ANSWER;
 }
 
 /* --- Answers that hold what they are made of. --- */
@@ -106,6 +40,7 @@ struct holder {
 	struct body *inner;          /* NULL: a head alone */
 	struct req *req;
 	struct object *object;
+	bool held;                   /* a reference of its own */
 };
 
 static struct holder *holder_of(struct body *b)
@@ -124,8 +59,12 @@ static enum body_got hold_read(struct body *b, struct chunk *out, uint64_t want_
 
 static void hold_keep(struct body *b, struct str *rest)
 {
-	if (holder_of(b)->inner)
-		body_keep(holder_of(b)->inner, rest);
+	struct holder *h = holder_of(b);
+	if (!h->held)
+		object_get(h->object);
+	h->held = true;
+	if (h->inner)
+		body_keep(h->inner, rest);
 }
 
 static void hold_back(struct body *b, uint64_t unused_b)
@@ -140,17 +79,88 @@ static void hold_close(struct body *b)
 	struct holder *h = holder_of(b);
 	if (h->inner)
 		body_close(h->inner);
-	object_put(h->req->home->epoch, h->object);
+	if (h->held)
+		object_put(h->req->home->epoch, h->object);
 }
 
 static const struct body_ops HOLD_OPS = { hold_read, hold_keep, hold_back, hold_close };
 
-void answer_hold(struct req *r, struct object *o)
+void answer_hold(struct req *r, struct object *o, bool now)
 {
 	struct holder *h = ARENA_NEW(&r->arena, struct holder);
-	*h = (struct holder){ .body.ops = &HOLD_OPS, .inner = r->answer.body, .req = r, .object = o };
-	object_get(o);
+	*h = (struct holder){ .body.ops = &HOLD_OPS, .inner = r->answer.body, .req = r, .object = o, .held = now };
+	if (now)
+		object_get(o);
 	r->answer.body = &h->body;
+}
+
+/* --- Whole pages. --- */
+
+static int64_t modified_of(const struct req *r)
+{
+	int64_t seconds;
+	struct str text = answer_field(r, STR("Last-Modified"));
+	return text.p && date_parse(text, home_wall_s(r->home), &seconds) == 0 ? seconds : -1;
+}
+
+static bool has_condition(const struct ask *a)
+{
+	return a->first[FIELD_IF_NONE_MATCH] || a->first[FIELD_IF_MODIFIED_SINCE] || a->first[FIELD_IF_MATCH] ||
+	       a->first[FIELD_IF_UNMODIFIED_SINCE];
+}
+
+/* 304, 412, 206, 416.  False: it is the whole that is wanted. */
+static bool answer_in_part(struct req *r, struct page *p, uint64_t size_b, part_maker *part, void *arg)
+{
+	struct str etag = answer_field(r, STR("ETag")), range = ask_field(&r->ask, FIELD_RANGE);
+	unsigned status = has_condition(&r->ask) ? conditional(r, etag, modified_of(r)) : 0;
+	struct ranges ranges;
+	if (status == 412) {
+		req_answer(r, 412);
+		return true;
+	}
+	if (status == 304) {
+		answer_unchanged(r);
+		answer_hold(r, &p->object, false);
+		return true;
+	}
+	if (!range.p || r->ask.method != METHOD_GET || !range_applies(r, etag, modified_of(r)))
+		return false;
+	switch (ranges_parse(range, size_b, &ranges)) {
+	case RANGED_WHOLE:
+		return false;
+	case RANGED_NONE:
+		answer_no_range(r, size_b);
+		return true;
+	case RANGED_PARTS:
+		answer_ranges(r, size_b, &ranges, part, arg);
+		return true;
+	}
+	return false;
+}
+
+enum go answer_thing(struct req *r, struct page *head, unsigned status, uint64_t size_b, part_maker *part, void *arg)
+{
+	r->answer.status = status;
+	add_fields(r, head);
+	if (status == 200 && answer_in_part(r, head, size_b, part, arg))
+		return GO_ANSWER;
+	r->answer.length_b = (int64_t)size_b;
+	r->answer.body = part(r, arg, (struct range){ 0, size_b });
+	return GO_ANSWER;
+}
+
+static struct body *page_part(struct req *r, void *page, struct range at)
+{
+	return page_body(r, page, at.from_b, at.length_b);
+}
+
+enum go answer_page(struct req *r, struct page *p)
+{
+	enum go go = answer_thing(r, p, p->image.status, p->image.body_b, page_part, p);
+	if (r->answer.status == p->image.status)
+		r->answer.page = p;
+	return go;
 }
 
 /* --- Pages that come in. --- */
@@ -204,7 +214,8 @@ static const struct body_ops GROWTH_OPS = { .read = growth_read, .close = growth
 
 enum go answer_growth(struct req *r, const struct page *head, struct growth *g, struct growth_seat *seat)
 {
-	begin_answer(r, head);
+	r->answer.status = head->image.status;
+	add_fields(r, head);
 	struct growth_body *b = ARENA_NEW(&r->arena, struct growth_body);
 	*b = (struct growth_body){ .body.ops = &GROWTH_OPS, .req = r, .seat = seat, .growth = g };
 	growth_seat_for(seat, wake, b);

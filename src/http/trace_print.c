@@ -287,6 +287,8 @@ void trace_print(struct req *r, const struct story *t, bool secrets, struct buf 
 	add_text(out, "shed", r->shed ? end_name(r->cause) : STR(""));
 	buf_addf(out, ",\"hot\":\"%s\",\"tunnel\":%s", r->hot == HOT_HIT ? "hit" : r->hot ? "miss" : "",
 	         r->answer.tunnel ? "true" : "false");
+	buf_add(out, STR(",\"cache\":"));
+	req_visit_print(r, out);
 	add_time(&p, "total_us", r->home->loop.now_ns);
 	buf_add(out, STR("}\n"));
 }

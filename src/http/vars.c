@@ -6,6 +6,7 @@
 #include "http/ids.h"
 #include "http/req.h"
 #include "http/target.h"
+#include "http/visit.h"
 
 static void print_number(struct buf *out, uint64_t n)
 {
@@ -34,6 +35,19 @@ static void var_bytes_out(struct buf *out, struct req *r, struct str a)
 {
 	(void)a;
 	print_number(out, r->sent_b);
+}
+
+static void var_cache(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	buf_add(out, cached_name(req_cached(r)));
+}
+
+static void var_cache_status(struct buf *out, struct req *r, struct str a)
+{
+	(void)a;
+	if (r->visit && r->visit->status.cached)
+		buf_add(out, cache_status_print(&r->arena, &r->visit->status));
 }
 
 static void var_client(struct buf *out, struct req *r, struct str a)
@@ -266,6 +280,10 @@ const struct var VARS[] = {
 	{ "body_bytes", "Bytes of the answer's body that were sent.", var_body_bytes, true },
 	{ "bytes_in", "Bytes of the request's body that were read.", var_bytes_in, true },
 	{ "bytes_out", "Bytes of the answer that were sent, its head included.", var_bytes_out, true },
+	{ "cache", "What the request got of its route's cache: hit, stale, renewed (its origin said that what was kept still "
+	           "holds), miss, joined (what another request fetched), pass (it can't be stored), bypass; empty where the "
+	           "route has no cache.", var_cache, true },
+	{ "cache_status", "The same with its reasons, as in the answer's Cache-Status field.", var_cache_status, true },
 	{ "client", "The client's address.", var_client },
 	{ "client_port", "The client's port.", var_client_port },
 	{ "end", "Who ended the request, and by which deadline. done: it was answered; the client: client, bad-request, "

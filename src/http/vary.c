@@ -76,13 +76,11 @@ int vary_of(struct arena *a, const struct field *fields, size_t count, struct st
 		worst = err ? err : worst;
 	}
 	qsort(names, n, sizeof *names, names_order);
-	*out = joined(a, names, n);
+	*out = n ? joined(a, names, n) : STR("");
 	return worst;
 }
 
 /* --- Accept-Encoding. --- */
-
-enum { ENCODINGS_B = 128 };
 
 static struct str accepted(struct arena *a, const struct ask *ask)
 {
@@ -94,50 +92,29 @@ static struct str accepted(struct arena *a, const struct ask *ask)
 	return have;
 }
 
-static char *encoding_put(char *at, char *start, struct str name, bool weighed)
-{
-	if (at != start)
-		*at++ = ',';
-	at = mempcpy(at, name.p, name.n);
-	return weighed ? mempcpy(at, ";q=0.5", 6) : at;
-}
-
-/* Those that are acceptable, best first; among equals as they stand here. */
-static size_t encodings_sort(const struct accepts *accepts, enum encoding *sorted)
-{
-	static const enum encoding KNOWN[] = { ENCODING_ZSTD, ENCODING_BR, ENCODING_GZIP };
-	size_t n = 0;
-	for (size_t i = 0; i < countof(KNOWN); i++) {
-		size_t at = n;
-		if (!accepts->quality[KNOWN[i]])
-			continue;
-		for (; at && accepts->quality[sorted[at - 1]] < accepts->quality[KNOWN[i]]; at--)
-			sorted[at] = sorted[at - 1];
-		sorted[at] = KNOWN[i];
-		n++;
-	}
-	return n;
-}
-
 struct str vary_encodings(struct arena *a, const struct ask *ask)
 {
+	static const struct {
+		enum encoding encoding;
+		struct str name;
+	} KNOWN[] = {
+		{ ENCODING_ZSTD, { ",zstd", 5 } },
+		{ ENCODING_BR, { ",br", 3 } },
+		{ ENCODING_GZIP, { ",gzip", 5 } },
+	};
+	enum { ROOM_B = 32 };
 	struct accepts accepts = accepts_parse(accepted(a, ask));
-	enum encoding sorted[ENCODING_COUNT];
-	size_t n = encodings_sort(&accepts, sorted);
 	unsigned identity = accepts.quality[ENCODING_IDENTITY];
-	bool named = false;
-	char *p = arena_raw(a, ENCODINGS_B), *at = p;
-	for (size_t i = 0; i < n; i++) {
-		if (!named && accepts.quality[sorted[i]] < identity) {
-			at = encoding_put(at, p, STR("identity"), false);
-			named = true;
-		}
-		at = encoding_put(at, p, encoding_name(sorted[i]), named);
+	char *p = arena_raw(a, ROOM_B), *at = p;
+	for (size_t i = 0; i < countof(KNOWN); i++) {
+		unsigned quality = accepts.quality[KNOWN[i].encoding];
+		if (quality && quality >= identity)
+			at = mempcpy(at, KNOWN[i].name.p, KNOWN[i].name.n);
 	}
 	if (!identity)
-		at = encoding_put(at, p, STR("identity;q=0"), false);
-	must(at - p <= ENCODINGS_B);
-	return str_make(p, (size_t)(at - p));
+		at = mempcpy(at, ",identity;q=0", 13);
+	must(at - p <= ROOM_B);
+	return str_from(str_make(p, (size_t)(at - p)), 1);
 }
 
 /* --- The key. --- */

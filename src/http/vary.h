@@ -13,8 +13,8 @@ enum { VARY_FIELDS_MOST = 16, VARY_KEY_MOST_B = 8 * 1024 };
  * normalised: lines put together, blanks around commas gone; Accept-Encoding as vary_encodings().  In the arena.  0, or
  * -E2BIG: what the request says is longer than VARY_KEY_MOST_B. */
 [[nodiscard]] int vary_key(struct arena *a, struct str base, struct str list, const struct ask *ask, struct str *out);
-/* Accept-Encoding as the codings that are of any use here, best first: "zstd,br,gzip"; "" where only identity is
- * acceptable.  Identity is named where something comes behind it ("identity,gzip;q=0.5") or it is refused
- * ("gzip,identity;q=0").  It goes to origins in place of what the client sent, so that answers to requests with the same
- * key are fit for each other's clients: codings that are not known here are never asked for. */
+/* Accept-Encoding as those of the codings known here that the client takes at least as well as none: "zstd,br,gzip", in
+ * this order whatever it prefers among them; "" where there is none of them, and with "identity;q=0" where no coding at all
+ * is refused.  It goes to origins in place of what the client sent, so that answers to requests with the same key are fit
+ * for each other's clients: codings that are not known here are never asked for. */
 struct str vary_encodings(struct arena *a, const struct ask *ask);

@@ -17,7 +17,8 @@
 #include "main/table.h"
 
 enum { CTL_CONFIG, CTL_SOCKET, CTL_JSON, CTL_KEEP, CTL_AS_CONFIG, CTL_TOKEN, CTL_METHOD, CTL_CLIENT, CTL_HEADER,
-       CTL_ROUTE, CTL_HOST, CTL_PATH, CTL_STATUS, CTL_SLOW, CTL_RATE, CTL_SECRETS, CTL_SAVE };
+       CTL_ROUTE, CTL_HOST, CTL_PATH, CTL_STATUS, CTL_SLOW, CTL_RATE, CTL_SECRETS, CTL_SAVE, CTL_TAG, CTL_MATCH, CTL_ALL,
+       CTL_SOFT, CTL_CACHE };
 enum { FAILED = 1, USAGE = 2 };
 
 const struct option CTL_OPTIONS[] = {
@@ -38,6 +39,11 @@ const struct option CTL_OPTIONS[] = {
 	[CTL_RATE] = { "max-rate", 0, "N", "trace: at most so many a second; 20" },
 	[CTL_SECRETS] = { "secrets", 0, NULL, "trace: with cookies, passwords and bodies of requests" },
 	[CTL_SAVE] = { "save", 0, "FILE", "trace: into this file, too, as HAR" },
+	[CTL_TAG] = { "tag", 0, "TAG", "purge: what bears this tag" },
+	[CTL_MATCH] = { "match", 0, "GLOB", "purge: what has a URL like this: 'example.org/news/*', '*.css'" },
+	[CTL_ALL] = { "all", 0, NULL, "purge: everything" },
+	[CTL_SOFT] = { "soft", 0, NULL, "purge: it is stale, not gone" },
+	[CTL_CACHE] = { "cache", 0, "NAME", "purge: of this cache; else of all" },
 	{},
 };
 
@@ -48,7 +54,7 @@ enum {
 	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_SET, ACTION_UNSET, ACTION_SETTINGS,
 	ACTION_SHED_ON, ACTION_SHED_OFF, ACTION_HOT_CLEAR, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
 	ACTION_ALERTS, ACTION_SILENCE, ACTION_SILENCE_WHY, ACTION_UNSILENCE, ACTION_TEST_ALL, ACTION_TEST,
-	ACTION_EXPLAIN, ACTION_TRACE,
+	ACTION_EXPLAIN, ACTION_TRACE, ACTION_CACHES, ACTION_PURGE, ACTION_PURGE_URL, ACTION_CACHE,
 };
 
 /* Words in capitals are given by whoever asks; what stands in brackets may be left out; ... is all words that follow. */
@@ -83,11 +89,15 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_TEST] = { "alerts test NOTIFY", "by one of them" },
 	[ACTION_EXPLAIN] = { "explain URL", "which way a request takes, and why" },
 	[ACTION_TRACE] = { "trace", "requests as they come, and all that is said to servers about them" },
+	[ACTION_CACHES] = { "cache", "all caches: sizes, hits, tiers, fills" },
+	[ACTION_PURGE] = { "cache purge", "what --tag, --match or --all says" },
+	[ACTION_PURGE_URL] = { "cache purge URL", "what is cached of a URL" },
+	[ACTION_CACHE] = { "cache NAME", "one cache" },
 	{},
 };
 
 /* What is asked of the server.  %1 and %2 in the path and the body are the first and the second word in capitals, %r all
- * that follow. */
+ * that follow, %o the options in brackets, and %p the parameters that were given, as members of an object. */
 static const struct request {
 	const char *method, *path, *body;
 	void (*show)(const json_t *json, bool colour, struct buf *out);   /* NULL: as `petrel reload` does */
@@ -123,9 +133,14 @@ static const struct request {
 	[ACTION_TEST] = { "POST", "/alerts/test", "{\"notify\":\"%1\"}", show_tests },
 	[ACTION_EXPLAIN] = { "GET", "/explain?url=%1", NULL, show_explain },
 	[ACTION_TRACE] = { "GET", "/trace", NULL, show_trace },
+	[ACTION_CACHES] = { "GET", "/caches", NULL, show_caches },
+	[ACTION_PURGE] = { "POST", "/caches/purge", "{%p}", show_did },
+	[ACTION_PURGE_URL] = { "POST", "/caches/purge", "{\"url\":\"%1\"%p}", show_did },
+	[ACTION_CACHE] = { "GET", "/caches/%1", NULL, show_cache },
 };
 
-/* Options that say more about an action: parameters of the query, by their own names; but for CTL_SAVE. */
+/* Options that say more about an action: parameters of the query, by their own names, or members of the body where there is
+ * one; but for CTL_SAVE. */
 static const struct {
 	int option, action;
 } PARAMETERS[] = {
@@ -141,6 +156,13 @@ static const struct {
 	{ CTL_RATE, ACTION_TRACE },
 	{ CTL_SECRETS, ACTION_TRACE },
 	{ CTL_SAVE, ACTION_TRACE },
+	{ CTL_TAG, ACTION_PURGE },
+	{ CTL_MATCH, ACTION_PURGE },
+	{ CTL_ALL, ACTION_PURGE },
+	{ CTL_SOFT, ACTION_PURGE },
+	{ CTL_CACHE, ACTION_PURGE },
+	{ CTL_SOFT, ACTION_PURGE_URL },
+	{ CTL_CACHE, ACTION_PURGE_URL },
 };
 
 /* --- Its words. --- */
@@ -150,6 +172,7 @@ struct said {
 	struct str given[3];     /* %1 to %3 */
 	struct buf options;      /* %o: ,"weight":2 */
 	struct buf rest;         /* %r: words as the configuration has them */
+	struct buf members;      /* %p: "tag":"news","soft":true */
 	const char *wrong;       /* the word that could not be; NULL: one is missing */
 };
 
@@ -157,6 +180,7 @@ static void said_fini(struct said *said)
 {
 	buf_fini(&said->options);
 	buf_fini(&said->rest);
+	buf_fini(&said->members);
 }
 
 static bool is_number(struct str s)
@@ -297,6 +321,13 @@ static int say_usage(char **words, int count)
 
 /* --- Asking. --- */
 
+static void add_members(struct buf *out, const struct said *said)
+{
+	if (said->members.n && out->p[out->n - 1] != '{')
+		buf_add_char(out, ',');
+	buf_add(out, buf_str(&said->members));
+}
+
 /* The template with what was said in its places; in JSON, or in a path. */
 static void fill(const char *template, const struct said *said, bool json, struct buf *out)
 {
@@ -312,6 +343,8 @@ static void fill(const char *template, const struct said *said, bool json, struc
 			buf_add(out, buf_str(&said->options));
 		else if (*p == 'r')
 			buf_add_json(out, buf_str(&said->rest));
+		else if (*p == 'p')
+			add_members(out, said);
 		else if (json)
 			buf_add_json(out, given);
 		else if (query)
@@ -379,8 +412,18 @@ static bool goes_with(int option, int action)
 	return !any;
 }
 
-/* Adds those that were given to the query. */
-static int add_parameters(const struct options *o, int action, struct buf *path)
+static void add_member(struct buf *members, const char *name, const char *value)
+{
+	if (members->n)
+		buf_add_char(members, ',');
+	if (value)
+		buf_add_member(members, name, str_of(value));
+	else
+		buf_addf(members, "\"%s\":true", name);
+}
+
+/* Adds those that were given to the query, or to the body's members. */
+static int add_parameters(const struct options *o, int action, struct buf *path, struct buf *members)
 {
 	for (int i = 0; CTL_OPTIONS[i].name; i++) {
 		if (o->values[i] && !goes_with(i, action)) {
@@ -393,6 +436,10 @@ static int add_parameters(const struct options *o, int action, struct buf *path)
 		bool is_switch = !CTL_OPTIONS[PARAMETERS[i].option].value;
 		if (PARAMETERS[i].action != action || !value || PARAMETERS[i].option == CTL_SAVE)
 			continue;
+		if (REQUESTS[action].body) {
+			add_member(members, CTL_OPTIONS[PARAMETERS[i].option].name, is_switch ? NULL : value);
+			continue;
+		}
 		buf_addf(path, "%c%s=", str_find(buf_str(path), '?') < path->n ? '&' : '?', CTL_OPTIONS[PARAMETERS[i].option].name);
 		query_encode(is_switch ? STR("true") : str_of(value), path);
 	}
@@ -430,7 +477,7 @@ int cli_ctl(const struct options *o)
 	if (o->values[CTL_KEEP])
 		buf_add(&path, STR("?keep"));
 	if (!status)
-		status = add_parameters(o, action, &path);
+		status = add_parameters(o, action, &path, &said.members);
 	if (r->body)
 		fill(r->body, &said, true, &body);
 	if (!status && action == ACTION_TRACE)

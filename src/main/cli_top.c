@@ -148,7 +148,7 @@ static void move_order(struct top *t, int step)
 
 static void on_key(struct looking *l, char key)
 {
-	static const char VIEWS[] = "orspl";
+	static const char VIEWS[] = "orspcl";
 	struct top *t = &l->top;
 	const char *view = key ? strchr(VIEWS, key) : NULL;
 	if (view) {

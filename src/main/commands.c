@@ -35,10 +35,10 @@ const struct command COMMANDS[] = {
 	  CTL_OPTIONS, 64, cli_ctl, CTL_ACTIONS },
 	{ "top", "[-c FILE | --socket ADDRESS] [--every TIME]", "watch a running server on a terminal",
 	  "Draws anew each second what the server is doing: traffic, routes, servers of pools, processes of applications,\n"
-	  "event loops. o, r, s, p and l (or Tab) choose what to see; the arrow keys < and > choose the column to sort\n"
-	  "by, i flips the order, up and down scroll, q ends it. Asks over the admin socket, which is found as by\n"
-	  "petrel ctl; where the server goes away, top says so and waits for it. What is no terminal gets one picture,\n"
-	  "without colours, and the exit status is 1 where there is no server.",
+	  "caches, event loops. o, r, s, p, c and l (or Tab) choose what to see; the arrow keys < and > choose the\n"
+	  "column to sort by, i flips the order, up and down scroll, q ends it. Asks over the admin socket, which is found\n"
+	  "as by petrel ctl; where the server goes away, top says so and waits for it. What is no terminal gets one\n"
+	  "picture, without colours, and the exit status is 1 where there is no server.",
 	  TOP_OPTIONS, 0, cli_top },
 	{ "check", "-c FILE [--json]", "check a configuration, and say every error in one go",
 	  "The exit status is 1 where there are errors.", CHECK_OPTIONS, 0, cli_check },

@@ -29,8 +29,7 @@ uint64_t number_of(const json_t *json, const char *name)
 	return n > 0 ? (uint64_t)n : 0;
 }
 
-/* A cell, or a part of a line, with a number that can be read at a glance. */
-static void cell_count(struct table *t, uint64_t n)
+void table_count(struct table *t, uint64_t n)
 {
 	struct buf text = {};
 	count_add(&text, n);
@@ -53,15 +52,14 @@ void add_wrapped(struct buf *out, size_t indent, struct str text)
 	buf_add_char(out, '\n');
 }
 
-static void line_head(struct buf *out, bool colour, const char *name)
+void line_head(struct buf *out, bool colour, const char *name)
 {
 	char padded[32];
 	snprintf(padded, sizeof padded, "%-14s", name);
 	colour_add(out, colour, COLOUR_HEAD, str_of(padded));
 }
 
-/* "12 open": the number of a member, and its word. */
-static void part(struct buf *out, const json_t *json, const char *name, const char *word, const char *after)
+void part(struct buf *out, const json_t *json, const char *name, const char *word, const char *after)
 {
 	count_add(out, number_of(json, name));
 	buf_addf(out, " %s%s", word, after);
@@ -188,10 +186,10 @@ static void pool_row(struct table *t, const json_t *pool)
 	table_add(t, "%s", text_of(pool, "protocol"));
 	table_add(t, "%zu of %zu", ready, count);
 	table_colour(t, ready == count && ready ? COLOUR_GOOD : ready ? COLOUR_WARN : COLOUR_BAD);
-	cell_count(t, busy);
-	cell_count(t, number_of(queue, "waiting"));
-	cell_count(t, number_of(pool, "requests"));
-	cell_count(t, number_of(pool, "retries"));
+	table_count(t, busy);
+	table_count(t, number_of(queue, "waiting"));
+	table_count(t, number_of(pool, "requests"));
+	table_count(t, number_of(pool, "retries"));
 }
 
 void show_pools(const json_t *json, bool colour, struct buf *out)
@@ -225,11 +223,11 @@ static void server_row(struct table *t, const json_t *s)
 	table_add(t, "%s", text_of(s, "server"));
 	table_add(t, "%s%s", server_state(s), json_is_true(json_object_get(s, "backup")) ? ", backup" : "");
 	table_colour(t, server_colour(server_state(s)));
-	cell_count(t, number_of(s, "weight"));
+	table_count(t, number_of(s, "weight"));
 	table_add(t, "%.*s", STR_F(buf_str(&busy)));
-	cell_count(t, number_of(s, "open"));
-	cell_count(t, number_of(s, "requests"));
-	cell_count(t, number_of(s, "failed"));
+	table_count(t, number_of(s, "open"));
+	table_count(t, number_of(s, "requests"));
+	table_count(t, number_of(s, "failed"));
 	double ms = json_number_value(json_object_get(s, "latency_ms"));
 	if (ms > 0)
 		table_add(t, "%.*f ms", ms < 100 ? 1 : 0, ms);
@@ -312,10 +310,10 @@ static void app_row(struct table *t, const json_t *app)
 	table_add(t, "%zu of %llu", ready, (unsigned long long)number_of(app, "wanted"));
 	table_colour(t, ready >= number_of(app, "wanted") ? COLOUR_GOOD : ready ? COLOUR_WARN : COLOUR_BAD);
 	table_add(t, "%llu..%llu", (unsigned long long)number_of(app, "min"), (unsigned long long)number_of(app, "max"));
-	cell_count(t, busy);
-	cell_count(t, number_of(app, "waiting"));
-	cell_count(t, number_of(app, "requests"));
-	cell_count(t, number_of(app, "restarts"));
+	table_count(t, busy);
+	table_count(t, number_of(app, "waiting"));
+	table_count(t, number_of(app, "requests"));
+	table_count(t, number_of(app, "restarts"));
 }
 
 /* "php: was ended by signal 11, 5m ago"; nothing where there was no such end. */
@@ -367,10 +365,10 @@ static void process_row(struct table *t, const json_t *p)
 	table_add(t, "%s%s%s", state, *due ? ", due: " : "", due);
 	table_colour(t, !strcmp(state, "ready") ? COLOUR_GOOD : !strcmp(state, "backoff") ? COLOUR_BAD : COLOUR_WARN);
 	table_add(t, "%.*s", STR_F(buf_str(&age)));
-	cell_count(t, number_of(p, "busy"));
-	cell_count(t, number_of(p, "requests"));
+	table_count(t, number_of(p, "busy"));
+	table_count(t, number_of(p, "requests"));
 	table_add(t, "%.*s", STR_F(buf_str(&memory)));
-	cell_count(t, number_of(p, "descriptors"));
+	table_count(t, number_of(p, "descriptors"));
 	buf_fini(&memory);
 	buf_fini(&age);
 }

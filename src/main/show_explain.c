@@ -110,6 +110,17 @@ static void show_values(struct page *p, const json_t *module)
 	}
 }
 
+static void show_sentences(struct page *p, const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+	json_array_foreach(list, i, one) {
+		indent(p, 0);
+		plain_add(p->out, str_make(json_string_value(one), json_string_length(one)));
+		buf_add_char(p->out, '\n');
+	}
+}
+
 static void show_gates(struct page *p, const json_t *gates)
 {
 	const json_t *gate;
@@ -122,18 +133,17 @@ static void show_gates(struct page *p, const json_t *gates)
 			char words[32];
 			snprintf(words, sizeof words, " answers %llu", (unsigned long long)number_of(gate, "status"));
 			colour_add(p->out, p->colour, COLOUR_BAD, str_of(words));
-		} else {
+		} else if (!json_object_get(gate, "does")) {
 			buf_add(p->out, !strcmp(says, "passes") ? STR(" lets it pass") : STR(" is asked when it comes"));
 		}
 		buf_add_char(p->out, '\n');
+		show_sentences(p, json_object_get(gate, "does"));
 		show_values(p, gate);
 	}
 }
 
 static void show_handler(struct page *p, const json_t *handler)
 {
-	const json_t *one;
-	size_t i;
 	if (!handler)
 		return;
 	head(p, "handler");
@@ -142,11 +152,7 @@ static void show_handler(struct page *p, const json_t *handler)
 	else
 		buf_add(p->out, STR("none: 404"));
 	buf_add_char(p->out, '\n');
-	json_array_foreach(json_object_get(handler, "does"), i, one) {
-		indent(p, 0);
-		plain_add(p->out, str_make(json_string_value(one), json_string_length(one)));
-		buf_add_char(p->out, '\n');
-	}
+	show_sentences(p, json_object_get(handler, "does"));
 	show_values(p, handler);
 }
 

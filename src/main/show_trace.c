@@ -186,6 +186,26 @@ static void show_first(struct page *p, const json_t *trace)
 	buf_addf(p->out, "  %.3f ms\n", (double)number_of(trace, "total_us") / 1000);
 }
 
+/* "- cache pages: hit; petrel; hit; ttl=30" */
+static void show_cache_got(struct page *p, const json_t *cache)
+{
+	if (!json_is_object(cache))
+		return;
+	buf_addf(p->out, "%*s- cache ", TIME_N, "");
+	plain(p, cache, "name");
+	buf_add(p->out, STR(": "));
+	colour_add(p->out, p->colour, COLOUR_HEAD, str_of(text_of(cache, "got")));
+	if (*text_of(cache, "why")) {
+		buf_add(p->out, STR(", not stored: "));
+		plain(p, cache, "why");
+	}
+	buf_add(p->out, STR(", key "));
+	plain(p, cache, "key");
+	buf_addf(p->out, "\n%*s  ", TIME_N, "");
+	plain(p, cache, "status");
+	buf_add_char(p->out, '\n');
+}
+
 static void show_end(struct page *p, const json_t *trace)
 {
 	time_add(p, trace, "total_us");
@@ -234,5 +254,6 @@ void show_trace(const json_t *trace, bool colour, struct buf *out)
 		buf_add_char(out, '\n');
 		pairs(&p, "<", ": ", json_object_get(answer, "fields"));
 	}
+	show_cache_got(&p, json_object_get(trace, "cache"));
 	show_end(&p, trace);
 }

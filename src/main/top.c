@@ -297,12 +297,12 @@ static void add_overview(struct screen *s)
 	struct top_rows rows[TOP_VIEWS] = {};
 	struct order order[TOP_VIEWS] = {};
 	unsigned left = s->most - s->lines, tables = 0;
-	for (unsigned v = TOP_ROUTES; v <= TOP_PROCESSES; v++) {
+	for (unsigned v = TOP_ROUTES; v <= TOP_CACHES; v++) {
 		order[v] = order_of(s->top, v);
 		collect(s->top, v, &order[v], &rows[v]);
 		tables += rows[v].count > 0;
 	}
-	for (unsigned v = TOP_ROUTES; v <= TOP_PROCESSES; v++) {
+	for (unsigned v = TOP_ROUTES; v <= TOP_CACHES; v++) {
 		if (rows[v].count) {
 			unsigned share = left / tables--, most = share > 2 ? share - 2 : 0;
 			size_t shown = rows[v].count < most ? rows[v].count : most;
@@ -351,15 +351,15 @@ static void add_keys(struct screen *s)
 	static const struct {
 		enum top_view view;
 		const char *text;
-	} KEYS[] = { { TOP_OVERVIEW, "o overview" }, { TOP_ROUTES, "r routes" }, { TOP_SERVERS, "s servers" },
-		     { TOP_PROCESSES, "p processes" }, { TOP_LOOPS, "l loops" } };
+	} KEYS[] = { { TOP_OVERVIEW, "o all" }, { TOP_ROUTES, "r routes" }, { TOP_SERVERS, "s servers" },
+		     { TOP_PROCESSES, "p processes" }, { TOP_CACHES, "c caches" }, { TOP_LOOPS, "l loops" } };
 	struct buf line = {};
 	for (size_t i = 0; i < countof(KEYS); i++) {
 		colour_add(&line, s->top->colour, s->top->view == KEYS[i].view ? COLOUR_HEAD : COLOUR_NONE,
 		           str_of(KEYS[i].text));
 		buf_add(&line, STR("  "));
 	}
-	buf_add(&line, STR("<> sort  i flip  q quit"));
+	buf_add(&line, STR("<> i sort  q quit"));
 	while (!is_full(s))
 		add_line(s, STR(""));
 	s->most++;

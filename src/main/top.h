@@ -17,7 +17,8 @@ struct top_round {
 
 void top_round_fini(struct top_round *r);
 
-enum top_view { TOP_OVERVIEW, TOP_ROUTES, TOP_SERVERS, TOP_PROCESSES, TOP_LOOPS, TOP_VIEWS };
+enum top_view { TOP_OVERVIEW, TOP_ROUTES, TOP_SERVERS, TOP_PROCESSES, TOP_CACHES, TOP_LOOPS,
+                TOP_VIEWS };
 
 struct top {
 	struct top_round now, before;   /* before: its answers are NULL while there was one only */

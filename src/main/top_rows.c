@@ -231,6 +231,56 @@ static void collect_processes(const struct top *t, struct top_rows *rows)
 	}
 }
 
+/* --- Caches. --- */
+
+/* Of what was asked since the last round, else since ever. */
+static void cell_hits(struct cell *c, const json_t *now, const json_t *before)
+{
+	double asked = json_number(now, "asked"), hits = json_number(now, "hits");
+	double lately = asked - json_number(before, "asked");
+	struct buf text = {};
+	if (before && lately > 0) {
+		hits -= json_number(before, "hits");
+		asked = lately;
+	}
+	buf_addf(&text, asked > 0 ? "%.1f %%" : "-", 100 * hits / asked);
+	cell_done(c, &text, asked > 0 ? hits / asked : 0);
+}
+
+static void cell_size(struct cell *c, const json_t *tier)
+{
+	struct buf text = {};
+	if (json_is_object(tier))
+		size_add(&text, (uint64_t)json_number(tier, "bytes"));
+	else
+		buf_add_char(&text, '-');
+	cell_done(c, &text, json_number(tier, "bytes"));
+}
+
+static void collect_caches(const struct top *t, struct top_rows *rows)
+{
+	const json_t *cache, *before = json_object_get(t->before.answer[TOP_STATUS], "caches");
+	size_t i;
+	json_array_foreach(json_object_get(t->now.answer[TOP_STATUS], "caches"), i, cache) {
+		struct cell c = { rows, row_new(rows), 0 };
+		const json_t *last = find(before, "name", json_text(cache, "name"));
+		const json_t *memory = json_object_get(cache, "memory"), *disk = json_object_get(cache, "disk");
+		const json_t *fills = json_object_get(cache, "fills");
+		bool off = json_is_true(json_object_get(disk, "off"));
+		cell_text(&c, json_text(cache, "name"));
+		cell_text(&c, off ? "disk off" : "ready");
+		cell_hits(&c, cache, last);
+		cell_rate(&c, rate_of(t, cache, last, "asked"));
+		cell_count(&c, json_number(memory, "objects"));
+		cell_size(&c, memory);
+		cell_size(&c, disk);
+		cell_count(&c, json_number(fills, "under_way"));
+		cell_count(&c, json_number(fills, "waiting"));
+		c.row->colour = off ? COLOUR_BAD : COLOUR_GOOD;
+		c.row->trouble = off;
+	}
+}
+
 /* --- Loops. --- */
 
 static void collect_loops(const struct top *t, struct top_rows *rows)
@@ -266,6 +316,10 @@ const struct top_table TOP_TABLES[TOP_VIEWS] = {
 	                                   { "AGE", true }, { "BUSY", true }, { "REQ/S", true }, { "REQUESTS", true },
 	                                   { "MEMORY", true }, { "FILES", true } },
 	                    2, 0, 0, collect_processes },
+	[TOP_CACHES] = { "caches", { { "CACHE", false, true }, { "STATE" }, { "HITS", true }, { "REQ/S", true },
+	                             { "PAGES", true }, { "MEMORY", true }, { "DISK", true }, { "FILLS", true },
+	                             { "WAIT", true } },
+	                 1, 0, 0, collect_caches },
 	[TOP_LOOPS] = { "loops", { { "LOOP", true }, { "BUSY", true }, { "LONGEST", true }, { "REQ/S", true },
 	                           { "TURNS/S", true }, { "CONNECTIONS", true } },
 	                1, 1, 0, collect_loops },

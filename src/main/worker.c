@@ -217,6 +217,7 @@ static void fill(void *worker, struct sample *out)
 	for (unsigned i = 0; i < out->meter_count; i++)
 		meters_sum(s->meters, i, &out->meters[i]);
 	out->hot = store_stats(s->hot);
+	out->caches = cache_samples_take(s->caches, &out->cache_count);
 	out->disk_kind = disk_kind(s->disk);
 	out->disk = disk_stats(s->disk);
 	out->log = log_stats(s->log);
@@ -268,6 +269,7 @@ static int start(struct worker *w, const struct core *core)
 	w->admin.observer = w->observer;
 	w->admin.audience = audience_new(&w->control, w->publisher.station_count, give_taps, w);
 	w->admin.viewers = viewers_new(&w->admin);
+	w->admin.caches = w->publisher.shared.caches;
 	w->admin.apps = w->apps;
 	w->admin.alerts = w->alerts = alerts_new(&w->admin, &w->control, w->ring);
 	w->admin.keeper = w->keeper;

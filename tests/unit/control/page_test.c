@@ -86,6 +86,7 @@ struct made {
 	struct sample now, before;
 	struct loop_sample loops[2], loops_before[2];
 	struct meter_sum meters[60], meters_before[1];
+	struct cache_sample caches[2], caches_before[1];
 	struct point points[POINTS];
 };
 
@@ -101,6 +102,18 @@ static struct view make(struct made *m, const char *name, unsigned routes, unsig
 		                  .loops = m->loops, .loop_count = 2, .meters = m->meters, .meter_count = routes + 1 };
 	m->before = (struct sample){ .at_ms = 10000, .loops = m->loops_before, .loop_count = 1, .meters = m->meters_before,
 		                     .meter_count = 1 };
+	m->now.caches = m->caches;
+	m->now.cache_count = name[0] ? countof(m->caches) : 0;
+	m->before.caches = m->caches_before;
+	m->before.cache_count = m->now.cache_count ? countof(m->caches_before) : 0;
+	for (unsigned i = 0; i < countof(m->caches); i++) {
+		snprintf(m->caches[i].name, sizeof m->caches[i].name, "%u%s", i, name);
+		m->caches[i].got[CACHED_HIT] = m->caches[i].memory.bytes = 70;
+		m->caches[i].got[CACHED_MISS] = m->caches[i].disk.bytes = 30;
+		m->caches[i].memory.bound_b = m->caches[i].disk.bound_b = 100;
+		m->caches[i].has_disk = m->caches[i].disk.off = m->caches[i].has_memcached = i;
+	}
+	m->caches_before[0] = m->caches[0];
 	m->loops[1].busy_ns = 30000000000;
 	for (unsigned i = 0; i < points; i++)
 		m->points[i] = (struct point){ .requests_ps = 10, .by_class_ps = { [2] = 9.5f, [5] = 0.5f }, .p50_ms = 1,

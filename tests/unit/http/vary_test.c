@@ -110,7 +110,7 @@ static const struct {
 	{ "Accept-Encoding: gzip", "gzip" },
 	{ "Accept-Encoding: GZIP, x-gzip", "gzip" },
 	{ "Accept-Encoding: gzip, br", "br,gzip" },
-	{ "Accept-Encoding: gzip;q=1, br;q=0.9, zstd;q=0.95", "gzip,zstd,br" },
+	{ "Accept-Encoding: gzip;q=1, br;q=0.9, zstd;q=0.95", "zstd,br,gzip" },
 	{ "Accept-Encoding: gzip\nAccept-Encoding: br", "br,gzip" },
 	{ "Accept-Encoding: deflate, compress", "" },
 	{ "Accept-Encoding: gzip;q=0, br;q=0", "" },
@@ -119,8 +119,8 @@ static const struct {
 	{ "Accept-Encoding: gzip, *;q=0", "gzip,identity;q=0" },
 	{ "Accept-Encoding: gzip, identity;q=0", "gzip,identity;q=0" },
 	{ "Accept-Encoding: gzip, identity", "gzip" },
-	{ "Accept-Encoding: gzip;q=0.5, identity", "identity,gzip;q=0.5" },
-	{ "Accept-Encoding: gzip;q=0.5, br;q=0.9, identity;q=0.8", "br,identity,gzip;q=0.5" },
+	{ "Accept-Encoding: gzip;q=0.5, identity", "" },
+	{ "Accept-Encoding: gzip;q=0.5, br;q=0.9, identity;q=0.8", "br" },
 	{ "Accept-Encoding: gzip;q=nonsense", "" },
 };
 
