@@ -11,6 +11,7 @@
 #include "handlers/cache_in.h"
 #include "handlers/handlers.h"
 #include "http/check.h"
+#include "http/memcached.h"
 #include "http/fill.h"
 #include "http/serve.h"
 #include "http/slices.h"
@@ -647,9 +648,12 @@ static void cache_open(void *values, const struct commons *with)
 {
 	struct cache_values *v = values;
 	struct cache_rules *all = v->caches.p;
-	for (size_t i = 0; i < v->caches.count; i++)
-		if (!all[i].cache)
-			all[i].cache = caches_get(with->caches, &all[i], with);
+	for (size_t i = 0; i < v->caches.count; i++) {
+		if (all[i].cache)
+			continue;
+		all[i].memcached = all[i].shared ? all[i].shared->memcached : NULL;
+		all[i].cache = caches_get(with->caches, &all[i], with);
+	}
 }
 
 static void cache_close(void *values, const struct commons *with)

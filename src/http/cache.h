@@ -25,7 +25,8 @@ struct cache_rules {
 	struct str folder;               /* of the disk tier; empty: none */
 	uint64_t disk_b;
 	struct str memcached_name;       /* of a memcached { } block; empty: none */
-	struct memcached *memcached;     /* that block's, while the snapshot is open */
+	const struct memcached_conf *shared; /* that block; NULL */
+	struct memcached *memcached;     /* its pool, while the snapshot is open */
 	struct freshness_rules fresh;
 	struct tmpl key;                 /* in place of host and target; no pieces: those */
 	struct items ignore;             /* struct str: query parameters that are no part of the key; '*' at the end */
@@ -61,7 +62,10 @@ struct cache {
 	struct purges *purges;
 	struct shelf *shelf;
 	struct str folder;               /* the shelf's */
-	struct memcached *memcached;     /* of the newest snapshot */
+	struct memcached *memcached;     /* of the newest snapshot; the control thread's, and so is */
+	struct cluster *cluster;         /* its part in what is purged there; */
+	struct counter clustered;        /* whether it has one: any thread's */
+	struct loop *control;
 	struct sketch *sketch;           /* how often what is not kept was asked for */
 	struct line *line;               /* fills at once */
 	unsigned loops;
@@ -70,7 +74,7 @@ struct cache {
 
 /* All of a worker, by name.  Opened, closed and listed by the control thread, which logs into this ring. */
 struct caches;
-struct caches *caches_new(struct epoch *e, struct disk *disk, struct log_ring *ring, unsigned loops);
+struct caches *caches_new(struct epoch *e, struct disk *disk, struct loop *control, struct log_ring *ring, unsigned loops);
 /* None is open any more, and no loop runs. */
 void caches_free(struct caches *c);
 /* The cache of these rules, as they say it now, until cache_put(): for as long as a snapshot is open. */

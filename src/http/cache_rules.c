@@ -4,6 +4,7 @@
 #include "http/backend_in.h"
 #include "http/cache.h"
 #include "http/check.h"
+#include "http/memcached.h"
 #include "net/addr.h"
 
 enum { NAME_MOST_B = 64 };
@@ -157,6 +158,8 @@ void cache_rules_check(struct checker *c, struct cache_rules *rules)
 		check_hint(c, "a name begins with a letter, has letters, digits and - _ . only, and at most %d of them",
 		           NAME_MOST_B);
 	}
+	if (rules->memcached_name.n)
+		rules->shared = memcached_check(c, &rules->memcached_name, rules->memcached_name);
 	if (rules->object_b > rules->memory_b)
 		check_warn(c, &rules->object_b, "the largest object (%llu bytes) is larger than the cache's memory (%llu bytes)",
 		           (unsigned long long)rules->object_b, (unsigned long long)rules->memory_b);

@@ -90,6 +90,7 @@ static void fill_release(struct fill *f)
 		*f->heir = NULL;
 	if (f->in_line)
 		line_leave(f->cache->line);
+	cluster_leave(&f->cluster);
 	timer_stop(&f->timer);
 	task_stop(&f->task);
 	link_del(&f->link);
