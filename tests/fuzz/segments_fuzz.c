@@ -1,5 +1,5 @@
-/* The disk tier's files, changed in any way: a record is what was put, or is not found; and where somebody knows how to make
- * the checksums fit, what it says is held within bounds all the same. */
+/* The disk tier's files, changed in any way: a record is what was put, or is not found; and where somebody knows how to
+ * make the checksums fit, what it says is held within bounds all the same. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
