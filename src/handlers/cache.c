@@ -209,6 +209,8 @@ static enum found look_in_store(struct look *l, enum go *go)
 		if (!o)
 			return FOUND_NOTHING;
 		enum found found = judge(l, page_of(o), go);
+		if (l->cache->shelf && (found == FOUND_ANSWER || found == FOUND_ELSEWHERE))
+			shelf_seen(l->cache->shelf, l->req->home, page_of(o));
 		if (found != FOUND_ELSEWHERE)
 			return found;
 	}
