@@ -259,23 +259,33 @@ bool cache_condition(const struct tmpl *t, struct req *r)
 /* Until the journal has it. */
 struct note {
 	struct shelf_noted noted;
+	struct cache_noted *then;
 };
+
+static void tell_noted(struct cache_noted *then, int err)
+{
+	if (then)
+		then->noted(then, err);
+}
 
 static void noted(struct mail *m)
 {
 	struct note *n = container_of(m, struct note, noted.mail);
+	tell_noted(n->then, n->noted.err);
 	mem_free(n);
 }
 
-static void note(struct cache *c, const struct purge *what, struct mailbox *to)
+static void note(struct cache *c, const struct purge *what, struct mailbox *to, struct cache_noted *then)
 {
 	struct note *n = MEM_NEW(struct note);
 	n->noted.mail.deliver = noted;
 	n->noted.to = to;
+	n->then = then;
 	shelf_note(c->shelf, what, &n->noted);
 }
 
-int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft)
+int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft,
+                struct cache_noted *then)
 {
 	struct purge what = { .kind = kind, .soft = soft, .mark = page_hash(text), .match = text };
 	int err = purges_add(c->purges, &what);
@@ -284,7 +294,9 @@ int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struc
 	/* What is being fetched was asked for before. */
 	growths_part(c->growths);
 	if (c->shelf)
-		note(c, &what, to);
+		note(c, &what, to, then);
+	else
+		tell_noted(then, 0);
 	return 0;
 }
 
