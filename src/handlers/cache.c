@@ -172,6 +172,8 @@ static enum found judge_mark(struct look *l, struct page *p)
 {
 	if (p->image.flags & IMAGE_VARY)
 		return follow_vary(l, p);
+	if (p->image.flags & IMAGE_ALONE && !ask_tells(&l->req->ask))
+		return FOUND_NOTHING;
 	return ttl_of(p, home_wall_ms(l->req->home)) > 0 ? FOUND_PASS : FOUND_NOTHING;
 }
 
@@ -340,6 +342,7 @@ static enum go look_again(struct look *l)
 	if (found == FOUND_ANSWER)
 		return go;
 	if (!o) {
+		forget_stale(l);
 		l->key = l->base;
 		l->hash = store_hash(l->cache->store, l->key);
 		l->fetched = true;
@@ -560,8 +563,11 @@ static void reconsider(struct req *r, const struct visit *v)
 	struct came came = { .ask = &r->ask, .status = r->answer.status, .fields = r->answer.fields,
 		             .field_count = r->answer.field_count, .asked_ms = now_ms, .came_ms = now_ms };
 	struct store *s = v->rules->cache->store;
-	if (r->ask.method == METHOD_GET && freshness_store(&came, &v->rules->fresh, &image) == STORED_YES)
-		store_drop(s, v->base, store_hash(s, v->base));
+	uint64_t hash = store_hash(s, v->base);
+	struct object *o = store_find(s, v->base, hash);
+	if (o && page_of(o)->image.flags & IMAGE_PASS && r->ask.method == METHOD_GET &&
+	    freshness_store(&came, &v->rules->fresh, &image) == STORED_YES)
+		store_drop(s, v->base, hash);
 }
 
 static void drop_tags(struct req *r)

@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/num.h"
 #include "http/target.h"
 #include "http/visit.h"
 
@@ -199,18 +200,32 @@ struct str cache_target(const struct cache_rules *rules, const struct req *r, st
 	return target_of(rules, target_origin_form(a, r->ask.target), a);
 }
 
-static struct str joined(struct arena *a, struct str host, struct str target)
+enum { HTTP_PORT = 80, PORT_B = 6 };
+
+/* ":8080", at p: applications make links of it.  Empty where it is the usual one, or none was named. */
+static size_t put_port(char *p, uint16_t port)
 {
-	char *p = arena_raw(a, host.n + target.n);
-	memcpy(p, host.p ? host.p : "", host.n);
-	memcpy(p + host.n, target.p, target.n);
-	return str_make(p, host.n + target.n);
+	if (!port || port == HTTP_PORT)
+		return 0;
+	p[0] = ':';
+	return 1 + num_print(p + 1, port);
+}
+
+static struct str joined(struct arena *a, const struct ask *ask, struct str target)
+{
+	struct str host = ask->host;
+	char *p = arena_raw(a, host.n + PORT_B + target.n), *at = p;
+	if (host.n)
+		at = mempcpy(at, host.p, host.n);
+	at += put_port(at, ask->port);
+	at = mempcpy(at, target.p, target.n);
+	return str_make(p, (size_t)(at - p));
 }
 
 struct str cache_key(const struct cache_rules *rules, struct req *r)
 {
 	struct str key = rules->key.count ? tmpl_str(&rules->key, r)
-	                                  : joined(&r->arena, r->ask.host, cache_target(rules, r, &r->arena));
+	                                  : joined(&r->arena, &r->ask, cache_target(rules, r, &r->arena));
 	return key.n <= IMAGE_KEY_MOST ? key : (struct str){};
 }
 
@@ -229,6 +244,7 @@ bool cache_key_of_url(const struct cache_rules *rules, struct str url, struct bu
 	fine = fine && origin.p[0] == '/' && !target_path(&a, str_head(origin, str_find(origin, '?')), &path, &why);
 	if (fine) {
 		buf_add(out, host);
+		out->n += put_port(buf_room(out, PORT_B), port);
 		buf_add(out, target_of(rules, origin, &a));
 	}
 	arena_fini(&a);
@@ -239,13 +255,18 @@ bool cache_key_of_location(const struct cache_rules *rules, const struct req *r,
 {
 	if (rules->key.count)
 		return false;
-	if (str_starts(url, STR("/"))) {
-		buf_add(out, r->ask.host);
+	struct arena a;
+	arena_init(&a, NULL, 0);
+	struct str front = joined(&a, &r->ask, STR("/"));
+	bool here = str_starts(url, STR("/"));
+	if (here) {
+		buf_add(out, str_head(front, front.n - 1));
 		buf_add(out, url);
-		return true;
+	} else {
+		here = cache_key_of_url(rules, url, out) && str_starts(buf_str(out), front);
 	}
-	return cache_key_of_url(rules, url, out) && str_starts(buf_str(out), r->ask.host) &&
-	       out->n > r->ask.host.n && out->p[r->ask.host.n] == '/';
+	arena_fini(&a);
+	return here;
 }
 
 bool cache_condition(const struct tmpl *t, struct req *r)

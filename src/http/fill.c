@@ -13,7 +13,7 @@
 #include "http/visit.h"
 
 enum {
-	ADDED = 3,                   /* fields of our own to an origin */
+	ADDED = 4,                   /* fields of our own to an origin */
 	PIECE_B = 64 * 1024,         /* of an answer at a time */
 	TURN_MOST_B = 512 * 1024,    /* before others get their turn */
 	INLINE_MOST_B = 64 * 1024,   /* a body that is no larger lies behind its head, in one block */
@@ -236,6 +236,13 @@ static struct str slice_wanted(struct fill *f)
 	                  (unsigned long long)(from_b + f->rules->slice_b - 1));
 }
 
+/* Not what its client says is of its connection alone: such fields don't get to the origin, and so must not be in the key
+ * under which the answer is kept. */
+static bool is_sent(const struct ask *ask, const struct field *f)
+{
+	return freshness_sends(f) && !fields_name(ask->fields, ask->field_count, f->name);
+}
+
 /* A GET for all of it, whatever its client wants to have of it. */
 static void copy_ask(struct fill *f, const struct req *r)
 {
@@ -255,8 +262,11 @@ static void copy_ask(struct fill *f, const struct req *r)
 	ask->field_count = 0;
 	memset(ask->first, 0, sizeof ask->first);
 	for (size_t i = 0; i < r->ask.field_count; i++)
-		if (freshness_sends(&r->ask.fields[i]))
+		if (is_sent(&r->ask, &r->ask.fields[i]))
 			add_field(ask, copied(a, &r->ask.fields[i]));
+	struct str encodings = vary_encodings(a, &r->ask);
+	if (encodings.n)
+		add_field(ask, (struct field){ STR("Accept-Encoding"), encodings, FIELD_ACCEPT_ENCODING });
 	if (f->sliced)
 		add_field(ask, (struct field){ STR("Range"), slice_wanted(f), FIELD_RANGE });
 }
@@ -318,21 +328,31 @@ static enum go hand_over(struct fill *f, enum growing how, unsigned status)
 	return f->handed ? GO_WAIT : GO_FAIL;
 }
 
-/* The next ones don't wait for one another. */
-static void mark_pass(struct fill *f)
+static void forget(struct fill *f)
+{
+	store_drop(f->cache->store, f->key, store_hash(f->cache->store, f->key));
+	if (f->cache->shelf)
+		shelf_drop(f->cache->shelf, home_of(f), f->key);
+}
+
+/* The next ones don't wait for one another, as far as they can expect the same. */
+static void mark_pass(struct fill *f, uint16_t flags)
 {
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = f->came.came_ms, .base = page_hash(f->url),
-		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS };
+		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS | flags };
 	struct page *page = page_of_marker(f->cache->store, &image, f->key, (struct field){});
 	store_put(f->cache->store, &page->object);
 }
 
+/* What is kept stays for others where it is this request's own fault. */
 static enum go pass(struct fill *f, enum stored why)
 {
+	enum lasting lasting = stored_lasts(why);
 	counter_add(&counts(f)->not_stored, 1);
-	if (f->stale)
-		store_drop(f->cache->store, f->key, store_hash(f->cache->store, f->key));
-	mark_pass(f);
+	if (lasting == LASTS && f->stale)
+		forget(f);
+	if (lasting == LASTS || (lasting == LASTS_ALONE && !f->stale))
+		mark_pass(f, lasting == LASTS ? 0 : IMAGE_ALONE);
 	return hand_over(f, GROWTH_PASS, (unsigned)why);
 }
 
@@ -348,7 +368,8 @@ static bool has_failed(const struct fill *f)
 	return f->req.cause || f->req.shed || (may_use_stale(f) && status >= 500 && status <= 504 && status != 501);
 }
 
-/* What is kept still holds, or can't be kept any longer, but is right.  GO_NEXT: the 304 is about something else. */
+/* What is kept still holds.  Where it is not to be kept any longer it is forgotten, and all who wait look again: who then
+ * asks its origin does so without a condition. */
 static enum go renew(struct fill *f)
 {
 	struct image image = { .asked_ms = f->came.asked_ms };
@@ -356,15 +377,13 @@ static enum go renew(struct fill *f)
 	size_t count;
 	struct store *s = f->cache->store;
 	enum stored why = freshness_update(&f->req.arena, f->stale, &f->came, &f->rules->fresh, &image, &fields, &count);
-	struct page *page = why == STORED_OTHER ? NULL : page_of_update(s, f->stale, &f->came, &image, fields, count);
-	if (!page)
-		return GO_NEXT;
-	f->keeps = why == STORED_YES;
-	if (f->keeps)
+	struct page *page = why ? NULL : page_of_update(s, f->stale, &f->came, &image, fields, count);
+	f->keeps = page;
+	if (page)
 		keep_page(f, page);
 	else
-		store_drop(s, f->key, store_hash(s, f->key));
-	fill_end(f, GROWTH_WHOLE, page, 304, END_DONE);
+		forget(f);
+	fill_end(f, page ? GROWTH_WHOLE : GROWTH_AGAIN, page, page ? 304 : 0, END_DONE);
 	return GO_ANSWER;
 }
 

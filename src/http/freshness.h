@@ -50,9 +50,19 @@ enum stored {
 /* "no-store", "set-cookie" …: a token (for Cache-Status' detail), and a sentence for people. */
 struct str stored_name(enum stored s);
 const char *stored_sentence(enum stored s);
-/* Whether the same would be said of the next request's answer, too: where it is not, nothing may be remembered of it, or
- * one client's request would keep a page from being stored for all. */
-bool stored_lasts(enum stored s);
+/* Whether the same would be said of the next request's answer, too.  What lies in one client's request must not keep a page
+ * from being stored for all. */
+enum lasting {
+	LASTS_NOT,     /* it need not */
+	LASTS_ALONE,   /* where that says as much of who is asking: ask_tells() */
+	LASTS,         /* it would */
+};
+enum lasting stored_lasts(enum stored s);
+/* Whether a request says something of who is asking, or how: Cookie, Authorization, Cache-Control. */
+static inline bool ask_tells(const struct ask *a)
+{
+	return a->first[FIELD_COOKIE] | a->first[FIELD_AUTHORIZATION] | a->first[FIELD_CACHE_CONTROL];
+}
 
 /* What came: of an answer to a GET. */
 struct came {
@@ -78,13 +88,14 @@ enum stored freshness_store(const struct came *c, const struct freshness_rules *
  * Cache-Status, and fields for caches (Surrogate-Key and others, CDN-Cache-Control is passed on). */
 bool freshness_keeps(const struct came *c, const struct cache_control *cc, const struct field *f);
 /* Whether a cache's own request to an origin has this field of its client's: not conditions and ranges, which are the
- * client's affair, nor fields by which frameworks are led to another URL, host or method than those of the key. */
+ * client's affair, nor fields by which frameworks are led to another URL, host or method than those of the key; and
+ * Accept-Encoding goes as vary_encodings(). */
 bool freshness_sends(const struct field *f);
 
 /* What a 304 makes of a stored page (RFC 9111, 3.2 and 4.3.4): on STORED_YES *fields (in the arena, pointing into the page
  * and the 304) are to be kept, and the times, status and flags of *out are set as for an answer that came now.
- * STORED_OTHER: it is about something else.  Anything else: what is stored is right, and may go to who asked, but is no
- * longer to be kept; *fields is set. */
+ * Anything else: the stored page is not to be used any more, and the origin has to be asked again without a condition, since
+ * what it would say then may be for who asked alone (STORED_OTHER: it is about another version). */
 enum stored freshness_update(struct arena *a, const struct page *stored, const struct came *c,
                              const struct freshness_rules *rules, struct image *out, struct field **fields,
                              size_t *field_count);

@@ -12,35 +12,35 @@ enum { GUESS_MOST_S = 86400, GUESS_PART = 10 };
 static const struct reason {
 	struct str name;
 	const char *sentence;
-	bool lasts;
+	enum lasting lasts;
 } REASONS[] = {
-	[STORED_YES] = { { "stored", 6 }, "It was stored.", false },
-	[STORED_METHOD] = { { "method", 6 }, "Only answers to GET and HEAD are stored.", false },
-	[STORED_REQUEST_NO_STORE] = { { "request-no-store", 16 }, "The client said no-store.", false },
-	[STORED_NO_STORE] = { { "no-store", 8 }, "The answer says no-store.", true },
-	[STORED_PRIVATE] = { { "private", 7 }, "The answer says private.", true },
+	[STORED_YES] = { { "stored", 6 }, "It was stored.", LASTS_NOT },
+	[STORED_METHOD] = { { "method", 6 }, "Only answers to GET and HEAD are stored.", LASTS_NOT },
+	[STORED_REQUEST_NO_STORE] = { { "request-no-store", 16 }, "The client said no-store.", LASTS_ALONE },
+	[STORED_NO_STORE] = { { "no-store", 8 }, "The answer says no-store.", LASTS },
+	[STORED_PRIVATE] = { { "private", 7 }, "The answer says private.", LASTS },
 	[STORED_AUTHORIZATION] = { { "authorization", 13 },
 	                           "The request had Authorization, and the answer says neither public, s-maxage nor "
 	                           "must-revalidate.",
-	                           false },
-	[STORED_SET_COOKIE] = { { "set-cookie", 10 }, "The answer sets a cookie.", true },
-	[STORED_VARY_ALL] = { { "vary", 4 }, "The answer's Vary is *, or can't be read.", true },
-	[STORED_STATUS] = { { "status", 6 }, "Answers of this status are not stored.", false },
+	                           LASTS_ALONE },
+	[STORED_SET_COOKIE] = { { "set-cookie", 10 }, "The answer sets a cookie.", LASTS },
+	[STORED_VARY_ALL] = { { "vary", 4 }, "The answer's Vary is *, or can't be read.", LASTS },
+	[STORED_STATUS] = { { "status", 6 }, "Answers of this status are not stored.", LASTS_NOT },
 	[STORED_NOT_FRESH] = { { "not-fresh", 9 },
 	                       "The answer does not say how long it may be kept, or is stale already and has no validator.",
-	                       true },
-	[STORED_RANGE] = { { "range", 5 }, "The answer is a part that was not asked for.", false },
-	[STORED_LARGE] = { { "large", 5 }, "The answer is larger than the cache's largest object.", true },
-	[STORED_CONDITION] = { { "condition", 9 }, "The configuration says that it is not to be stored.", false },
-	[STORED_USES] = { { "uses", 4 }, "It was not asked for often enough yet.", false },
-	[STORED_CUT] = { { "cut", 3 }, "The answer broke off, or was not as long as it said.", false },
-	[STORED_HEAD] = { { "head", 4 }, "The answer has too many fields or tags, or too long ones.", true },
-	[STORED_VARIANTS] = { { "variants", 8 }, "There are too many variants of this URL.", true },
-	[STORED_REDIRECTED] = { { "redirected", 10 }, "The application sent the request to another place inside.", true },
-	[STORED_ADDRESSED] = { { "request-body", 12 }, "The request has a body.", false },
+	                       LASTS },
+	[STORED_RANGE] = { { "range", 5 }, "The answer is a part that was not asked for.", LASTS_NOT },
+	[STORED_LARGE] = { { "large", 5 }, "The answer is larger than the cache's largest object.", LASTS },
+	[STORED_CONDITION] = { { "condition", 9 }, "The configuration says that it is not to be stored.", LASTS_ALONE },
+	[STORED_USES] = { { "uses", 4 }, "It was not asked for often enough yet.", LASTS_NOT },
+	[STORED_CUT] = { { "cut", 3 }, "The answer broke off, or was not as long as it said.", LASTS_NOT },
+	[STORED_HEAD] = { { "head", 4 }, "The answer has too many fields or tags, or too long ones.", LASTS },
+	[STORED_VARIANTS] = { { "variants", 8 }, "There are too many variants of this URL.", LASTS },
+	[STORED_REDIRECTED] = { { "redirected", 10 }, "The application sent the request to another place inside.", LASTS },
+	[STORED_ADDRESSED] = { { "request-body", 12 }, "The request has a body.", LASTS_NOT },
 	[STORED_COOKIE] = { { "cookie", 6 },
-	                    "The request had a cookie, and the answer does not say how long it may be kept.", false },
-	[STORED_OTHER] = { { "other-version", 13 }, "The origin spoke of another version than the one that is kept.", false },
+	                    "The request had a cookie, and the answer does not say how long it may be kept.", LASTS_ALONE },
+	[STORED_OTHER] = { { "other-version", 13 }, "The origin spoke of another version than the one that is kept.", LASTS_NOT },
 };
 
 struct str stored_name(enum stored s)
@@ -53,7 +53,7 @@ const char *stored_sentence(enum stored s)
 	return REASONS[s].sentence;
 }
 
-bool stored_lasts(enum stored s)
+enum lasting stored_lasts(enum stored s)
 {
 	return REASONS[s].lasts;
 }
@@ -411,6 +411,7 @@ bool freshness_sends(const struct field *f)
 		{ "x-method-override", 17 },
 	};
 	switch (f->id) {
+	case FIELD_ACCEPT_ENCODING:
 	case FIELD_CONTENT_LENGTH:
 	case FIELD_CONTENT_TYPE:
 	case FIELD_EXPECT:

@@ -19,7 +19,8 @@ enum image_flag {
 	IMAGE_VALIDATE = 1,     /* never without asking the origin: no-cache */
 	IMAGE_NO_STALE = 2,     /* never stale: must-revalidate, proxy-revalidate, s-maxage */
 	IMAGE_HEURISTIC = 4,    /* its lifetime is a guess (RFC 9111, 4.2.2) */
-	IMAGE_ALONE = 8,        /* not for the tier that other machines share: the answer to Authorization without `public` */
+	IMAGE_ALONE = 8,        /* not for the tier that other machines share: the answer to Authorization without `public`;
+	                         * of IMAGE_PASS: for requests that say who is asking (ask_tells()) */
 	IMAGE_VARY = 16,        /* no answer: its fields are the one Vary; the key of what is sought has those fields as well */
 	IMAGE_PASS = 32,        /* no answer: what is asked for by this key can't be stored; ask the origin, don't wait */
 	IMAGE_CODED = 64,       /* made by petrel of another page: compressed */

@@ -9,8 +9,8 @@
  * can't be kept (STORED_HEAD). */
 [[nodiscard]] struct page *page_of_answer(struct store *s, const struct came *c, const struct image *image, struct str key,
                                           enum page_body kind, struct blob *blob);
-/* A page of one that a 304 made fresh again, with what freshness_update() gave; its body, of either kind, and its tags are
- * those of the stored page, but where the 304 has tags.  NULL: its head can't be kept. */
+/* A page of one that a 304 made fresh again, with what freshness_update() gave; its body, and where the 304 has none its
+ * tags, are those of the stored page.  NULL: its head can't be kept. */
 [[nodiscard]] struct page *page_of_update(struct store *s, const struct page *stored, const struct came *c,
                                           const struct image *image, const struct field *fields, size_t field_count);
 /* The page's body in another coding, under a key of its own: no more than that; bytes are copied. */
