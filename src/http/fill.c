@@ -409,7 +409,9 @@ static bool mark_vary(struct fill *f, struct str list)
 	struct object *o = store_find(s, f->base, store_hash(s, f->base));
 	struct page *have = o ? page_of(o) : NULL;
 	uint64_t now_ms = f->came.came_ms;
-	if (have && have->image.flags & IMAGE_VARY && str_eq(page_field(have, STR("Vary")), list) &&
+	/* One that was purged finds nothing any more. */
+	bool holds = have && have->image.flags & IMAGE_VARY && page_purged(have, f->cache->purges) == PURGED_NOT;
+	if (holds && str_eq(page_field(have, STR("Vary")), list) &&
 	    page_age_s(have, now_ms) < VARY_S)
 		return page_count_variant(have) <= f->rules->variants;
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = now_ms, .base = page_hash(f->url),
