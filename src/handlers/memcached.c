@@ -215,9 +215,9 @@ static const char *const MISSES[] = { [MISS_NEXT] = "next", [MISS_404] = "404", 
 
 static const struct directive INNER[] = {
 	{ .name = "key", .args = ARGS({ "template", &TYPE_TEMPLATE, AT(key), .preset = "\"\"" }),
-	  .doc = "The key that is asked for. Without it, what the pattern's first * stands for, decoded, or the path without its "
-	         "first slash. Whoever can ask can read every key that can be made so: a prefix of its own keeps sessions out "
-	         "of reach.",
+	  .doc = "The key that is asked for. Without it, what the pattern's first * stands for, decoded, or the path without "
+	         "its first slash. Whoever can ask can read every key that can be made so: a prefix of its own keeps sessions "
+	         "out of reach.",
 	  .example = "key page:$host$path;" },
 	{ .name = "type", .args = ARGS({ "type", &TYPE_WORD, AT(type), .preset = "\"\"" }),
 	  .doc = "The Content-Type. Without it, by the ending of the path.",
@@ -236,8 +236,8 @@ static const struct directive INNER[] = {
 static const struct directive DIRECTIVES[] = {
 	{ .name = "memcached", .kind = DIR_HANDLER, .scopes = SCOPE_ROUTE, .inner = INNER,
 	  .args = ARGS({ "name", &TYPE_WORD, AT(name) }),
-	  .doc = "Answers from what applications stored in this memcached pool. A key that is not there, and a server that does "
-	         "not answer in time, are misses: the next route that matches serves the request.",
+	  .doc = "Answers from what applications stored in this memcached pool. A key that is not there, and a server that "
+	         "does not answer in time, are misses: the next route that matches serves the request.",
 	  .example = "route /kv/* { memcached shared { key page:$1; type text/html; } }\nroute /kv/* { proxy app; }" },
 	{},
 };
