@@ -670,7 +670,8 @@ static const struct directive DIRECTIVES[] = {
 	{ .name = "cache", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = offsetof(struct cache_values, caches),
 	  .item_size = sizeof(struct cache_rules),
 	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct cache_rules, name) }), .inner = CACHE_ROWS,
-	  .doc = "A cache of pages from any handler, by the name that routes use it by: in memory, and where wished on disk and "
+	  .doc = "A cache of pages from any handler, by the name that routes use it by: in memory, and where wished on "
+	         "disk and "
 	         "in memcached.",
 	  .example = "cache pages {\n    memory 512m;\n    disk   /var/cache/petrel 20g;\n"
 	             "    stale  revalidate 30s error 1h;\n    ignore_query utm_* fbclid;\n}" },
@@ -693,7 +694,8 @@ static struct str cache_folder(const void *values, size_t i)
 
 const struct module CACHE = {
 	.name = "cache",
-	.doc = "Pages from any handler are kept as RFC 9111 says, and served from memory. One request fetches a page for all who "
+	.doc = "Pages from any handler are kept as RFC 9111 says, and served from memory. One request fetches a page "
+	       "for all who "
 	       "want it. Cache-Status (RFC 9211) says of each answer what became of it.",
 	.size = sizeof(struct cache_values),
 	.directives = DIRECTIVES,

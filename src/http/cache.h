@@ -1,5 +1,5 @@
-/* struct cache: a cache of pages as all loops see it, which outlives snapshots: its tiers, what is being fetched for it, and
- * what was purged.  struct cache_rules: what a configuration says of it.
+/* struct cache: a cache of pages as all loops see it, which outlives snapshots: its tiers, what is being fetched
+ * for it, and what was purged. struct cache_rules: what a configuration says of it.
  *
  *	memory      store       pages, found without a lock
  *	disk        shelf       NULL: none
@@ -31,7 +31,7 @@ struct cache_rules {
 	struct tmpl key;                 /* in place of host and target; no pieces: those */
 	struct items ignore;             /* struct str: query parameters that are no part of the key; '*' at the end */
 	bool sort_query;
-	struct items bypass, no_store;   /* struct tmpl: not empty and not "0": the cache is not asked; what comes is not kept */
+	struct items bypass, no_store;   /* struct tmpl: where one is neither empty nor "0": see their rows */
 	uint64_t uses;                   /* stored when it was asked for so often */
 	uint64_t object_b;               /* the largest answer that is stored */
 	uint64_t slice_b;                /* larger ones than this in slices of this size; 0: never */
@@ -46,7 +46,8 @@ struct cache_rules {
 struct cache_counts {
 	/* One for each request that came by, by what it got: enum cached. */
 	struct counter got[CACHED_BYPASS + 1];
-	struct counter fills, validations, waits_late;   /* asked of origins; of these with a condition; waits that were given up */
+	struct counter fills, validations;               /* asked of origins; of these with a condition */
+	struct counter waits_late;                       /* that were given up */
 	struct counter stored, not_stored, purges, invalidated;
 	struct counter hit_b;                            /* of bodies served from what was stored */
 };

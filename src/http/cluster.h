@@ -2,8 +2,9 @@
  * MEMCACHED's meta commands offer against many machines fetching one page at once.
  *
  * Key pc1:<site>:<32 hex digits of a 128-bit hash of the page's key>; the value is a small header (magic, version,
- * checksum) and the page's image, key and all.  Whatever is wrong with it is a miss.  Tags are purged by a generation number each.
- * Nothing here ever takes longer than the pool's timeouts allow, and nothing ever fails: at worst it is a miss. */
+ * checksum) and the page's image, key and all. Whatever is wrong with it is a miss. Tags are purged by a generation
+ * number each. Nothing here ever takes longer than the pool's timeouts allow, and nothing ever fails: at worst it
+ * is a miss. */
 #pragma once
 
 #include "http/page.h"
@@ -59,7 +60,6 @@ void cluster_close(struct cluster *c);
 /* Takes effect in memcached, and on all machines that share it; text: the URL's key, the tag, or the pattern. */
 void cluster_purge(struct cluster *c, const struct purge *what, struct str text);
 struct cluster_stats {
-	uint64_t told, heard;    /* purges: of ours, of others */
-	uint64_t waiting, lost;  /* of ours: not yet in the journal; that never came into it */
+	uint64_t told, heard, waiting, lost;   /* purges: of ours, of others'; not yet in the journal; that never came into it */
 };
 struct cluster_stats cluster_stats(const struct cluster *c);

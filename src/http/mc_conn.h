@@ -1,5 +1,5 @@
-/* struct mc_conn: one loop's connection to one memcached server: requests go out in the order in which they are asked,
- * all of a turn in one write, and answers come in that order.
+/* struct mc_conn: one loop's connection to one memcached server: requests go out in the order in which they are
+ * asked, all of a turn in one write, and answers come in that order.
  *
  * Each request has an opaque number, which its answer repeats: another number, a word that nobody knows, a wrong length,
  * and the connection is closed; all that waits is lost, which means that it is a miss.  Who waits has a deadline; after it
@@ -28,7 +28,7 @@ struct mc_op {
 	struct task *task;
 	enum mc_got got;
 	struct mc_answer answer;
-	struct str value;          /* MC_VA: from mem_new(), the asker's; .p NULL: none, or longer than it may be */
+	struct str value;          /* MC_VA: from mem_new(), the asker's; .p NULL: there is none, or it is longer than it may be */
 	/* The connection's. */
 	struct timer timer;
 	struct mc_conn *conn;
@@ -49,7 +49,7 @@ struct mc_request {
 /* What is counted, by the loop alone. */
 struct mc_counts {
 	struct counter gets, hits, misses, sets, deletes;
-	struct counter late, lost, errors;     /* deadlines; requests that a connection took along; what a server called errors */
+	struct counter late, lost, errors;     /* deadlines; requests that a connection took with it; errors that a server told */
 	struct counter skipped;                /* asked nobody: the breaker was open, or there was no connection */
 	struct counter full;                   /* the same, because too much waited to be sent */
 	struct counter connects;

@@ -1,5 +1,6 @@
-/* What a server has to be told for sure: deletes, mostly.  Sent by the loop that has it to say; where that fails, it goes
- * to the control thread, whose nurse tells it as soon as the server is well, and before anybody asks it for anything. */
+/* What a server has to be told for sure: deletes, mostly. Sent by the loop that has it to say; where that fails, it
+ * goes to the control thread, whose nurse tells it as soon as the server is well, and before anybody asks it for
+ * anything. */
 #include "base/mem.h"
 #include "http/memcached_in.h"
 

@@ -1,4 +1,5 @@
-/* struct memcached: a pool of memcached servers as all loops see it: which of them has a key, and whether to ask it.
+/* struct memcached: a pool of memcached servers as all loops see it: which of them has a key, and whether it is
+ * worth asking.
  *
  * A dead, hung, slow or lying server is a miss: never an error, and never a wait beyond the timeout.  Nothing here waits
  * for a connection; nothing that is stored or deleted is waited for; a server whose breaker is open is not asked at all.
@@ -88,7 +89,7 @@ struct memcached_server_stats {
 	enum breaker_why why;            /* where it is not closed */
 	uint64_t opened;                 /* how often */
 	uint64_t gets, hits, misses, sets, deletes, late, lost, errors, skipped, full, connects;
-	uint64_t kept, kept_lost;        /* what it has to be told, now; what there was no room for */
+	uint64_t kept, kept_lost;        /* what it has to be told, now; what there was no room for, or that it would not take */
 };
 
 struct str memcached_name(const struct memcached *m);

@@ -192,8 +192,8 @@ enum go req_again(struct req *r, struct str path);
 /* The route has no answer after all: goes on with the next one that matches: return req_pass(r); */
 enum go req_pass(struct req *r);
 /* As req_again() at STEP_HEAD, for the page of an answer that went wrong: as a plain GET, past all gates, since the
- * operator chose the page and not the client; its status is kept in r->kept_status.  Not where kept_status is set already, or
- * r->again is REQ_AGAIN. */
+ * operator chose the page and not the client; its status is kept in r->kept_status.  Not where kept_status is set already,
+ * or r->again is REQ_AGAIN. */
 enum go req_again_page(struct req *r, struct str path);
 /* Whether the client would rather have JSON than HTML, by Accept. */
 bool req_prefers_json(const struct req *r);

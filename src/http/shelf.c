@@ -160,7 +160,8 @@ static int put(struct shelf *s, const struct shelf_chore *c)
 	struct iovec one = { p->body_kind == PAGE_INLINE ? page_body_at(p) : NULL, p->image.body_b };
 	struct iovec *runs = p->body_kind == PAGE_INLINE ? NULL : body_of(p, &count);
 	struct str head = { (const char *)&p->image, image_head_b(&p->image) };
-	int err = runs ? segments_put(s->segments, c->key, head, runs, count) : segments_put(s->segments, c->key, head, &one, 1);
+	int err = runs ? segments_put(s->segments, c->key, head, runs, count)
+	               : segments_put(s->segments, c->key, head, &one, 1);
 	mem_free(runs);
 	return err;
 }
@@ -245,7 +246,8 @@ static void say(struct mail *m)
 {
 	struct shelf_word *w = container_of(m, struct shelf_word, mail);
 	if (w->failed)
-		log_line(w->home->ring, LOG_LEVEL_ERROR, "cache: its folder can't be written: %s; nothing is kept there until it can",
+		log_line(w->home->ring, LOG_LEVEL_ERROR, "cache: its folder can't be written: %s; nothing is kept there "
+		"until it can",
 		         strerror(-w->failed));
 	else
 		log_line(w->home->ring, LOG_LEVEL_INFO, "cache: its folder can be written again");

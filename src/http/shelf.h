@@ -1,5 +1,5 @@
-/* struct shelf: the disk tier of a cache: a folder of segments, files that are written from front to back and never changed,
- * with an index, and a journal of purges.
+/* struct shelf: the disk tier of a cache: a folder of segments, files that are written from front to back and never
+ * changed, with an index, and a journal of purges.
  *
  *	index        a file of fixed size: buckets of slots, each a few bits of a key's hash and where its record is.  A hint:
  *	             whatever it says is compared with the record.  Read and written in place, so that it is usable at once
@@ -48,8 +48,8 @@ struct shelf_ask {
 	uint64_t whole_b;
 	unsigned tries;
 };
-/* Looks at once where that needs no waiting: true, the answer is there.  Else false: the task will be queued.  Bodies larger
- * than whole_b stay on the disk (PAGE_SEGMENT), their bytes verified; others are read into the page. */
+/* Looks at once where that needs no waiting: true, the answer is there. Else false: the task will be queued. Bodies
+ * larger than whole_b stay on the disk (PAGE_SEGMENT), their bytes verified; others are read into the page. */
 bool shelf_ask(struct shelf *s, struct shelf_ask *a, uint64_t whole_b);
 /* Has the page written, sometime soon; takes a reference of its own.  Dropped, and counted, where too much waits. */
 void shelf_put(struct shelf *s, struct home *h, struct page *p);

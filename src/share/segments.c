@@ -278,8 +278,8 @@ static bool is_ours(const struct segment *g)
 	return err == -EBADMSG || (!err && record_mark_begins(&m));
 }
 
-/* Room for one more is left.  What is in a folder that began anew belongs to an index that is lost.  What can't be opened is
- * left alone. */
+/* Room for one more is left. What is in a folder that began anew belongs to an index that is lost. What can't be
+ * opened is left alone. */
 static void open_listed(struct segments *s, const uint32_t *numbers, size_t count)
 {
 	int err;

@@ -57,7 +57,8 @@ static const struct {
 	uint64_t body_b;
 	bool blob;
 } SIZES[] = {
-	{ 0, false }, { 1, false }, { 7, false }, { 8, false }, { 200, false }, { 3800, false }, { 3900, false }, { 4096, false },
+	{ 0, false }, { 1, false }, { 7, false }, { 8, false }, { 200, false }, { 3800, false }, { 3900, false },
+	{ 4096, false },
 	{ 5000, false }, { 20000, false }, { 65000, false }, { WHOLE_B, false }, { WHOLE_B + 1, false }, { 70000, true },
 	{ 300000, false }, { 1000000, true }, { 6000000, true }, { 0, true }, { 100, true },
 };
