@@ -11,6 +11,7 @@
 #include "handlers/cache_in.h"
 #include "handlers/handlers.h"
 #include "http/check.h"
+#include "http/memcached.h"
 #include "http/fill.h"
 #include "http/serve.h"
 #include "http/slices.h"
@@ -208,6 +209,8 @@ static enum found look_in_store(struct look *l, enum go *go)
 		if (!o)
 			return FOUND_NOTHING;
 		enum found found = judge(l, page_of(o), go);
+		if (l->cache->shelf && (found == FOUND_ANSWER || found == FOUND_ELSEWHERE))
+			shelf_seen(l->cache->shelf, l->req->home, page_of(o));
 		if (found != FOUND_ELSEWHERE)
 			return found;
 	}
@@ -645,9 +648,12 @@ static void cache_open(void *values, const struct commons *with)
 {
 	struct cache_values *v = values;
 	struct cache_rules *all = v->caches.p;
-	for (size_t i = 0; i < v->caches.count; i++)
-		if (!all[i].cache)
-			all[i].cache = caches_get(with->caches, &all[i], with);
+	for (size_t i = 0; i < v->caches.count; i++) {
+		if (all[i].cache)
+			continue;
+		all[i].memcached = all[i].shared ? all[i].shared->memcached : NULL;
+		all[i].cache = caches_get(with->caches, &all[i], with);
+	}
 }
 
 static void cache_close(void *values, const struct commons *with)
@@ -666,7 +672,8 @@ static const struct directive DIRECTIVES[] = {
 	{ .name = "cache", .kind = DIR_LIST, .scopes = SCOPE_MAIN, .offset = offsetof(struct cache_values, caches),
 	  .item_size = sizeof(struct cache_rules),
 	  .args = ARGS({ "name", &TYPE_WORD, offsetof(struct cache_rules, name) }), .inner = CACHE_ROWS,
-	  .doc = "A cache of pages from any handler, by the name that routes use it by: in memory, and where wished on disk and "
+	  .doc = "A cache of pages from any handler, by the name that routes use it by: in memory, and where wished on "
+	         "disk and "
 	         "in memcached.",
 	  .example = "cache pages {\n    memory 512m;\n    disk   /var/cache/petrel 20g;\n"
 	             "    stale  revalidate 30s error 1h;\n    ignore_query utm_* fbclid;\n}" },
@@ -689,7 +696,8 @@ static struct str cache_folder(const void *values, size_t i)
 
 const struct module CACHE = {
 	.name = "cache",
-	.doc = "Pages from any handler are kept as RFC 9111 says, and served from memory. One request fetches a page for all who "
+	.doc = "Pages from any handler are kept as RFC 9111 says, and served from memory. One request fetches a page "
+	       "for all who "
 	       "want it. Cache-Status (RFC 9211) says of each answer what became of it.",
 	.size = sizeof(struct cache_values),
 	.directives = DIRECTIVES,

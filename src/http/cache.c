@@ -14,6 +14,7 @@
 struct caches {
 	struct epoch *epoch;
 	struct disk *disk;
+	struct loop *control;
 	struct log_ring *ring;
 	unsigned loops;
 	struct cache *first;
@@ -21,10 +22,10 @@ struct caches {
 
 /* --- By name. --- */
 
-struct caches *caches_new(struct epoch *e, struct disk *disk, struct log_ring *ring, unsigned loops)
+struct caches *caches_new(struct epoch *e, struct disk *disk, struct loop *control, struct log_ring *ring, unsigned loops)
 {
 	struct caches *c = MEM_NEW(struct caches);
-	*c = (struct caches){ .epoch = e, .disk = disk, .ring = ring, .loops = loops };
+	*c = (struct caches){ .epoch = e, .disk = disk, .control = control, .ring = ring, .loops = loops };
 	return c;
 }
 
@@ -90,6 +91,7 @@ static struct cache *cache_new(struct caches *c, const struct cache_rules *rules
 	cache->line = line_new(rules->fills);
 	cache->sketch = sketch_new();
 	cache->loops = c->loops;
+	cache->control = c->control;
 	cache->counts = mem_new(c->loops * sizeof *cache->counts);
 	cache->next = c->first;
 	c->first = cache;
@@ -106,6 +108,76 @@ static void open_shelf(struct cache *cache, struct caches *c, const struct cache
 		         STR_F(rules->folder), why, strerror(-err));
 }
 
+/* --- What is purged, here and elsewhere. --- */
+
+/* Until the journal has it. */
+struct note {
+	struct shelf_noted noted;
+	struct cache_noted *then;
+};
+
+static void tell_noted(struct cache_noted *then, int err)
+{
+	if (then)
+		then->noted(then, err);
+}
+
+static void noted(struct mail *m)
+{
+	struct note *n = container_of(m, struct note, noted.mail);
+	tell_noted(n->then, n->noted.err);
+	mem_free(n);
+}
+
+static void note(struct cache *c, const struct purge *what, struct mailbox *to, struct cache_noted *then)
+{
+	struct note *n = MEM_NEW(struct note);
+	n->noted.mail.deliver = noted;
+	n->noted.to = to;
+	n->then = then;
+	shelf_note(c->shelf, what, &n->noted);
+}
+
+/* Takes effect here, at once. */
+static int apply(struct cache *c, struct purge *what)
+{
+	int err = purges_add(c->purges, what);
+	if (err)
+		return err;
+	/* What is being fetched was asked for before. */
+	growths_part(c->growths);
+	return 0;
+}
+
+/* What another machine purged. */
+static void heard(void *arg, struct purge *what)
+{
+	struct cache *cache = arg;
+	/* What can't be added says nothing. */
+	if (apply(cache, what) == 0 && cache->shelf)
+		note(cache, what, &cache->control->mailbox, NULL);
+}
+
+static void close_cluster(struct cache *cache)
+{
+	counter_set(&cache->clustered, 0);
+	if (cache->cluster)
+		cluster_close(cache->cluster);
+	cache->cluster = NULL;
+	cache->memcached = NULL;
+}
+
+/* Another pool has another journal. */
+static void open_cluster(struct cache *cache, struct caches *c, struct memcached *m)
+{
+	if (cache->memcached == m)
+		return;
+	close_cluster(cache);
+	cache->memcached = m;
+	cache->cluster = m ? cluster_open(m, c->control, cache->name, c->ring, heard, cache) : NULL;
+	counter_set(&cache->clustered, m != NULL);
+}
+
 struct cache *caches_get(struct caches *c, const struct cache_rules *rules, const struct commons *with)
 {
 	struct cache *cache = find(c, rules);
@@ -117,15 +189,17 @@ struct cache *caches_get(struct caches *c, const struct cache_rules *rules, cons
 		shelf_bound(cache->shelf, rules->disk_b);
 	store_bound(cache->store, rules->memory_b);
 	line_bound(cache->line, rules->fills);
-	cache->memcached = rules->memcached;
+	open_cluster(cache, c, rules->memcached);
 	cache->refs++;
 	return cache;
 }
 
 void cache_put(struct cache *cache)
 {
-	if (--cache->refs == 0)
-		store_bound(cache->store, 0);
+	if (--cache->refs)
+		return;
+	store_bound(cache->store, 0);
+	close_cluster(cache);
 }
 
 /* --- Keys. --- */
@@ -277,47 +351,40 @@ bool cache_condition(const struct tmpl *t, struct req *r)
 
 /* --- Purges. --- */
 
-/* Until the journal has it. */
-struct note {
-	struct shelf_noted noted;
-	struct cache_noted *then;
+/* A purge on its way to the control thread, which tells other machines. */
+struct told {
+	struct mail mail;
+	struct cache *cache;
+	struct purge what;
+	struct str text;         /* own copy */
 };
 
-static void tell_noted(struct cache_noted *then, int err)
+static void tell_others(struct mail *m)
 {
-	if (then)
-		then->noted(then, err);
-}
-
-static void noted(struct mail *m)
-{
-	struct note *n = container_of(m, struct note, noted.mail);
-	tell_noted(n->then, n->noted.err);
-	mem_free(n);
-}
-
-static void note(struct cache *c, const struct purge *what, struct mailbox *to, struct cache_noted *then)
-{
-	struct note *n = MEM_NEW(struct note);
-	n->noted.mail.deliver = noted;
-	n->noted.to = to;
-	n->then = then;
-	shelf_note(c->shelf, what, &n->noted);
+	struct told *t = container_of(m, struct told, mail);
+	t->what.match = t->text;
+	if (t->cache->cluster)
+		cluster_purge(t->cache->cluster, &t->what, t->text);
+	mem_str_free(t->text);
+	mem_free(t);
 }
 
 int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft,
                 struct cache_noted *then)
 {
 	struct purge what = { .kind = kind, .soft = soft, .mark = page_hash(text), .match = text };
-	int err = purges_add(c->purges, &what);
+	int err = apply(c, &what);
 	if (err)
 		return err;
-	/* What is being fetched was asked for before. */
-	growths_part(c->growths);
 	if (c->shelf)
 		note(c, &what, to, then);
 	else
 		tell_noted(then, 0);
+	if (!counter_get(&c->clustered))
+		return 0;
+	struct told *t = MEM_NEW(struct told);
+	*t = (struct told){ .mail.deliver = tell_others, .cache = c, .what = what, .text = mem_str(text) };
+	mailbox_post(&c->control->mailbox, &t->mail);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
-/* struct cache: a cache of pages as all loops see it, which outlives snapshots: its tiers, what is being fetched for it, and
- * what was purged.  struct cache_rules: what a configuration says of it.
+/* struct cache: a cache of pages as all loops see it, which outlives snapshots: its tiers, what is being fetched
+ * for it, and what was purged. struct cache_rules: what a configuration says of it.
  *
  *	memory      store       pages, found without a lock
  *	disk        shelf       NULL: none
@@ -25,12 +25,13 @@ struct cache_rules {
 	struct str folder;               /* of the disk tier; empty: none */
 	uint64_t disk_b;
 	struct str memcached_name;       /* of a memcached { } block; empty: none */
-	struct memcached *memcached;     /* that block's, while the snapshot is open */
+	const struct memcached_conf *shared; /* that block; NULL */
+	struct memcached *memcached;     /* its pool, while the snapshot is open */
 	struct freshness_rules fresh;
 	struct tmpl key;                 /* in place of host and target; no pieces: those */
 	struct items ignore;             /* struct str: query parameters that are no part of the key; '*' at the end */
 	bool sort_query;
-	struct items bypass, no_store;   /* struct tmpl: not empty and not "0": the cache is not asked; what comes is not kept */
+	struct items bypass, no_store;   /* struct tmpl: where one is neither empty nor "0": see their rows */
 	uint64_t uses;                   /* stored when it was asked for so often */
 	uint64_t object_b;               /* the largest answer that is stored */
 	uint64_t slice_b;                /* larger ones than this in slices of this size; 0: never */
@@ -45,7 +46,8 @@ struct cache_rules {
 struct cache_counts {
 	/* One for each request that came by, by what it got: enum cached. */
 	struct counter got[CACHED_BYPASS + 1];
-	struct counter fills, validations, waits_late;   /* asked of origins; of these with a condition; waits that were given up */
+	struct counter fills, validations;               /* asked of origins; of these with a condition */
+	struct counter waits_late;                       /* that were given up */
 	struct counter stored, not_stored, purges, invalidated;
 	struct counter hit_b;                            /* of bodies served from what was stored */
 };
@@ -60,7 +62,10 @@ struct cache {
 	struct purges *purges;
 	struct shelf *shelf;
 	struct str folder;               /* the shelf's */
-	struct memcached *memcached;     /* of the newest snapshot */
+	struct memcached *memcached;     /* of the newest snapshot; the control thread's, and so is */
+	struct cluster *cluster;         /* its part in what is purged there; */
+	struct counter clustered;        /* whether it has one: any thread's */
+	struct loop *control;
 	struct sketch *sketch;           /* how often what is not kept was asked for */
 	struct line *line;               /* fills at once */
 	unsigned loops;
@@ -69,7 +74,7 @@ struct cache {
 
 /* All of a worker, by name.  Opened, closed and listed by the control thread, which logs into this ring. */
 struct caches;
-struct caches *caches_new(struct epoch *e, struct disk *disk, struct log_ring *ring, unsigned loops);
+struct caches *caches_new(struct epoch *e, struct disk *disk, struct loop *control, struct log_ring *ring, unsigned loops);
 /* None is open any more, and no loop runs. */
 void caches_free(struct caches *c);
 /* The cache of these rules, as they say it now, until cache_put(): for as long as a snapshot is open. */

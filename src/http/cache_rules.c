@@ -1,8 +1,10 @@
-/* The directives of `cache NAME { }`, and what their types can't know.  Runs on the thread that builds the configuration. */
+/* The directives of `cache NAME { }`, and what their types can't know. Runs on the thread that builds the
+ * configuration. */
 #include "base/num.h"
 #include "http/backend_in.h"
 #include "http/cache.h"
 #include "http/check.h"
+#include "http/memcached.h"
 #include "net/addr.h"
 
 enum { NAME_MOST_B = 64 };
@@ -63,7 +65,8 @@ const struct directive CACHE_ROWS[] = {
 	  .doc = "A folder, made where it is missing, that keeps pages over restarts, and how much it may hold.",
 	  .example = "disk /var/cache/petrel 20g;" },
 	{ .name = "memcached", .fixed = FIXED_RELOAD, .args = ARGS({ "name", &TYPE_WORD, AT(memcached_name) }),
-	  .doc = "A memcached block: pages are shared with other machines that use the same servers and the same name of cache." },
+	  .doc = "A memcached block: pages are shared with other machines that use the same servers and the same name "
+	         "of cache." },
 	{ .name = "default_ttl", .args = ARGS({ "time", &TYPE_TTL, AT(fresh.default_ttl_ms), .preset = "off" }),
 	  .doc = "How long an answer is fresh that says nothing of it itself. Not for answers to requests with a Cookie." },
 	{ .name = "min_ttl", .args = ARGS({ "time", &TYPE_TTL, AT(fresh.least_ttl_ms), .preset = "off" }),
@@ -82,7 +85,8 @@ const struct directive CACHE_ROWS[] = {
 	  .doc = "Whether clients have a say: Cache-Control and Pragma of requests, such as a reload's no-cache. off: they are "
 	         "passed on and otherwise ignored." },
 	{ .name = "drop_set_cookie", .offset = AT(fresh.cookies), .args = ARGS({ "flag", &TYPE_FLAG, .preset = "off" }),
-	  .doc = "Answers that set cookies are kept, without these, where they may be kept otherwise. off: they are not kept." },
+	  .doc = "Answers that set cookies are kept, without these, where they may be kept otherwise. off: they are "
+	         "not kept." },
 	{ .name = "stale",
 	  .args = ARGS({ "revalidate", &TYPE_DURATION, AT(fresh.revalidate_ms), ARG_KEYWORD, .preset = "0s" },
 	               { "error", &TYPE_DURATION, AT(fresh.error_ms), ARG_KEYWORD, .preset = "0s" }),
@@ -90,11 +94,13 @@ const struct directive CACHE_ROWS[] = {
 	         "while its origin is ill; where the page does not say so itself (RFC 5861).",
 	  .example = "stale revalidate 30s error 1h;" },
 	{ .name = "key", .args = ARGS({ "template", &TYPE_TEMPLATE, AT(key), .preset = "\"\"" }),
-	  .doc = "What tells pages apart. Without it: the host and the target as it was asked for. What an answer depends on and "
+	  .doc = "What tells pages apart. Without it: the host and the target as it was asked for. What an answer "
+	         "depends on and "
 	         "is not in the key lets clients poison the cache.",
 	  .example = "key \"$host$path?$query $cookie_language\";" },
 	{ .name = "ignore_query", .offset = AT(ignore), .args = ARGS({ "parameter", &TYPE_WORD, .form = ARG_MANY }),
-	  .doc = "Parameters of the query that are no part of the key, and are not passed on to the origin either; a * at the end "
+	  .doc = "Parameters of the query that are no part of the key, and are not passed on to the origin either; a * "
+	         "at the end "
 	         "stands for any.",
 	  .example = "ignore_query utm_* fbclid gclid;" },
 	{ .name = "sort_query", .offset = AT(sort_query), .args = ARGS({ "flag", &TYPE_FLAG, .preset = "off" }),
@@ -111,17 +117,20 @@ const struct directive CACHE_ROWS[] = {
 	  .doc = "The largest answer that is kept." },
 	{ .name = "slice", .args = ARGS({ "size", &TYPE_SLICE, AT(slice_b), .range = { 64 << 10, 64 << 20, NULL },
 	                                  .preset = "off" }),
-	  .doc = "What is larger than this is fetched and kept in slices of this size, each for itself, where its origin answers "
+	  .doc = "What is larger than this is fetched and kept in slices of this size, each for itself, where its "
+	         "origin answers "
 	         "ranges and tells versions apart (a strong ETag or Last-Modified). For routes with large files.",
 	  .example = "cache downloads { memory 64m; disk /var/cache/downloads 100g; slice 1m; }" },
 	{ .name = "variants", .offset = AT(variants),
 	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1, 10000, NULL }, .preset = "64" }),
 	  .doc = "How many variants of one URL are kept within an hour, where its answers depend on other fields (Vary)." },
 	{ .name = "fills", .offset = AT(fills), .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1 }, .preset = "256" }),
-	  .doc = "How many pages are fetched from origins at a time; the others wait in line. A cold cache then does not run its "
+	  .doc = "How many pages are fetched from origins at a time; the others wait in line. A cold cache then does "
+	         "not run its "
 	         "origins down." },
 	{ .name = "wait", .offset = AT(wait_ms), .args = ARGS({ "time", &TYPE_DURATION, .range = { 1 }, .preset = "5s" }),
-	  .doc = "How long a request waits for a page that is being fetched for another one, before it gets what is stale or asks "
+	  .doc = "How long a request waits for a page that is being fetched for another one, before it gets what is "
+	         "stale or asks "
 	         "the origin itself." },
 	{ .name = "purge_from", .offset = AT(purge_from), .args = ARGS({ "network", &TYPE_NETWORK, .form = ARG_MANY }),
 	  .doc = "From where the method PURGE is taken: it purges the URL that it names, or the tags in its Surrogate-Key, "
@@ -149,6 +158,8 @@ void cache_rules_check(struct checker *c, struct cache_rules *rules)
 		check_hint(c, "a name begins with a letter, has letters, digits and - _ . only, and at most %d of them",
 		           NAME_MOST_B);
 	}
+	if (rules->memcached_name.n)
+		rules->shared = memcached_check(c, &rules->memcached_name, rules->memcached_name);
 	if (rules->object_b > rules->memory_b)
 		check_warn(c, &rules->object_b, "the largest object (%llu bytes) is larger than the cache's memory (%llu bytes)",
 		           (unsigned long long)rules->object_b, (unsigned long long)rules->memory_b);

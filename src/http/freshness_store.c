@@ -40,7 +40,8 @@ static const struct reason {
 	[STORED_ADDRESSED] = { { "request-body", 12 }, "The request has a body.", LASTS_NOT },
 	[STORED_COOKIE] = { { "cookie", 6 },
 	                    "The request had a cookie, and the answer does not say how long it may be kept.", LASTS_ALONE },
-	[STORED_OTHER] = { { "other-version", 13 }, "The origin spoke of another version than the one that is kept.", LASTS_NOT },
+	[STORED_OTHER] = { { "other-version", 13 }, "The origin spoke of another version than the one that is kept.",
+	                   LASTS_NOT },
 };
 
 struct str stored_name(enum stored s)
@@ -399,7 +400,7 @@ bool freshness_keeps(const struct came *c, const struct cache_control *cc, const
 	return !cache_control_names(cc, c->fields, c->field_count, f->name);
 }
 
-bool freshness_sends(const struct field *f)
+bool freshness_sends(const struct ask *a, const struct field *f)
 {
 	/* The names that frameworks are known to take URLs, hosts and methods from, in spite of the request's own. */
 	static const struct str MISLEADING[] = {
@@ -424,6 +425,6 @@ bool freshness_sends(const struct field *f)
 	case FIELD_UPGRADE:
 		return false;
 	default:
-		return !is_one_of(f->name, MISLEADING, countof(MISLEADING));
+		return !is_one_of(f->name, MISLEADING, countof(MISLEADING)) && !fields_name(a->fields, a->field_count, f->name);
 	}
 }

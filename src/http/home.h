@@ -12,6 +12,7 @@
 #include "share/store.h"
 
 struct control;
+struct memcacheds;
 struct taps;
 struct edition;
 
@@ -57,6 +58,7 @@ struct home {
 	struct limits *limits;
 	struct pools *pools;
 	struct meters *meters;
+	struct memcacheds *memcacheds;
 	struct log_ring *ring;
 	struct mailbox *slow;                     /* of a thread that may wait: for what could wait for a disk, such as
 	                                           * closing a large file that was unlinked */

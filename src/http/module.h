@@ -14,6 +14,7 @@ struct log;
 struct meters;
 struct pools;
 struct caches;
+struct memcacheds;
 
 /* The folders that modules asked for (struct module's folder()), as the supervisor opened them. */
 struct folders {
@@ -26,6 +27,7 @@ struct commons {
 	struct log *log;
 	struct pools *pools;
 	struct caches *caches;
+	struct memcacheds *memcacheds;
 	struct meters *meters;
 	struct folders *folders;
 };

@@ -1,5 +1,5 @@
-/* struct shelf: the disk tier of a cache: a folder of segments, files that are written from front to back and never changed,
- * with an index, and a journal of purges.
+/* struct shelf: the disk tier of a cache: a folder of segments, files that are written from front to back and never
+ * changed, with an index, and a journal of purges.
  *
  *	index        a file of fixed size: buckets of slots, each a few bits of a key's hash and where its record is.  A hint:
  *	             whatever it says is compared with the record.  Read and written in place, so that it is usable at once
@@ -44,15 +44,17 @@ struct shelf_ask {
 	struct disk_job job;
 	struct shelf *shelf;
 	struct seek seek;
-	struct record old;           /* what was found goes soon, and is written again */
 	uint64_t whole_b;
 	unsigned tries;
 };
-/* Looks at once where that needs no waiting: true, the answer is there.  Else false: the task will be queued.  Bodies larger
- * than whole_b stay on the disk (PAGE_SEGMENT), their bytes verified; others are read into the page. */
+/* Looks at once where that needs no waiting: true, the answer is there. Else false: the task will be queued. Bodies
+ * larger than whole_b stay on the disk (PAGE_SEGMENT), their bytes verified; others are read into the page. */
 bool shelf_ask(struct shelf *s, struct shelf_ask *a, uint64_t whole_b);
 /* Has the page written, sometime soon; takes a reference of its own.  Dropped, and counted, where too much waits. */
 void shelf_put(struct shelf *s, struct home *h, struct page *p);
+/* The page was found in memory.  Where what the disk has of it goes soon, it is written again, once: what is asked for is to
+ * be there after a restart, too.  For each hit: it looks at a number. */
+void shelf_seen(struct shelf *s, struct home *h, struct page *p);
 /* Forgets the key, sometime soon. */
 void shelf_drop(struct shelf *s, struct home *h, struct str key);
 /* Writes the purge to the journal and through to the disk; then mail to `to`: done->err.  Purges take effect without it. */

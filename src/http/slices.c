@@ -1,5 +1,5 @@
-/* Slices: see slices.h.  A body pulls one slice after the other: from the store, or from whoever fetches it; the next one is
- * fetched while this one is sent.  On the request's loop. */
+/* Slices: see slices.h. A body pulls one slice after the other: from the store, or from whoever fetches it; the
+ * next one is fetched while this one is sent. On the request's loop. */
 #include "http/slices.h"
 
 #include "base/mem.h"

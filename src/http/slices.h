@@ -1,8 +1,9 @@
-/* Slices: a large thing is kept in pieces of one size, each a page of its own, so that a part of it can be served, stored and
- * forgotten alone.
+/* Slices: a large thing is kept in pieces of one size, each a page of its own, so that a part of it can be served,
+ * stored and forgotten alone.
  *
- * The first slice is asked for in place of the whole; its origin's 206 says how large that is and which version.  All others
- * are of the same version, told by a strong ETag or Last-Modified: what the first one's freshness allows, they allow. */
+ * The first slice is asked for in place of the whole; its origin's 206 says how large that is and which version.
+ * All others are of the same version, told by a strong ETag or Last-Modified: what the first one's freshness
+ * allows, they allow. */
 #pragma once
 
 #include "http/cache.h"
@@ -21,6 +22,6 @@ struct str slice_key(struct arena *a, struct str key, uint64_t n);
 /* Whether an answer's version can be told from any other's: only then its slices belong together. */
 bool slice_has_version(const struct field *fields, size_t count);
 
-/* Answers with all of what the first slice is a part of, or the parts that were asked for.  key: without the slice's number;
- * url: for purges.  All of it outlives the request; first is borrowed for the turn. */
+/* Answers with all of what the first slice is a part of, or the parts that were asked for. key: without the slice's
+ * number; url: for purges. All of it outlives the request; first is borrowed for the turn. */
 enum go answer_slices(struct req *r, const struct cache_rules *rules, struct str url, struct str key, struct page *first);

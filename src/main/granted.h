@@ -1,6 +1,6 @@
-/* struct granted: what the supervisor opened for the worker, as the worker holds it: listening sockets, log files, the
- * hot list, folders.  The supervisor sends all of it with every configuration; what the worker has already is kept, so that a
- * socket stays the same descriptor over any number of reloads.  The control thread only. */
+/* struct granted: what the supervisor opened for the worker, as the worker holds it: listening sockets, log files,
+ * the hot list, folders. The supervisor sends all of it with every configuration; what the worker has already is
+ * kept, so that a socket stays the same descriptor over any number of reloads. The control thread only. */
 #pragma once
 
 #include "http/module.h"

@@ -8,12 +8,14 @@
 #include "http/backend.h"
 #include "http/core.h"
 #include "http/ids.h"
+#include "http/memcached.h"
 #include "http/shed.h"
 
 const struct module *const MODULES[] = {
 	&CORE,
 	&SHED,
 	&BACKENDS,
+	&MEMCACHEDS,
 	&ALERTS,
 	&IDS,
 	/* Gates. */

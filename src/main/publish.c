@@ -21,7 +21,8 @@ struct opening {
 static struct commons commons_of(const struct publisher *p)
 {
 	const struct shared *s = &p->shared;
-	return (struct commons){ .log = s->log, .pools = s->pools, .caches = s->caches, .meters = s->meters,
+	return (struct commons){ .log = s->log, .pools = s->pools, .caches = s->caches,
+		                .memcacheds = s->memcacheds, .meters = s->meters,
 		                .folders = s->folders };
 }
 

@@ -10,6 +10,7 @@
 #include "http/core.h"
 #include "http/fill.h"
 #include "http/h1.h"
+#include "http/memcached.h"
 #include "http/origin.h"
 #include "main/grants.h"
 #include "main/panic.h"
@@ -165,6 +166,7 @@ static void stop(struct station *s, struct order *o)
 	close_doors(s);
 	o->cut = home_cut(&s->home);
 	fills_cut(&s->home);
+	memcacheds_stop(s->home.memcacheds, s->home.loop.index);
 	if (s->drain)
 		answer(s->drain);
 	s->drain = NULL;
@@ -249,6 +251,8 @@ int station_init(struct station *s, unsigned index, const struct shared *shared,
 	h->limits = shared->limits;
 	h->pools = shared->pools;
 	h->meters = shared->meters;
+	h->memcacheds = shared->memcacheds;
+	memcacheds_loop(h->memcacheds, index, &h->loop);
 	pools_loop(h->pools, index, &h->loop.mailbox);
 	h->inbox = mem_new(LOOP_SCRATCH_B);
 	h->control = shared->control;
@@ -297,6 +301,7 @@ void station_fini(struct station *s)
 	/* Not before: jobs that came home late look at the snapshot, too. */
 	home_conf_set(&s->home, NULL);
 	origins_end(&s->home);
+	memcacheds_end(s->home.memcacheds, s->home.loop.index);
 	home_fini(&s->home);
 	loop_fini(&s->home.loop);
 }

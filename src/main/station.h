@@ -66,6 +66,7 @@ struct shared {
 	struct log *log;
 	struct pools *pools;
 	struct caches *caches;
+	struct memcacheds *memcacheds;
 	struct meters *meters;
 	struct control *control;
 	struct folders *folders;

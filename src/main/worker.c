@@ -23,6 +23,7 @@
 #include "control/sample.h"
 #include "http/cache.h"
 #include "http/core.h"
+#include "http/memcached.h"
 #include "main/granted.h"
 #include "main/grants.h"
 #include "main/modules.h"
@@ -256,13 +257,15 @@ static int start(struct worker *w, const struct core *core)
 	struct shared *s = &w->publisher.shared;
 	err = start_shared(s, core);
 	if (!err)
+		s->memcacheds = memcacheds_new(&w->control, loops_wanted(core), s->log);
+	if (!err)
 		err = start_stations(w, loops_wanted(core));
 	if (err) {
 		fail(w, "the worker can't start its threads: %s", strerror(-err));
 		return err;
 	}
 	w->ring = log_ring_new(s->log);
-	s->caches = caches_new(s->epoch, s->disk, w->ring, loops_wanted(core));
+	s->caches = caches_new(s->epoch, s->disk, &w->control, w->ring, loops_wanted(core));
 	w->keeper = keeper_new(&w->control, s->pools, w->ring, (struct str){});
 	start_apps(w);
 	w->observer = observer_new(&w->control, &(struct observed){ fill, w });
@@ -698,6 +701,7 @@ static void fini(struct worker *w)
 	meters_free(p->shared.meters);
 	pools_free(p->shared.pools);
 	caches_free(p->shared.caches);
+	memcacheds_free(p->shared.memcacheds);
 	epoch_free(p->shared.epoch);
 	/* What was freed just now may have sent its descriptors here to be closed. */
 	mailbox_open(&w->control.mailbox);

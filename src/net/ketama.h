@@ -1,5 +1,5 @@
-/* struct ketama: which server of a pool has a key, as libmemcached's KETAMA_WEIGHTED places it, bit for bit: applications in
- * other languages, which share the pool, have to find what petrel stored, and the other way round.
+/* struct ketama: which server of a pool has a key, as libmemcached's KETAMA_WEIGHTED places it, bit for bit:
+ * applications in other languages, which share the pool, have to find what petrel stored, and the other way round.
  *
  * Immutable once made; any thread. */
 #pragma once

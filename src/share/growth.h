@@ -1,5 +1,5 @@
-/* struct growth: something that is being fetched once, for all who want it: who fetches it is its *filler*, who waits for it
- * its *readers*, on any loop.
+/* struct growth: something that is being fetched once, for all who want it: who fetches it is its *filler*, who
+ * waits for it its *readers*, on any loop.
  *
  * struct growths finds those under way by key.  A growth goes through its states in their order, may leave some out, and
  * ends in one of the last; its readers are told of each change, and of more bytes, by mail.  What `head` and `object`
@@ -43,8 +43,8 @@ void growth_head(struct growth *g, struct object *head, struct blob *blob);
 void growth_close(struct growth *g);
 /* After bytes were added to the blob. */
 void growth_more(struct growth *g);
-/* To one of the states that end it, with the object of GROWTH_WHOLE or _AGAIN (NULL else), and the owner's status and reason.
- * Nobody joins it any more. */
+/* To one of the states that end it, with the object of GROWTH_WHOLE or _AGAIN (NULL else), and the owner's status
+ * and reason. Nobody joins it any more. */
 void growth_end(struct growth *g, enum growing how, struct object *object, unsigned status, int reason);
 
 /* Any thread that has a reference. */

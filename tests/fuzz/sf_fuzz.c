@@ -1,5 +1,5 @@
-/* Structured fields: whatever is read lies inside the input, and what a member holds was read to its end with it.  The first
- * byte says whether the rest is an item, a list or a dictionary. */
+/* Structured fields: whatever is read lies inside the input, and what a member holds was read to its end with it.  The
+ * first byte says whether the rest is an item, a list or a dictionary. */
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/utf8.h"

@@ -1,12 +1,13 @@
 """Caches under attack and before origins that are odd or broken: docs/why/cache-safety.md has the list, each item with its
 test of this file."""
 
+import re
 import threading
 import time
 
 import pytest
 from cached import cached, count, date, fetch, is_hit, numbered, status  # noqa: F401 (a fixture)
-from conftest import wait_for
+from conftest import ROOT, wait_for
 from origins import answer, field, hang, once
 from wire import Wire, ask, get
 
@@ -46,6 +47,22 @@ def test_fields_that_mislead_frameworks_do_not_reach_a_page_for_all(cached, name
     server = cached(reflecting)
     fetch(server, fields=f"{name}: evil.example\r\n")
     assert fetch(server).body == b"clean"
+
+
+def test_an_answer_may_name_fields_that_are_not_sent(cached):
+    server = cached(lambda asked: answer("x", fields=FRESH + "Vary: X-Original-URL, Accept-Language, Range\r\n"))
+    for i, fields in enumerate(["X-Original-URL: evil\r\n", "Range: bytes=0-0\r\n",
+                                "Connection: Accept-Language\r\nAccept-Language: de\r\n", ""]):
+        fetch(server, fields=fields)
+        assert len(server.origin.asked) == 1, fields
+
+
+def test_what_is_believed_has_to_be_in_the_key(cached):
+    server = cached(lambda asked: answer(field(asked, "x-forwarded-host"), fields=FRESH),
+                    'key "$field_x_forwarded_host $host$target";', inner="forwarded append;")
+    for host in ("evil", "good", "evil"):
+        assert fetch(server, fields=f"X-Forwarded-Host: {host}\r\n").body == host.encode()
+    assert len(server.origin.asked) == 2
 
 
 def test_the_port_of_a_host_is_part_of_the_key(cached):
@@ -205,6 +222,29 @@ def test_an_answer_that_was_cut_is_not_kept(cached, how):
     assert is_hit(fetch(server))
 
 
+@pytest.mark.parametrize("how", ["Content-Length: 400000", "Transfer-Encoding: chunked"])
+def test_a_large_answer_that_was_cut_is_seen_to_be_cut_and_not_kept(cached, how):
+    chunked = "chunked" in how
+    part = b"a" * 200000
+    gate = threading.Event()
+
+    def script(peer):
+        peer.ask()
+        peer.send(head(how + "\r\n") + (b"%x\r\n" % len(part) + part + b"\r\n" if chunked else part))
+        gate.wait(10)
+    server = cached(script=script)
+    with Wire(server) as first, Wire(server) as second:
+        for w in (first, second):
+            w.send(get())
+            assert w.head().status == 200
+        gate.set()
+        for w in (first, second):
+            got = w.rest()
+            assert len(got) < 400000 and not got.endswith(b"0\r\n\r\n")
+    server.origin.script = once(head("Content-Length: 5\r\n") + b"whole")
+    assert fetch(server).body == b"whole"
+
+
 def test_more_than_was_promised_is_nobodys_answer(cached):
     """What stands behind an answer's end, perhaps a second answer, is not taken for the next one's."""
     evil = b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 4\r\n\r\nevil"
@@ -236,9 +276,9 @@ def test_who_leaves_does_not_cut_the_page_of_others(cached):
 
     def script(peer):
         peer.ask()
-        peer.send(head("Content-Length: 10\r\n") + b"01234")
+        peer.send(head("Content-Length: 400000\r\n") + b"a" * 200000)
         gate.wait(10)
-        peer.send(b"56789")
+        peer.send(b"b" * 200000)
         peer.wait_closed()
     server = cached(script=script)
     w = Wire(server)
@@ -247,7 +287,7 @@ def test_who_leaves_does_not_cut_the_page_of_others(cached):
     w.sock.close()
     gate.set()
     wait_for(lambda: is_hit(fetch(server)), "the page that nobody waited for")
-    assert fetch(server).body == b"0123456789" and len(server.origin.asked) == 1
+    assert fetch(server).body == b"a" * 200000 + b"b" * 200000 and len(server.origin.asked) == 1
 
 
 # --- Odd heads. ---
@@ -439,3 +479,8 @@ def test_names_of_fields_can_not_bring_lines_into_an_answer(cached):
         server = cached(script=once(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n" + evil + b"Content-Length: 1\r\n\r\nx"))
         for _ in range(2):
             assert fetch(server).status == 502
+
+
+def test_the_list_is_complete():
+    listed = set(re.findall(r"`(test_\w+)`(?! \(semantics)", (ROOT / "docs/why/cache-safety.md").read_text()))
+    assert listed == {name for name in globals() if name.startswith("test_")} - {"test_the_list_is_complete"}

@@ -74,7 +74,8 @@ static const struct {
 	{ "Cache-Control: public\nCache-Control: private", "private public " },
 	{ "Cache-Control: no-cache=\"a\", no-cache", "no-cache no-cache() " },
 	/* A restriction holds however it is written; a permission does not. */
-	{ "Cache-Control: no-store=x, no-cache=\"\", private=\" , \", must-revalidate=\"", "no-store no-cache private must-revalidate " },
+	{ "Cache-Control: no-store=x, no-cache=\"\", private=\" , \", must-revalidate=\"",
+	  "no-store no-cache private must-revalidate " },
 	{ "Cache-Control: no-store =1", "no-store " },
 	{ "Cache-Control: public=1, immutable=\"x\", must-understand=1", "" },
 	/* Names of fields. */

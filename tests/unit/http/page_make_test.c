@@ -177,8 +177,9 @@ static const struct {
 	  "X-B: 3|ETag: \"a\"|Cache-Control: max-age=90|X-A: 9|X-C: 4|",
 	  90, 20 },
 	/* What describes the bytes stays; what speaks of the connection is never stored. */
-	{ "", "Content-Type: text/html\nContent-Length: 0\nContent-Encoding: br\nContent-Range: bytes 0-1/2\nConnection: close\n"
-	      "Cache-Status: x; hit",
+	{ "",
+	  "Content-Type: text/html\nContent-Length: 0\nContent-Encoding: br\nContent-Range: bytes 0-1/2\n"
+	  "Connection: close\nCache-Status: x; hit",
 	  "stored",
 	  "Date: " LATER "|ETag: \"a\"|Last-Modified: " BEFORE "|Cache-Control: max-age=60|X-A: 1|X-A: 2|"
 	  "Content-Type: text/plain|Content-Encoding: gzip|X-B: 3|",
