@@ -9,6 +9,7 @@
 #include "control/alert.h"
 #include "control/app.h"
 #include "control/apps.h"
+#include "http/memcached.h"
 
 static const char *const CLASSES[METER_CLASSES] = { "unanswered", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
@@ -381,6 +382,48 @@ PER_SHELF(cache_disk_bad, s->disk.bad)
 PER_SHELF(cache_disk_errors, s->disk.errors)
 PER_SHELF(cache_disk_off, s->disk.off)
 
+/* --- Servers of memcached. --- */
+
+struct each_memcached {
+	struct metric_out *out;
+	double (*value)(const struct memcached_server_stats *s);
+};
+
+static void tell_memcached(void *arg, struct memcached *m)
+{
+	const struct each_memcached *e = arg;
+	for (size_t i = 0; i < memcached_server_count(m); i++) {
+		struct memcached_server_stats s;
+		memcached_stats(m, i, &s);
+		put_by_two(e->out, (struct label){ "memcached", memcached_name(m) }, (struct label){ "server", s.name },
+		           e->value(&s));
+	}
+}
+
+#define PER_MEMCACHED(name, expression)                                                                                 \
+	static double name##_of(const struct memcached_server_stats *s)                                                     \
+	{                                                                                                                   \
+		return (double)(expression);                                                                                    \
+	}                                                                                                                   \
+	EACH(name)                                                                                                          \
+	{                                                                                                                   \
+		struct each_memcached e = { out, name##_of };                                                                   \
+		(void)now;                                                                                                      \
+		if (c->memcacheds)                                                                                              \
+			memcacheds_each(c->memcacheds, tell_memcached, &e);                                                         \
+	}
+
+PER_MEMCACHED(memcached_up, s->state != BREAKER_OPEN)
+PER_MEMCACHED(memcached_gets, s->gets)
+PER_MEMCACHED(memcached_hits, s->hits)
+PER_MEMCACHED(memcached_sets, s->sets)
+PER_MEMCACHED(memcached_deletes, s->deletes)
+PER_MEMCACHED(memcached_late, s->late)
+PER_MEMCACHED(memcached_errors, s->errors + s->lost)
+PER_MEMCACHED(memcached_skipped, s->skipped)
+PER_MEMCACHED(memcached_opened, s->opened)
+PER_MEMCACHED(memcached_kept, s->kept)
+
 /* --- Alerts. --- */
 
 struct counting {
@@ -512,6 +555,22 @@ const struct metric METRICS[] = {
 	  cache_disk_errors },
 	{ "petrel_cache_disk_off", "1 while nothing is written to a cache's disk tier because it is full or failing, else 0.",
 	  METRIC_GAUGE, "cache", cache_disk_off },
+	{ "petrel_memcached_up", "1 where a memcached server is asked, else 0.", METRIC_GAUGE, "memcached server", memcached_up },
+	{ "petrel_memcached_gets_total", "Keys that a memcached server was asked for.", METRIC_COUNTER, "memcached server",
+	  memcached_gets },
+	{ "petrel_memcached_hits_total", "Keys that it had.", METRIC_COUNTER, "memcached server", memcached_hits },
+	{ "petrel_memcached_sets_total", "Values that it was given.", METRIC_COUNTER, "memcached server", memcached_sets },
+	{ "petrel_memcached_deletes_total", "Keys that it was told to forget.", METRIC_COUNTER, "memcached server",
+	  memcached_deletes },
+	{ "petrel_memcached_late_total", "Gets that it did not answer in time.", METRIC_COUNTER, "memcached server",
+	  memcached_late },
+	{ "petrel_memcached_errors_total", "What it answered with an error, or lost with its connection.", METRIC_COUNTER,
+	  "memcached server", memcached_errors },
+	{ "petrel_memcached_skipped_total", "What it was not asked because it is away, or returning.", METRIC_COUNTER,
+	  "memcached server", memcached_skipped },
+	{ "petrel_memcached_away_total", "How often it went away.", METRIC_COUNTER, "memcached server", memcached_opened },
+	{ "petrel_memcached_kept", "What it has to be told once it is back.", METRIC_GAUGE, "memcached server",
+	  memcached_kept },
 	{ "petrel_hot_objects", "Files and folders in the hot set.", METRIC_GAUGE, "", hot_objects },
 	{ "petrel_hot_bytes", "Memory of the hot set.", METRIC_GAUGE, "", hot_bytes },
 	{ "petrel_hot_limit_bytes", "Memory that the hot set may take.", METRIC_GAUGE, "", hot_bound },
