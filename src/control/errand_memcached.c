@@ -12,7 +12,8 @@ struct printing {
 
 static const char *state_name(enum breaker_state s)
 {
-	static const char *const NAMES[] = { [BREAKER_CLOSED] = "ready", [BREAKER_OPEN] = "away", [BREAKER_RAMP] = "returning" };
+	static const char *const NAMES[] = { [BREAKER_CLOSED] = "ready", [BREAKER_OPEN] = "away",
+		                             [BREAKER_RAMP] = "returning" };
 	return NAMES[s];
 }
 
@@ -25,8 +26,8 @@ static void print_server(struct buf *out, const struct memcached_server_stats *s
 	         ",\"gets\":%" PRIu64 ",\"hits\":%" PRIu64 ",\"misses\":%" PRIu64 ",\"sets\":%" PRIu64 ",\"deletes\":%" PRIu64
 	         ",\"late\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"skipped\":%" PRIu64 ",\"full\":%" PRIu64
 	         ",\"connects\":%" PRIu64 ",\"opened\":%" PRIu64 ",\"kept\":%" PRIu64 ",\"kept_lost\":%" PRIu64,
-	         s->gets, s->hits, s->misses, s->sets, s->deletes, s->late, s->lost, s->errors, s->skipped, s->full, s->connects,
-	         s->opened, s->kept, s->kept_lost);
+	         s->gets, s->hits, s->misses, s->sets, s->deletes, s->late, s->lost, s->errors, s->skipped, s->full,
+	         s->connects, s->opened, s->kept, s->kept_lost);
 }
 
 static void print_memcached(void *arg, struct memcached *m)
