@@ -20,7 +20,7 @@
 
 struct store;
 
-/* 80 bytes: there may be tens of millions. */
+/* 72 bytes: there may be tens of millions. */
 struct object {
 	/* The owner's, before it is landed; immutable from then on. */
 	struct str key;                       /* in the object's own memory */
@@ -32,13 +32,12 @@ struct object {
 	_Atomic uint8_t asked;                /* S3-FIFO's counter, 0 … 3 */
 	/* The store's. */
 	uint8_t where;
-	_Atomic(struct object *) next;        /* in its bucket */
 	union {
 		struct link queue;            /* while it is in the store */
 		struct retired retired;       /* once it is out of sight */
 	};
 };
-_Static_assert(sizeof(struct object) == 80, "each byte costs tens of megabytes");
+_Static_assert(sizeof(struct object) == 72, "each byte costs tens of megabytes");
 
 struct store *store_new(struct epoch *e, size_t memory_b);
 /* No loop runs any more. */
