@@ -44,11 +44,22 @@ def servers():
         one.end()
 
 
+def warm(server, servers):
+    """Until all loops have connections to all of them: a request never waits for one."""
+    for i in range(20):
+        place(servers, f"warm{i}", b"warm")
+    wait_for(lambda: all(ask(server, get(f"/any/warm{i}")).status == 200 for i in range(20)), "connections")
+
+
 @pytest.fixture
 def serve(petrel):
     def start(servers, options="", rest='respond 202 "the rest\\n";'):
         listed = " ".join(f"server {s if isinstance(s, str) else s.address};" for s in servers)
-        return petrel(CONF.replace("SERVERS", listed).replace("OPTIONS", options).replace("REST", rest))
+        server = petrel(CONF.replace("SERVERS", listed).replace("OPTIONS", options).replace("REST", rest))
+        real = [s for s in servers if isinstance(s, Memcached)]
+        if len(real) == len(servers):
+            warm(server, real)
+        return server
     return start
 
 
