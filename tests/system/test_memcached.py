@@ -17,7 +17,7 @@ loops 2;
 error_log stderr info;
 listen 127.0.0.1:{port};
 admin unix:{dir}/admin.sock;
-memcached shared { SERVERS }
+memcached shared { SERVERS timeout TIMEOUT; }
 site * {
     route /kv/*   { memcached shared { OPTIONS } }
     route /only/* { memcached shared { key $1; miss 404; } }
@@ -55,7 +55,8 @@ def warm(server, servers):
 def serve(petrel):
     def start(servers, options="", rest='respond 202 "the rest\\n";'):
         listed = " ".join(f"server {s if isinstance(s, str) else s.address};" for s in servers)
-        server = petrel(CONF.replace("SERVERS", listed).replace("OPTIONS", options).replace("REST", rest))
+        server = petrel(CONF.replace("SERVERS", listed).replace("OPTIONS", options).replace("REST", rest)
+                        .replace("TIMEOUT", timeout))
         real = [s for s in servers if isinstance(s, Memcached)]
         if len(real) == len(servers):
             warm(server, real)
@@ -257,9 +258,9 @@ def test_a_dead_server_is_a_miss(serve, servers):
 
 def test_a_stopped_server_is_waited_for_briefly(serve, servers):
     some = servers()
-    server = serve(some)
+    server = serve(some, timeout="20ms")
     place(some, "k", b"v")
-    assert ask(server, get("/kv/k")).status == 200
+    wait_for(lambda: ask(server, get("/kv/k")).status == 200, "a hit")
     some[0].signal(signal.SIGSTOP)
     times = []
     for _ in range(30):
@@ -275,7 +276,7 @@ def test_a_stopped_server_is_waited_for_briefly(serve, servers):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_lying_server_is_a_miss(serve, way):
     bad = Liar(WAYS[way])
-    server = serve([bad])
+    server = serve([bad], timeout="20ms")
     began = time.monotonic()
     for i in range(60):
         got = ask(server, get(f"/kv/k{i}"))
