@@ -65,6 +65,7 @@ struct page {
 	_Atomic uint32_t purges_seen;     /* purges_count() when it was last found not to be purged (share/purges.h) */
 	uint8_t body_kind;                /* enum page_body */
 	uint8_t shelved;                  /* it came from the disk tier: no need to write it again */
+	_Atomic uint16_t berth;           /* the segment of the disk tier that has it, as far as is known; 0: none */
 	_Atomic uint16_t variants;        /* IMAGE_VARY: how many were stored since it was */
 	union {
 		struct blob *blob;

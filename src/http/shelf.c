@@ -52,9 +52,8 @@ struct shelf_chore {
 	struct chore chore;
 	enum errand errand;
 	struct digest key;           /* not of ERRAND_NOTE */
-	struct epoch *epoch;         /* ERRAND_PUT */
+	struct epoch *epoch;         /* ERRAND_PUT, ERRAND_MOVE */
 	struct page *page;           /* referenced */
-	struct record record;        /* ERRAND_MOVE */
 	struct buf line;             /* ERRAND_NOTE */
 	struct shelf_noted *noted;
 };
@@ -123,13 +122,22 @@ void shelf_note(struct shelf *s, const struct purge *what, struct shelf_noted *d
 	hand_in(s, NULL, done->to, &c, true);
 }
 
-static void move(struct shelf *s, struct home *h, const struct shelf_ask *a, const struct record *r)
+static bool is_old(const struct shelf *s, const struct page *p)
 {
-	struct shelf_chore c = { .chore.cost_b = sizeof c, .errand = ERRAND_MOVE, .key = a->seek.key, .record = *r };
-	c.record.first_b = 0;
-	segment_get(r->segment);
-	if (segments_is_off(s->segments, h->loop.now_ms) || !hand_in(s, h, &h->loop.mailbox, &c, false))
-		record_fini(&c.record);
+	uint16_t berth = atomic_load_explicit(&p->berth, memory_order_relaxed);
+	return berth && segments_is_old(s->segments, berth);
+}
+
+void shelf_seen(struct shelf *s, struct home *h, struct page *p)
+{
+	if (!is_old(s, p) || segments_is_off(s->segments, h->loop.now_ms))
+		return;
+	const struct shelf_chore c = { .chore.cost_b = sizeof c, .errand = ERRAND_MOVE, .epoch = h->epoch, .page = p,
+		                       .key = segments_digest(s->segments, page_key(p)) };
+	atomic_store_explicit(&p->berth, 0, memory_order_relaxed);
+	object_get(&p->object);
+	if (!hand_in(s, h, &h->loop.mailbox, &c, false))
+		object_put(h->epoch, &p->object);
 }
 
 /* --- Doing them: the engine's thread. --- */
@@ -163,6 +171,16 @@ static int put(struct shelf *s, const struct shelf_chore *c)
 	int err = runs ? segments_put(s->segments, c->key, head, runs, count)
 	               : segments_put(s->segments, c->key, head, &one, 1);
 	mem_free(runs);
+	if (!err)
+		atomic_store_explicit(&p->berth, (uint16_t)segments_newest(s->segments), memory_order_relaxed);
+	return err;
+}
+
+static int move(struct shelf *s, const struct shelf_chore *c)
+{
+	uint32_t number;
+	int err = segments_move(s->segments, c->key, &number);
+	atomic_store_explicit(&c->page->berth, (uint16_t)number, memory_order_relaxed);
 	return err;
 }
 
@@ -172,7 +190,7 @@ static int do_one(struct shelf *s, struct shelf_chore *c)
 	case ERRAND_PUT:
 		return s->failed ? s->failed : put(s, c);
 	case ERRAND_MOVE:
-		return s->failed ? 0 : segments_move(s->segments, c->key, &c->record);
+		return s->failed ? 0 : move(s, c);
 	case ERRAND_DROP:
 		return segments_drop(s->segments, c->key);
 	case ERRAND_NOTE:
@@ -186,7 +204,6 @@ static void chore_free(struct shelf_chore *c)
 {
 	if (c->page)
 		object_put(c->epoch, &c->page->object);
-	record_fini(&c->record);
 	buf_fini(&c->line);
 	mem_free(c);
 }
@@ -313,6 +330,7 @@ static int page_of_record(struct shelf_ask *a, const struct record *r)
 		return -EOPNOTSUPP;
 	struct page *p = page_new(&image, whole ? PAGE_INLINE : PAGE_SEGMENT);
 	p->shelved = true;
+	atomic_init(&p->berth, (uint16_t)r->extent.segment);
 	if (!whole) {
 		segment_get(r->segment);
 		p->segment = r->segment;
@@ -338,12 +356,7 @@ static int look(struct shelf_ask *a, bool wait)
 	a->seek.wait = wait;
 	while (!(err = segments_seek(a->shelf->segments, &a->seek, &r))) {
 		err = page_of_record(a, &r);
-		r.first = NULL;
-		if (!err && record_is_old(&r))
-			a->old = r;
-		else
-			record_fini(&r);
-		r.first = first;
+		record_fini(&r);
 		if (err != -EBADMSG)
 			break;
 		segments_count(a->shelf->segments, SEGMENTS_BAD);
@@ -359,9 +372,8 @@ static bool over(struct shelf_ask *a, int err)
 	segments_count(s->segments, err ? SEGMENTS_MISS : SEGMENTS_HIT);
 	if (err && err != -ENOENT)
 		segments_count(s->segments, SEGMENTS_ERROR);
-	if (a->old.segment)
-		move(s, a->home, a, &a->old);
-	record_fini(&a->old);
+	if (!err)
+		shelf_seen(s, a->home, a->page);
 	seek_fini(&a->seek);
 	return true;
 }
@@ -424,7 +436,6 @@ bool shelf_ask(struct shelf *s, struct shelf_ask *a, uint64_t whole_b)
 	a->whole_b = whole_b;
 	a->tries = 0;
 	a->seek = (struct seek){ .key = segments_digest(s->segments, a->key) };
-	a->old = (struct record){};
 	return step(a);
 }
 

@@ -140,14 +140,15 @@ struct segment *segments_find(struct segments *s, uint32_t number)
 	return g;
 }
 
-bool record_is_old(const struct record *r)
+bool segments_is_old(const struct segments *s, uint16_t number)
 {
-	struct segments *s = r->segment->owner;
-	pthread_mutex_lock(&s->lock);
-	size_t i = position_of(s, r->place.segment);
-	bool old = i < s->live_count / OLD_PART;
-	pthread_mutex_unlock(&s->lock);
-	return old && atomic_load(&s->bytes) > atomic_load(&s->bound_b) / OLD_PART * (OLD_PART - 1);
+	uint32_t until = atomic_load_explicit(&s->old_until, memory_order_relaxed);
+	return until && (int16_t)(uint16_t)(number - until) <= 0;
+}
+
+uint32_t segments_newest(const struct segments *s)
+{
+	return s->live_count ? s->live[s->live_count - 1]->number : 0;
 }
 
 static void live_add(struct segments *s, struct segment *g)
@@ -187,6 +188,15 @@ uint64_t segments_size_b(const struct segments *s)
 	return size_b < SEGMENT_MOST_B ? size_b : SEGMENT_MOST_B;
 }
 
+/* A quarter of the segments is old, once there is not much room left behind the one that is written to. */
+static void age(struct segments *s)
+{
+	size_t old = s->live_count / OLD_PART;
+	uint64_t will_b = atomic_load(&s->bytes) + segments_size_b(s);
+	bool full = will_b > atomic_load(&s->bound_b) / OLD_PART * (OLD_PART - 1);
+	atomic_store(&s->old_until, old && full ? s->live[old - 1]->number : 0);
+}
+
 static int front_begin(struct segments *s, uint64_t size_b)
 {
 	uint64_t bound_b = atomic_load(&s->bound_b);
@@ -200,6 +210,7 @@ static int front_begin(struct segments *s, uint64_t size_b)
 	s->next_number++;
 	s->sealed = false;
 	live_add(s, g);
+	age(s);
 	return 0;
 }
 
@@ -310,6 +321,7 @@ static int open_folder(struct segments *s, uint64_t bound_b, const char **why)
 	if (err)
 		return err;
 	open_listed(s, numbers, count);
+	age(s);
 	mem_free(numbers);
 	return 0;
 }

@@ -69,7 +69,7 @@ struct seek {
 
 struct record {
 	struct segment *segment;  /* referenced */
-	struct extent place;
+	struct extent extent;
 	uint64_t head_b, body_b;  /* lengths, as its checksum has them */
 	uint64_t head_sum, body_sum;
 	size_t first_b;           /* as much of it as is in first */
@@ -91,8 +91,8 @@ struct str record_begin(const struct record *r);
 uint64_t record_body_at(const struct record *r);
 /* Reads all of the body and compares it; waits. */
 [[nodiscard]] int record_body_check(const struct record *r);
-/* Whether it is so old that it goes soon. */
-bool record_is_old(const struct record *r);
+/* Whether the segment of this number, of which the low 16 bits will do, is so old that it goes soon, or is gone.  Cheap. */
+bool segments_is_old(const struct segments *s, uint16_t number);
 
 /* --- Writing: one thread at a time. --- */
 
@@ -100,9 +100,11 @@ bool record_is_old(const struct record *r);
  * what the disk said, and then all since the last flush is lost. */
 [[nodiscard]] int segments_put(struct segments *s, struct digest key, struct str head, const struct iovec *body,
                                size_t body_count);
-/* Writes a record once more, at the front, because its segment goes soon; unless the key has another one by now.  -EBADMSG:
- * it can't be read; else as segments_put(). */
-[[nodiscard]] int segments_move(struct segments *s, struct digest key, const struct record *r);
+/* Writes the key's record once more, at the front, where its segment goes soon; *number: the segment that has it then, or 0
+ * where none has.  As segments_put(). */
+[[nodiscard]] int segments_move(struct segments *s, struct digest key, uint32_t *number);
+/* The one that is written to now; 0: none. */
+uint32_t segments_newest(const struct segments *s);
 /* From here on the records can be found. */
 [[nodiscard]] int segments_flush(struct segments *s);
 /* The key's record is not found any more. */

@@ -68,7 +68,7 @@ struct segment {
 /* A record that is written, and not yet in the index. */
 struct staged {
 	struct digest key;
-	struct extent place, instead;   /* instead.segment 0: whatever is there */
+	struct extent extent, instead;   /* instead.segment 0: whatever is there */
 };
 
 struct segments {
@@ -82,6 +82,7 @@ struct segments {
 	_Atomic uint64_t written, written_b;
 	_Atomic uint64_t off_until_ms;
 	_Atomic int off_why;
+	_Atomic uint32_t old_until;    /* the number of the newest segment that goes soon; 0: none does */
 	_Atomic bool blind;            /* what was to be forgotten can't be: nothing is found any more */
 	pthread_mutex_t lock;          /* of the four below; the worker alone changes live */
 	struct segment *live[SEGMENTS_MOST];   /* oldest first */

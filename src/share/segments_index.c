@@ -157,8 +157,8 @@ int index_set(struct segments *s, const struct staged *t)
 {
 	struct bucket b;
 	uint64_t at = index_bucket_at(s, t->key);
-	const struct slot slot = { t->place.segment, (uint32_t)(t->place.at_b / UNIT_B),
-		                   (uint32_t)(t->place.length_b / UNIT_B), index_tag(t->key) };
+	const struct slot slot = { t->extent.segment, (uint32_t)(t->extent.at_b / UNIT_B),
+		                   (uint32_t)(t->extent.length_b / UNIT_B), index_tag(t->key) };
 	int err = bucket_read(s, at, &b);
 	if (err)
 		return err;

@@ -98,7 +98,7 @@ void record_fini(struct record *r)
 /* A read whose length is what the slot says: wrong as that may be, it is within the file, or -EBADMSG. */
 static int first_read(struct seek *k, struct record *r)
 {
-	const struct extent *at = &r->place;
+	const struct extent *at = &r->extent;
 	r->first_b = at->length_b < RECORD_FIRST_B ? at->length_b : RECORD_FIRST_B;
 	if (r->first_b < sizeof(struct record_mark))
 		return -EBADMSG;
@@ -113,8 +113,8 @@ static int mark_read(struct segments *s, struct seek *k, struct record *r)
 	if (err)
 		return err;
 	memcpy(&m, r->first, sizeof m);
-	if (!record_mark_fits(s, &m, &r->place, k->key) || m.body_b > r->place.length_b - sizeof m ||
-	    m.head_b > r->place.length_b - sizeof m - m.body_b)
+	if (!record_mark_fits(s, &m, &r->extent, k->key) || m.body_b > r->extent.length_b - sizeof m ||
+	    m.head_b > r->extent.length_b - sizeof m - m.body_b)
 		return -EBADMSG;
 	r->head_b = m.head_b;
 	r->body_b = m.body_b;
@@ -129,7 +129,7 @@ static int slot_look(struct segments *s, struct seek *k, const struct slot *slot
 	if (!slot->segment || slot->tag != index_tag(k->key))
 		return -EBADMSG;
 	r->segment = segments_find(s, slot->segment);
-	r->place = (struct extent){ slot->segment, (uint64_t)slot->at * UNIT_B, (uint64_t)slot->length * UNIT_B };
+	r->extent = (struct extent){ slot->segment, (uint64_t)slot->at * UNIT_B, (uint64_t)slot->length * UNIT_B };
 	if (!r->segment)
 		return -EBADMSG;
 	int err = mark_read(s, k, r);
@@ -162,7 +162,7 @@ int segments_seek(struct segments *s, struct seek *k, struct record *r)
 
 uint64_t record_body_at(const struct record *r)
 {
-	return r->place.at_b + sizeof(struct record_mark) + r->head_b;
+	return r->extent.at_b + sizeof(struct record_mark) + r->head_b;
 }
 
 struct str record_begin(const struct record *r)
@@ -180,8 +180,8 @@ static int part(const struct record *r, struct seek *k, void *to, uint64_t from,
 	if (known)
 		memcpy(to, r->first + from, known);
 	int fd = r->segment->fd;
-	int err = segments_read(fd, (char *)to + known, n - known, r->place.at_b + from + known, k->wait);
-	return err == -EAGAIN ? lacks(k, r->segment, fd, r->place.at_b, r->place.length_b) : err;
+	int err = segments_read(fd, (char *)to + known, n - known, r->extent.at_b + from + known, k->wait);
+	return err == -EAGAIN ? lacks(k, r->segment, fd, r->extent.at_b, r->extent.length_b) : err;
 }
 
 int record_head(const struct record *r, struct seek *k, void *to)

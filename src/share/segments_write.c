@@ -62,7 +62,7 @@ static int index_all(struct segments *s)
 	size_t i = 0;
 	for (; i < s->staged_count && !(err = index_set(s, &s->staged[i])); i++) {
 		atomic_fetch_add_explicit(&s->written, 1, memory_order_relaxed);
-		atomic_fetch_add_explicit(&s->written_b, s->staged[i].place.length_b, memory_order_relaxed);
+		atomic_fetch_add_explicit(&s->written_b, s->staged[i].extent.length_b, memory_order_relaxed);
 	}
 	forget(s, i);
 	return err;
@@ -89,7 +89,7 @@ static void stage_index(struct segments *s, struct digest key, uint64_t at_b, ui
                         const struct extent *instead)
 {
 	struct staged *t = &s->staged[s->staged_count++];
-	*t = (struct staged){ .key = key, .place = { front(s)->number, at_b, length_b } };
+	*t = (struct staged){ .key = key, .extent = { front(s)->number, at_b, length_b } };
 	if (instead)
 		t->instead = *instead;
 }
@@ -227,7 +227,7 @@ static int read_again(const struct record *r, void *to, uint64_t n, uint64_t at_
 
 static int copy(const struct record *r, int to_fd, uint64_t to_b, char *piece)
 {
-	uint64_t from_b = r->place.at_b + sizeof(struct record_mark), end_b = from_b + r->head_b + r->body_b;
+	uint64_t from_b = r->extent.at_b + sizeof(struct record_mark), end_b = from_b + r->head_b + r->body_b;
 	int err = 0;
 	while (!err && from_b < end_b) {
 		uint64_t n = end_b - from_b < COPY_B ? end_b - from_b : COPY_B;
@@ -248,32 +248,48 @@ static int move_large(struct segments *s, struct record_mark *m, const struct re
 	if (!err)
 		err = copy(r, front(s)->fd, at_b + sizeof *m, piece);
 	mem_free(piece);
-	return large_end(s, m, at_b, err, &r->place);
+	return large_end(s, m, at_b, err, &r->extent);
 }
 
 static int move_small(struct segments *s, struct record_mark *m, const struct record *r)
 {
 	char *bytes = mem_new(m->head_b + m->body_b + 1);
 	const struct iovec body = { bytes + m->head_b, m->body_b };
-	int err = read_again(r, bytes, m->head_b + m->body_b, r->place.at_b + sizeof *m);
+	int err = read_again(r, bytes, m->head_b + m->body_b, r->extent.at_b + sizeof *m);
 	if (!err)
-		err = put_small(s, m, str_make(bytes, m->head_b), &body, 1, &r->place);
+		err = put_small(s, m, str_make(bytes, m->head_b), &body, 1, &r->extent);
 	mem_free(bytes);
 	return err;
 }
 
 /* With the checksums that it has: whatever happens to its bytes on the way is found by who reads it next. */
-int segments_move(struct segments *s, struct digest key, const struct record *r)
+static int move(struct segments *s, struct digest key, const struct record *r)
 {
 	struct record_mark m;
 	record_mark_init(&m, key, r->head_b, r->body_b);
 	m.head_sum = r->head_sum;
 	m.body_sum = r->body_sum;
-	if (!segments_have(s, r->place.segment))
-		return 0;
 	if (is_too_large(s, &m))
 		return -E2BIG;
 	return length_of(&m) <= STAGE_RECORD_B ? move_small(s, &m, r) : move_large(s, &m, r);
+}
+
+int segments_move(struct segments *s, struct digest key, uint32_t *number)
+{
+	char first[RECORD_FIRST_B];
+	struct seek k = { .key = key, .wait = true };
+	struct record r = { .first = first };
+	*number = 0;
+	int err = 0;
+	if (segments_seek(s, &k, &r))
+		return 0;
+	*number = r.extent.segment;
+	if (segments_is_old(s, (uint16_t)*number)) {
+		err = move(s, key, &r);
+		*number = err ? 0 : segments_newest(s);
+	}
+	record_fini(&r);
+	return err;
 }
 
 int segments_drop(struct segments *s, struct digest key)

@@ -164,6 +164,39 @@ static void the_oldest_goes(void **state)
 	shelved_close(&t);
 }
 
+/* Nobody asks the disk for what is in memory; it is there all the same when memory is lost. */
+static void what_memory_has_stays(void **state)
+{
+	enum { SMALL_B = 24 << 20, COUNT = 900, BODY_B = 60000, LARGE_B = 300000 };
+	struct shelved t;
+	char key[64];
+	struct page *large, *small = NULL;
+	(void)state;
+	open_here(&t, SMALL_B);
+	shelved_put(&t, 5000, 1, LARGE_B, true);
+	shelved_settle(&t, 1);
+	assert_int_equal(shelved_ask(&t, shelved_key(key, 5000), WHOLE_B, &large), 0);
+	small = shelved_page(&t, 6000, 1, 100, false);
+	shelf_put(t.shelf, &t.home, small);
+	for (unsigned i = 0; i < COUNT; i++) {
+		shelved_put(&t, i, 1, BODY_B, false);
+		shelf_seen(t.shelf, &t.home, large);
+		shelf_seen(t.shelf, &t.home, small);
+		if (i % 10 == 9)
+			shelved_settle(&t, i + 3);
+	}
+	assert_true(shelf_stats(t.shelf).written > COUNT + 4);
+	assert_true(shelf_stats(t.shelf).written < COUNT + 40);
+	object_put(t.home.epoch, &large->object);
+	object_put(t.home.epoch, &small->object);
+	shelved_close(&t);
+	open_here(&t, SMALL_B);
+	assert_int_equal(look(&t, 5000, 1, LARGE_B), 0);
+	assert_int_equal(look(&t, 6000, 1, 100), 0);
+	assert_int_equal(look(&t, 10, 1, BODY_B), -ENOENT);
+	shelved_close(&t);
+}
+
 static void sent_from_a_segment_that_is_gone(void **state)
 {
 	enum { SMALL_B = 24 << 20, BODY_B = 1 << 20 };
@@ -384,6 +417,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_waits_is_written_at_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_newest_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_oldest_goes, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_memory_has_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(sent_from_a_segment_that_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_folder_is_used_once, setup, teardown),
