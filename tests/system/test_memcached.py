@@ -327,3 +327,27 @@ def test_checked(command, tmp_path):
     for text, said in rows.items():
         done = check(text)
         assert done.returncode == 1 and said in done.stdout + done.stderr, (text, done.stdout + done.stderr)
+
+
+def test_counted(serve, servers):
+    one, = servers()
+    server = serve([one])
+    place([one], "k", b"v")
+
+    def metrics():
+        done = subprocess.run(["curl", "-s", "--unix-socket", f"{server.dir}/admin.sock", "http://a/metrics"],
+                              capture_output=True, text=True, timeout=20)
+        found = re.findall(rf'^petrel_memcached_(\w+)\{{memcached="shared",server="{one.address}"\}} (\S+)$', done.stdout, re.M)
+        return {name: float(value) for name, value in found}
+
+    before = metrics()
+    for target in ("/kv/k", "/kv/k", "/kv/none"):
+        ask(server, get(target))
+    after = metrics()
+    assert after["hits_total"] - before["hits_total"] == 2 and after["misses_total"] - before["misses_total"] == 1
+    assert after["up"] == 1 and after["opened_total"] == 0
+    one.kill()
+    wait_for(lambda: metrics()["up"] == 0, "the server's absence")
+    ask(server, get("/kv/k"))
+    after = metrics()
+    assert after["opened_total"] == 1 and after["skipped_total"] >= 1
