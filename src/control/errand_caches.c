@@ -54,9 +54,14 @@ void errand_cache(struct control *c, struct admin_call *call)
 
 /* --- Purging. --- */
 
-/* One request to purge, on its way through the caches. */
+/* One request to purge, on its way through the caches, and until their journals have it. */
 struct purging {
-	const struct control *control;
+	struct cache_noted noted;
+	struct control *control;
+	struct admin_call *call;
+	unsigned left;               /* caches whose journals are written, and one while there may be more */
+	int err;                     /* of a journal */
+	json_t *body;                /* which the texts are of */
 	enum purge_kind kind;
 	struct str text;             /* as it was given */
 	struct buf match;            /* PURGE_MATCH: as keys are */
@@ -86,7 +91,7 @@ static int purge_url(struct purging *p, struct cache *cache)
 	/* One that no configuration has any more: its pages go when the last request that uses it is over. */
 	int err = rules && cache_key_of_url(rules, p->text, &key) ? 0 : -ENOENT;
 	if (!err)
-		err = cache_purge(cache, p->control->box, PURGE_URL, buf_str(&key), p->soft);
+		err = cache_purge(cache, p->control->box, PURGE_URL, buf_str(&key), p->soft, &p->noted);
 	else if (rules)
 		buf_addf(&p->why, "%scache %.*s: its keys can't be told from a URL: purge by tag or pattern", p->why.n ? "; " : "",
 		         STR_F(cache->name));
@@ -98,7 +103,8 @@ static int purge_one(struct purging *p, struct cache *cache)
 {
 	if (p->kind == PURGE_URL)
 		return purge_url(p, cache);
-	return cache_purge(cache, p->control->box, p->kind, p->kind == PURGE_MATCH ? buf_str(&p->match) : p->text, p->soft);
+	struct str text = p->kind == PURGE_MATCH ? buf_str(&p->match) : p->text;
+	return cache_purge(cache, p->control->box, p->kind, text, p->soft, &p->noted);
 }
 
 static void see_cache(void *arg, struct cache *cache)
@@ -106,25 +112,54 @@ static void see_cache(void *arg, struct cache *cache)
 	struct purging *p = arg;
 	if (p->only.p && !str_eq(p->only, cache->name))
 		return;
+	p->left++;
 	int err = purge_one(p, cache);
+	if (err)
+		p->left--;
 	if (err == -E2BIG && !p->why.n)
 		buf_addf(&p->why, "the pattern has more than %d bytes", PURGES_MATCH_MOST_B);
 	if (!err)
 		buf_addf(&p->done, "%s%.*s", p->count++ ? ", " : "", STR_F(cache->name));
 }
 
-static void answer(struct purging *p, struct admin_call *call)
+static void answer(const struct purging *p)
 {
 	static const char *const WHAT[] = { [PURGE_URL] = "", [PURGE_TAG] = "tag ", [PURGE_MATCH] = "all like ",
 		                            [PURGE_ALL] = "everything" };
 	if (p->count)
-		admin_did(call, "%s %.*s: %s%.*s %s%s%.*s", p->count > 1 ? "caches" : "cache", STR_F(buf_str(&p->done)),
+		admin_did(p->call, "%s %.*s: %s%.*s %s%s%.*s%s%s", p->count > 1 ? "caches" : "cache", STR_F(buf_str(&p->done)),
 		          WHAT[p->kind], STR_F(p->text), p->soft ? "is stale" : "was purged", p->why.n ? "; " : "",
-		          STR_F(buf_str(&p->why)));
+		          STR_F(buf_str(&p->why)), p->err ? "; it may come back after a restart, for the journal can't be written: "
+		                                          : "", p->err ? strerror(-p->err) : "");
 	else if (p->why.n)
-		admin_refuse(call, 422, "%.*s", STR_F(buf_str(&p->why)));
+		admin_refuse(p->call, 422, "%.*s", STR_F(buf_str(&p->why)));
 	else
-		admin_refuse(call, 404, "there is no cache at all");
+		admin_refuse(p->call, 404, "there is no cache at all");
+}
+
+static void purging_end(struct purging *p)
+{
+	json_decref(p->body);
+	buf_fini(&p->match);
+	buf_fini(&p->done);
+	buf_fini(&p->why);
+	mem_free(p);
+}
+
+/* One of those that there may be more of. */
+static void step(struct purging *p)
+{
+	if (--p->left)
+		return;
+	answer(p);
+	purging_end(p);
+}
+
+static void noted(struct cache_noted *then, int err)
+{
+	struct purging *p = container_of(then, struct purging, noted);
+	p->err = err ? err : p->err;
+	step(p);
 }
 
 /* What is to be purged, of the body's members: false after answering that it is not just one. */
@@ -155,20 +190,20 @@ static bool take_kind(struct purging *p, struct admin_call *call, const json_t *
 void errand_purge(struct control *c, struct admin_call *call)
 {
 	json_t *body = errand_body(call);
-	struct purging p = { .control = c, .soft = json_is_true(json_object_get(body, "soft")) };
-	if (body && take_kind(&p, call, body)) {
-		p.only = errand_text(body, "cache");
-		if (p.kind == PURGE_MATCH)
-			match_as_key(p.text, &p.match);
-		if (p.only.p && !caches_find(c->caches, p.only)) {
-			refuse_name(c, call, p.only);
-		} else {
-			caches_each(c->caches, see_cache, &p);
-			answer(&p, call);
-		}
+	if (!body)
+		return;
+	struct purging *p = MEM_NEW(struct purging);
+	*p = (struct purging){ .noted = { noted }, .control = c, .call = call, .left = 1, .body = body,
+		               .soft = json_is_true(json_object_get(body, "soft")), .only = errand_text(body, "cache") };
+	if (!take_kind(p, call, body)) {
+		purging_end(p);
+	} else if (p->only.p && !caches_find(c->caches, p->only)) {
+		refuse_name(c, call, p->only);
+		purging_end(p);
+	} else {
+		if (p->kind == PURGE_MATCH)
+			match_as_key(p->text, &p->match);
+		caches_each(c->caches, see_cache, p);
+		step(p);
 	}
-	json_decref(body);
-	buf_fini(&p.match);
-	buf_fini(&p.done);
-	buf_fini(&p.why);
 }

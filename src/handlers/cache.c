@@ -430,7 +430,7 @@ static void purge_tag(void *arg, struct str tag)
 {
 	struct tag_purge *p = arg;
 	p->any = true;
-	must(cache_purge(p->cache, p->to, PURGE_TAG, tag, p->soft) == 0);
+	must(cache_purge(p->cache, p->to, PURGE_TAG, tag, p->soft, NULL) == 0);
 }
 
 bool cache_is_purge(const struct ask *a)
@@ -463,7 +463,7 @@ static enum go purge(struct req *r, const struct cache_rules *rules, struct str 
 	struct tag_purge tags = { .cache = rules->cache, .to = &r->home->loop.mailbox, .soft = is_soft(a) };
 	tags_each(a->fields, a->field_count, purge_tag, &tags);
 	if (!tags.any)
-		must(cache_purge(rules->cache, tags.to, PURGE_URL, key, tags.soft) == 0);
+		must(cache_purge(rules->cache, tags.to, PURGE_URL, key, tags.soft, NULL) == 0);
 	counter_add(&cache_count(rules->cache, r->home)->purges, 1);
 	answer_bytes(r, 200, STR("application/json"),
 	             arena_strf(&r->arena, "{\"purged\":\"%s\",\"soft\":%s}\n", tags.any ? "tags" : "url",
@@ -548,12 +548,12 @@ static void invalidate(struct req *r, const struct visit *v)
 	static const struct str FIELDS[] = { { "Location", 8 }, { "Content-Location", 16 } };
 	struct cache *c = v->rules->cache;
 	counter_add(&cache_count(c, r->home)->invalidated, 1);
-	must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, v->base, false) == 0);
+	must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, v->base, false, NULL) == 0);
 	for (size_t i = 0; i < countof(FIELDS); i++) {
 		struct buf key = {};
 		struct str url = answer_field(r, FIELDS[i]);
 		if (url.n && cache_key_of_location(v->rules, r, url, &key))
-			must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, buf_str(&key), false) == 0);
+			must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, buf_str(&key), false, NULL) == 0);
 		buf_fini(&key);
 	}
 }

@@ -113,19 +113,28 @@ static void open_shelf(struct cache *cache, struct caches *c, const struct cache
 /* Until the journal has it. */
 struct note {
 	struct shelf_noted noted;
+	struct cache_noted *then;
 };
+
+static void tell_noted(struct cache_noted *then, int err)
+{
+	if (then)
+		then->noted(then, err);
+}
 
 static void noted(struct mail *m)
 {
 	struct note *n = container_of(m, struct note, noted.mail);
+	tell_noted(n->then, n->noted.err);
 	mem_free(n);
 }
 
-static void note(struct cache *c, const struct purge *what, struct mailbox *to)
+static void note(struct cache *c, const struct purge *what, struct mailbox *to, struct cache_noted *then)
 {
 	struct note *n = MEM_NEW(struct note);
 	n->noted.mail.deliver = noted;
 	n->noted.to = to;
+	n->then = then;
 	shelf_note(c->shelf, what, &n->noted);
 }
 
@@ -146,7 +155,7 @@ static void heard(void *arg, struct purge *what)
 	struct cache *cache = arg;
 	/* What can't be added says nothing. */
 	if (apply(cache, what) == 0 && cache->shelf)
-		note(cache, what, &cache->control->mailbox);
+		note(cache, what, &cache->control->mailbox, NULL);
 }
 
 static void close_cluster(struct cache *cache)
@@ -360,14 +369,17 @@ static void tell_others(struct mail *m)
 	mem_free(t);
 }
 
-int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft)
+int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft,
+                struct cache_noted *then)
 {
 	struct purge what = { .kind = kind, .soft = soft, .mark = page_hash(text), .match = text };
 	int err = apply(c, &what);
 	if (err)
 		return err;
 	if (c->shelf)
-		note(c, &what, to);
+		note(c, &what, to, then);
+	else
+		tell_noted(then, 0);
 	if (!counter_get(&c->clustered))
 		return 0;
 	struct told *t = MEM_NEW(struct told);

@@ -102,8 +102,14 @@ static inline struct cache_counts *cache_count(struct cache *c, const struct hom
 }
 
 /* Purges take effect at once on all loops and in all tiers of this machine; other machines follow (http/cluster.h).  text:
- * the URL's key, the tag, or the pattern.  The control thread's, or a loop's; to: that one's mailbox.  0, -E2BIG. */
-[[nodiscard]] int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft);
+ * the URL's key, the tag, or the pattern.  The control thread's, or a loop's; to: that one's mailbox.  then: NULL, or who
+ * is told, there, when it will survive a restart, unless that went wrong: err; at once where nothing would.  0, -E2BIG,
+ * -EINVAL: as purge_check(). */
+struct cache_noted {
+	void (*noted)(struct cache_noted *then, int err);
+};
+[[nodiscard]] int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft,
+                              struct cache_noted *then);
 
 /* What the request got of its route's cache, for logs. */
 enum cached req_cached(const struct req *r);

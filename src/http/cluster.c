@@ -323,7 +323,8 @@ static bool has_won(const struct cluster_ask *a)
 
 /* Forgets what keeps others waiting, unless somebody stored something meanwhile: a stub goes; what was there before is
  * somebody else's to fetch. */
-static void release(struct memcached *m, struct home *h, struct str site, struct str key, enum cluster_got got, uint64_t cas)
+static void release(struct memcached *m, struct home *h, struct str site, struct str key, enum cluster_got got,
+                    uint64_t cas)
 {
 	char name[CLUSTER_KEY_B], flags[FLAGS_B];
 	int n = snprintf(flags, sizeof flags, got == CLUSTER_RENEW ? "C%llu I" : "C%llu", (unsigned long long)cas);

@@ -237,13 +237,6 @@ static struct str slice_wanted(struct fill *f)
 	                  (unsigned long long)(from_b + f->rules->slice_b - 1));
 }
 
-/* Not what its client says is of its connection alone: such fields don't get to the origin, and so must not be in the key
- * under which the answer is kept. */
-static bool is_sent(const struct ask *ask, const struct field *f)
-{
-	return freshness_sends(f) && !fields_name(ask->fields, ask->field_count, f->name);
-}
-
 /* A GET for all of it, whatever its client wants to have of it. */
 static void copy_ask(struct fill *f, const struct req *r)
 {
@@ -263,7 +256,7 @@ static void copy_ask(struct fill *f, const struct req *r)
 	ask->field_count = 0;
 	memset(ask->first, 0, sizeof ask->first);
 	for (size_t i = 0; i < r->ask.field_count; i++)
-		if (is_sent(&r->ask, &r->ask.fields[i]))
+		if (freshness_sends(&r->ask, &r->ask.fields[i]))
 			add_field(ask, copied(a, &r->ask.fields[i]));
 	struct str encodings = vary_encodings(a, &r->ask);
 	if (encodings.n)
@@ -402,6 +395,12 @@ static enum stored decide(struct fill *f, struct image *image)
 	return large ? STORED_LARGE : f->req.answer.trailers && trailers_expected(f->req.answer.trailers) ? STORED_HEAD : why;
 }
 
+static bool is_mark_of(const struct fill *f, struct page *p, struct str list)
+{
+	return p->image.flags & IMAGE_VARY && str_eq(page_field(p, STR("Vary")), list) &&
+	       page_age_s(p, f->came.came_ms) < VARY_S && page_purged(p, f->cache->purges) == PURGED_NOT;
+}
+
 /* Says under the URL's own key which fields the answer depends on.  False: there are too many variants. */
 static bool mark_vary(struct fill *f, struct str list)
 {
@@ -409,8 +408,7 @@ static bool mark_vary(struct fill *f, struct str list)
 	struct object *o = store_find(s, f->base, store_hash(s, f->base));
 	struct page *have = o ? page_of(o) : NULL;
 	uint64_t now_ms = f->came.came_ms;
-	if (have && have->image.flags & IMAGE_VARY && str_eq(page_field(have, STR("Vary")), list) &&
-	    page_age_s(have, now_ms) < VARY_S)
+	if (have && is_mark_of(f, have, list))
 		return page_count_variant(have) <= f->rules->variants;
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = now_ms, .base = page_hash(f->url),
 		               .key_b = (uint32_t)f->base.n, .fresh_s = VARY_S, .flags = IMAGE_VARY };

@@ -88,9 +88,9 @@ enum stored freshness_store(const struct came *c, const struct freshness_rules *
  * Cache-Status, and fields for caches (Surrogate-Key and others, CDN-Cache-Control is passed on). */
 bool freshness_keeps(const struct came *c, const struct cache_control *cc, const struct field *f);
 /* Whether a cache's own request to an origin has this field of its client's: not conditions and ranges, which are the
- * client's affair, nor fields by which frameworks are led to another URL, host or method than those of the key; and
- * Accept-Encoding goes as vary_encodings(). */
-bool freshness_sends(const struct field *f);
+ * client's affair, nor what is said of the connection alone, nor fields by which frameworks are led to another URL, host or
+ * method than those of the key; and Accept-Encoding goes as vary_encodings(). */
+bool freshness_sends(const struct ask *a, const struct field *f);
 
 /* What a 304 makes of a stored page (RFC 9111, 3.2 and 4.3.4): on STORED_YES *fields (in the arena, pointing into the page
  * and the 304) are to be kept, and the times, status and flags of *out are set as for an answer that came now.

@@ -400,7 +400,7 @@ bool freshness_keeps(const struct came *c, const struct cache_control *cc, const
 	return !cache_control_names(cc, c->fields, c->field_count, f->name);
 }
 
-bool freshness_sends(const struct field *f)
+bool freshness_sends(const struct ask *a, const struct field *f)
 {
 	/* The names that frameworks are known to take URLs, hosts and methods from, in spite of the request's own. */
 	static const struct str MISLEADING[] = {
@@ -425,6 +425,6 @@ bool freshness_sends(const struct field *f)
 	case FIELD_UPGRADE:
 		return false;
 	default:
-		return !is_one_of(f->name, MISLEADING, countof(MISLEADING));
+		return !is_one_of(f->name, MISLEADING, countof(MISLEADING)) && !fields_name(a->fields, a->field_count, f->name);
 	}
 }

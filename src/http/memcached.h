@@ -89,7 +89,7 @@ struct memcached_server_stats {
 	enum breaker_why why;            /* where it is not closed */
 	uint64_t opened;                 /* how often */
 	uint64_t gets, hits, misses, sets, deletes, late, lost, errors, skipped, full, connects;
-	uint64_t kept, kept_lost;        /* what it has to be told, now; what there was no room for, or that it would not take */
+	uint64_t kept, kept_lost;        /* what it has to be told, now; what there was no room for */
 };
 
 struct str memcached_name(const struct memcached *m);

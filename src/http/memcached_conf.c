@@ -126,7 +126,8 @@ static void check_name(struct checker *c, const struct memcached_values *v, cons
 {
 	if (!is_name(m->name)) {
 		check_error(c, &m->name, "\"%.*s\" can't be a name here", STR_F(m->name));
-		check_hint(c, "a name begins with a letter, has letters, digits and - _ . only, and at most %d of them", NAME_MOST_B);
+		check_hint(c, "a name begins with a letter, has letters, digits and - _ . only, and at most %d of them",
+		           NAME_MOST_B);
 	} else if (find(v, m->name) != m) {
 		check_error(c, &m->name, "there is a memcached \"%.*s\" already", STR_F(m->name));
 	}

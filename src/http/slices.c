@@ -168,7 +168,7 @@ static void take_page(struct slice_body *b, struct page *p, uint64_t n)
 /* It changed while it was sent: whoever asks next begins with the new version. */
 static void forget(const struct thing *t)
 {
-	must(cache_purge(t->rules->cache, &t->req->home->loop.mailbox, PURGE_URL, t->url, false) == 0);
+	must(cache_purge(t->rules->cache, &t->req->home->loop.mailbox, PURGE_URL, t->url, false, NULL) == 0);
 }
 
 /* BODY_SOME: look again. */

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "http/encoding.h"
+#include "http/freshness.h"
 
 /* --- The list of names. --- */
 
@@ -147,14 +148,15 @@ static void put_line(struct writer *w, struct str line)
 	}
 }
 
-/* A line feed and the name, and behind a colon its value: a field that is not there differs from an empty one. */
+/* A line feed and the name, and behind a colon its value: a field that is not there differs from an empty one, and one that
+ * the origin never sees is not there. */
 static void put_field(struct writer *w, struct str name, const struct ask *ask)
 {
 	bool more = false;
 	put(w, STR("\n"));
 	put(w, name);
 	for (size_t i = 0; i < ask->field_count; i++) {
-		if (!str_eq_nocase(ask->fields[i].name, name))
+		if (!str_eq_nocase(ask->fields[i].name, name) || !freshness_sends(ask, &ask->fields[i]))
 			continue;
 		put(w, more ? STR(",") : STR(":"));
 		put_line(w, ask->fields[i].value);

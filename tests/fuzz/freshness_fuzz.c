@@ -1,7 +1,7 @@
-/* Freshness: any answer to any request under any rules. The first bytes choose rules, status and times; of the
- * lines behind them the first half is the answer's head, the second the request's. What must never be stored is
- * not; lifetimes are bounded; what may not be served is not served, whatever the client says; a stored page is one
- * that can be read back. */
+/* Freshness: any answer to any request under any rules.  The first bytes choose rules, status and times; of the lines
+ * behind them the first half is the answer's head, the second the request's.  What must never be stored is not; lifetimes
+ * are bounded; what may not be served is not served, whatever the client says; a stored page is one that can be read
+ * back. */
 #include "head_lines.h"
 #include "http/page_make.h"
 

@@ -2,8 +2,10 @@
 
 import itertools
 import json
+import os
 import re
 import resource
+import signal
 import subprocess
 
 import pytest
@@ -262,3 +264,27 @@ def test_a_failing_disk_is_seen(petrel, origin, ctl):  # noqa: F811
     assert "nothing is written" in server.request("/-/status").body.decode()
     wait_for(lambda: re.search(r"cache_disk_off cache=pages +(firing|pending)", ctl(server, "alerts")), "the alert")
     assert got(server, "/a/1")[1] == got(server, "/a/2")[1] == "hit"
+
+
+def test_a_purge_outlives_the_server(petrel, origin, ctl):  # noqa: F811
+    one = origin(http(page))
+    conf = CONF.replace("ORIGIN", one.address).replace("memory 32m;", "memory 32m; disk {dir}/pages 64m;")
+    server = petrel(conf)
+    fill(server, "/a/1", "/b/1")
+    wait_for(lambda: caches(ctl, server)["pages"]["disk"]["written"] == 2, "both to be written")
+    assert ctl(server, "cache", "purge", "--tag", "a", "--cache", "pages") == "cache pages: tag a was purged\n"
+    before = server.worker
+    os.kill(before, signal.SIGKILL)
+    server.wait_worker(before)
+    wait_for(lambda: server.request("/no/1").status == 200, "it to serve again")
+    assert [got(server, t)[1] for t in ("/a/1", "/b/1")] == ["fwd=uri-miss", "hit"]
+
+
+def test_a_journal_that_fails_is_told(petrel, origin, ctl):  # noqa: F811
+    one = origin(http(page))
+    server = petrel(CONF.replace("ORIGIN", one.address).replace("memory 32m;", "memory 32m; disk {dir}/pages 64m;"))
+    fill(server, "/a/1")
+    resource.prlimit(server.worker, resource.RLIMIT_FSIZE, (1, 1))
+    said = ctl(server, "cache", "purge", "--tag", "a", "--cache", "pages").replace("\n", " ")
+    assert said.startswith("cache pages: tag a was purged; it may come back after a restart") and "File too large" in said
+    assert got(server, "/a/1")[1] == "fwd=uri-miss"

@@ -49,6 +49,14 @@ def test_fields_that_mislead_frameworks_do_not_reach_a_page_for_all(cached, name
     assert fetch(server).body == b"clean"
 
 
+def test_an_answer_may_name_fields_that_are_not_sent(cached):
+    server = cached(lambda asked: answer("x", fields=FRESH + "Vary: X-Original-URL, Accept-Language, Range\r\n"))
+    for i, fields in enumerate(["X-Original-URL: evil\r\n", "Range: bytes=0-0\r\n",
+                                "Connection: Accept-Language\r\nAccept-Language: de\r\n", ""]):
+        fetch(server, fields=fields)
+        assert len(server.origin.asked) == 1, fields
+
+
 def test_what_is_believed_has_to_be_in_the_key(cached):
     server = cached(lambda asked: answer(field(asked, "x-forwarded-host"), fields=FRESH),
                     'key "$field_x_forwarded_host $host$target";', inner="forwarded append;")

@@ -118,7 +118,7 @@ def post(server, path, headers=None, **fields):
 def test_the_start_page_says_what_runs_each(example):
     page = example().request("/").body.decode()
     for address, words in [("/guestbook/", ["command   php-cgi", "fastcgi guestbook"]), ("/chat/", ["proxy chat"]),
-                           ("/month/", ["uwsgi month { mount /month; }"]),
+                           ("/month/", ["cache pages;", "uwsgi month { mount /month; }"]),
                            ("/checksum/", ["gunicorn", "proxy checksum"]), ("/servers/", ["pool turns", "sticky  cookie"])]:
         card = page.split(f'<a href="{address}">', 1)[1].split("</section>")[0]
         assert [word for word in words if word not in card] == [], card

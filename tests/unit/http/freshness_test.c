@@ -386,13 +386,14 @@ static void sends(void **state)
 		                         "If-Unmodified-Since", "Content-Length", "X-Original-URL", "x-http-method-override",
 		                         "X-Forwarded-Prefix", "X-Host" },
 	                  *SENT[] = { "Host", "Accept", "Cookie", "Authorization", "Cache-Control", "User-Agent", "X-Other" };
+	const struct ask none = {};
 	for (size_t i = 0; i < countof(DROPPED); i++) {
 		struct str name = str_of(DROPPED[i]);
-		assert_false(freshness_sends(&(struct field){ name, STR("x"), field_id(name) }));
+		assert_false(freshness_sends(&none, &(struct field){ name, STR("x"), field_id(name) }));
 	}
 	for (size_t i = 0; i < countof(SENT); i++) {
 		struct str name = str_of(SENT[i]);
-		assert_true(freshness_sends(&(struct field){ name, STR("x"), field_id(name) }));
+		assert_true(freshness_sends(&none, &(struct field){ name, STR("x"), field_id(name) }));
 	}
 }
 

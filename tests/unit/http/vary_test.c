@@ -63,6 +63,9 @@ static const struct {
 	{ "A: 1,2,3", "a", "base\na:1,2,3" },
 	{ "A: \"1 , 2\"", "a", "base\na:\"1 , 2\"" },
 	{ "A: x  y", "a", "base\na:x  y" },
+	/* What the origin never sees is not there. */
+	{ "Connection: A, close\nA: 1\nB: 2", "a, b", "base\na\nb:2" },
+	{ "Range: bytes=0-\nX-Original-URL: /x", "range, x-original-url", "base\nrange\nx-original-url" },
 	/* What one list says is not what another says. */
 	{ "A: 1", "b", "base\nb" },
 	/* Accept-Encoding. */

@@ -15,7 +15,7 @@ PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <a href="{after}" rel="next">{after_name} →</a></p>
 <table class="month"><thead><tr><th scope="col"><abbr title="week of the year">Wk</abbr></th>{days}</tr></thead>
 <tbody>{weeks}</tbody></table>
-</main><footer>uWSGI {version}, process {pid}</footer></body></html>"""
+</main><footer>uWSGI {version}, process {pid}, made at {now} and kept for ten seconds</footer></body></html>"""
 
 
 def moved(year, month, by):
@@ -37,6 +37,7 @@ def page(root, year, month, today):
     before, after = moved(year, month, -1), moved(year, month, 1)
     return PAGE.format(
         title=f"{calendar.month_name[month]} {year}", here=f"{root}/", pid=os.getpid(), version=version(),
+        now=datetime.datetime.now().strftime("%H:%M:%S"),
         before=f"{root}/{before[0]}/{before[1]}", before_name=calendar.month_name[before[1]],
         after=f"{root}/{after[0]}/{after[1]}", after_name=calendar.month_name[after[1]],
         days="".join(f'<th scope="col">{name}</th>' for name in calendar.day_abbr),
