@@ -24,6 +24,32 @@ enum {
 };
 _Static_assert(FINE_MOST_B << 6 == SLAB_MOST_B, "the classes reach as far as blocks may");
 
+/* So that AddressSanitizer sees who uses a block that was freed, as it does with the C library's. */
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+static void forbid(void *block, size_t n)
+{
+	__asan_poison_memory_region(block, n);
+}
+
+static void allow(void *block, size_t n)
+{
+	__asan_unpoison_memory_region(block, n);
+}
+#else
+static void forbid(void *block, size_t n)
+{
+	(void)block;
+	(void)n;
+}
+
+static void allow(void *block, size_t n)
+{
+	(void)block;
+	(void)n;
+}
+#endif
+
 struct block {
 	struct block *next;
 };
@@ -138,6 +164,7 @@ static struct span *span_begin(struct slab *s, size_t class)
 {
 	struct span *span = link_alone(&s->spans) ? cut(s) : reuse(s);
 	char *begin = (char *)span;
+	allow(begin, SPAN_B);
 	size_t head = (sizeof *span + FINE_B - 1) / FINE_B * FINE_B;
 	span->slab = s;
 	span->free = NULL;
@@ -160,6 +187,7 @@ static void *take(struct span *span)
 {
 	void *block = span->free;
 	if (block) {
+		allow(block, class_b(span->class));
 		span->free = span->free->next;
 	} else {
 		block = span->fresh;
@@ -188,6 +216,7 @@ static void end(struct slab *s)
 {
 	for (struct region *r = s->regions, *next; r; r = next) {
 		next = r->next;
+		allow(r->p, REGION_B);
 		munmap(r->p, REGION_B);
 		mem_free(r);
 	}
@@ -203,6 +232,7 @@ void slab_put(void *block)
 	pthread_mutex_lock(&s->lock);
 	b->next = span->free;
 	span->free = b;
+	forbid(b, class_b(span->class));
 	if (--span->used == 0) {
 		set_free(s, span);
 	} else if (link_alone(&span->link)) {
