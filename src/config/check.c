@@ -102,10 +102,16 @@ void frame_check_defaults(struct frame *f, size_t module)
 /* Comparing every route with all before it is quadratic: sites with more routes than this get no such warnings. */
 enum { ROUTES_COMPARED = 2000 };
 
+static bool may_pass(const struct route *r)
+{
+	const struct module *m = r->handler.module;
+	return m && m->passes && m->passes(r->handler.values);
+}
+
 static void shadow_check(struct builder *b, const struct site *site, size_t later, const struct spot *routes)
 {
 	for (size_t i = 0; i < later; i++) {
-		if (!pattern_covers(&site->routes[i].pattern, &site->routes[later].pattern))
+		if (may_pass(&site->routes[i]) || !pattern_covers(&site->routes[i].pattern, &site->routes[later].pattern))
 			continue;
 		struct message *m = message_add(b->messages, LEVEL_WARNING, &routes[later],
 		                                "this route is never reached: an earlier one matches all that it matches");

@@ -89,14 +89,16 @@ static void add_why_not(struct buf *out, const struct pattern *p)
 	buf_fini(&why);
 }
 
-/* Routes are tried from top to bottom: all before the one that was chosen did not match. */
+/* Routes are tried from top to bottom: all before the one that was chosen, or since the one that had no answer, did not
+ * match. */
 static void explain_passed(struct explaining *x, const struct site *site, const struct route *chosen)
 {
 	size_t count = chosen == &site->fallback ? site->route_count : (size_t)(chosen - site->routes);
+	size_t first = x->r->passed ? (size_t)(x->r->passed - site->routes) + 1 : 0;
 	buf_add(x->out, STR(",\"passed\":["));
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = first; i < count; i++) {
 		const struct route *route = &site->routes[i];
-		buf_add(x->out, i ? STR(",{") : STR("{"));
+		buf_add(x->out, i > first ? STR(",{") : STR("{"));
 		add_pattern(x->out, "route", &route->pattern);
 		buf_add_char(x->out, ',');
 		add_why_not(x->out, &route->pattern);
@@ -327,7 +329,8 @@ static struct str explain_handler(struct explaining *x)
 	if (e.backend && e.backend->pool)
 		explain_pool(x, e.backend);
 	buf_fini(&sentences);
-	return e.again;
+	x->r->passed = e.passes ? x->r->route : NULL;
+	return e.passes ? x->r->ask.path : e.again;
 }
 
 /* One time through the steps; the path of the next time, or .p NULL. */

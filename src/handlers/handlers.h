@@ -15,6 +15,7 @@ extern const struct module FASTCGI;     /* fastcgi.c */
 extern const struct module FILES;       /* files.c */
 extern const struct module HEADERS;     /* headers.c */
 extern const struct module INTERNAL;    /* internal.c */
+extern const struct module MEMCACHED;   /* memcached.c */
 extern const struct module PROXY;       /* proxy.c */
 extern const struct module REDIRECT;    /* redirect.c */
 extern const struct module RESPOND;     /* respond.c */

@@ -207,7 +207,15 @@ enum go req_again(struct req *r, struct str path)
 		return r->step < STEP_HEAD ? req_answer_why(r, 508, "The configuration sends this request round in circles.")
 		                           : GO_FAIL;
 	start_over(r);
+	r->passed = NULL;
 	r->ask.path = path;
+	return GO_AGAIN;
+}
+
+enum go req_pass(struct req *r)
+{
+	start_over(r);
+	r->passed = r->route;
 	return GO_AGAIN;
 }
 

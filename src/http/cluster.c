@@ -212,14 +212,11 @@ static void got_page(struct seek *s)
 		return;
 	}
 	s->cas = a->cas;
-	if (!a->size_b && a->marks & MC_SENT) {
-		rest(s);
-		return;
-	}
 	s->page = value_read(s->op.value, s->ask->key, home_wall_ms(s->ask->home), s->ask->store, s->then, &s->count);
-	mem_str_free(s->op.value);
-	s->op.value = (struct str){};
-	if (!s->page)
+	mc_cancel(&s->op);
+	if (!a->size_b && a->marks & MC_SENT)
+		rest(s);
+	else if (!s->page)
 		over(s, a->marks & MC_WON ? CLUSTER_OURS : CLUSTER_NOTHING);
 	else if (s->count)
 		ask_numbers(s);
@@ -323,7 +320,8 @@ static bool has_won(const struct cluster_ask *a)
 
 /* Forgets what keeps others waiting, unless somebody stored something meanwhile: a stub goes; what was there before is
  * somebody else's to fetch. */
-static void release(struct memcached *m, struct home *h, struct str site, struct str key, enum cluster_got got, uint64_t cas)
+static void release(struct memcached *m, struct home *h, struct str site, struct str key, enum cluster_got got,
+                    uint64_t cas)
 {
 	char name[CLUSTER_KEY_B], flags[FLAGS_B];
 	int n = snprintf(flags, sizeof flags, got == CLUSTER_RENEW ? "C%llu I" : "C%llu", (unsigned long long)cas);

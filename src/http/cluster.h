@@ -60,6 +60,7 @@ void cluster_close(struct cluster *c);
 /* Takes effect in memcached, and on all machines that share it; text: the URL's key, the tag, or the pattern. */
 void cluster_purge(struct cluster *c, const struct purge *what, struct str text);
 struct cluster_stats {
-	uint64_t told, heard, waiting, lost;   /* purges: of ours, of others'; not yet in the journal; that never came into it */
+	uint64_t told, heard;    /* purges: of ours, of others */
+	uint64_t waiting, lost;  /* of ours: not yet in the journal; that never came into it */
 };
 struct cluster_stats cluster_stats(const struct cluster *c);

@@ -28,7 +28,7 @@ struct mc_op {
 	struct task *task;
 	enum mc_got got;
 	struct mc_answer answer;
-	struct str value;          /* MC_VA: from mem_new(), the asker's; .p NULL: there is none, or it is longer than it may be */
+	struct str value;          /* MC_VA: from mem_new(), the asker's; .p NULL: none, or longer than it may be */
 	/* The connection's. */
 	struct timer timer;
 	struct mc_conn *conn;
@@ -49,7 +49,8 @@ struct mc_request {
 /* What is counted, by the loop alone. */
 struct mc_counts {
 	struct counter gets, hits, misses, sets, deletes;
-	struct counter late, lost, errors;     /* deadlines; requests that a connection took with it; errors that a server told */
+	struct counter late, lost;             /* deadlines; requests that a connection took along */
+	struct counter errors;                 /* that a server told */
 	struct counter skipped;                /* asked nobody: the breaker was open, or there was no connection */
 	struct counter full;                   /* the same, because too much waited to be sent */
 	struct counter connects;

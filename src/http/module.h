@@ -55,6 +55,8 @@ struct module {
 	bool gate_foretells;
 	/* Fills r->answer.  Exactly one module handles a request. */
 	enum go (*handle)(struct req *r, const void *values);
+	/* Whether it may leave requests to the next route that matches (req_pass()).  NULL: never. */
+	bool (*passes)(const void *values);
 	/* What handle(), or a gate that does not foretell, would do, for `petrel ctl explain` (http/explain.h).  NULL:
 	 * nothing can be said. */
 	void (*explain)(struct req *r, const void *values, struct explained *out);

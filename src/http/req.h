@@ -104,6 +104,7 @@ struct req {
 	struct conf_use *use;
 	const struct site *site;     /* NULL until routed */
 	const struct route *route;
+	const struct route *passed;  /* the last one that had no answer after all: those behind it are tried (req_pass()) */
 	struct captures captures;    /* of the route's pattern: $1 … $9 */
 	struct answer answer;
 	const struct listen_spec *listen;  /* of a stream: where it came in.  NULL: a request */
@@ -188,9 +189,11 @@ void answer_bytes(struct req *r, unsigned status, struct str type, struct str by
 /* Routes the request anew, with this path (absolute, decoded; in the arena): return req_again(r, path);  Answers 508
  * after REQ_AGAIN times. */
 enum go req_again(struct req *r, struct str path);
-/* The same at STEP_HEAD, for the page of an answer that went wrong: as a plain GET, past all gates, since the operator
- * chose the page and not the client; its status is kept in r->kept_status.  Not where kept_status is set already, or
- * r->again is REQ_AGAIN. */
+/* The route has no answer after all: goes on with the next one that matches: return req_pass(r); */
+enum go req_pass(struct req *r);
+/* As req_again() at STEP_HEAD, for the page of an answer that went wrong: as a plain GET, past all gates, since the
+ * operator chose the page and not the client; its status is kept in r->kept_status.  Not where kept_status is set already,
+ * or r->again is REQ_AGAIN. */
 enum go req_again_page(struct req *r, struct str path);
 /* Whether the client would rather have JSON than HTML, by Accept. */
 bool req_prefers_json(const struct req *r);

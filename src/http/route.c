@@ -101,11 +101,17 @@ const struct site *host_table_fit(const struct host_table *t, struct str host, e
 	return slot->site;
 }
 
-const struct route *route_pick(const struct site *site, struct str path, struct captures *captures)
+const struct route *route_pick_after(const struct site *site, const struct route *after, struct str path,
+                                     struct captures *captures)
 {
-	for (size_t i = 0; i < site->route_count; i++)
+	for (size_t i = after ? (size_t)(after - site->routes) + 1 : 0; i < site->route_count; i++)
 		if (pattern_match(&site->routes[i].pattern, path, captures))
 			return &site->routes[i];
 	captures->count = 0;
 	return &site->fallback;
+}
+
+const struct route *route_pick(const struct site *site, struct str path, struct captures *captures)
+{
+	return route_pick_after(site, NULL, path, captures);
 }

@@ -13,3 +13,6 @@ const struct site *host_table_fit(const struct host_table *t, struct str host, e
 const struct site *host_table_find(const struct host_table *t, struct str host);
 /* The first route that matches; the site's fallback where none does.  Fills captures. */
 const struct route *route_pick(const struct site *site, struct str path, struct captures *captures);
+/* The same of those behind one of the site's routes; of all where that is NULL. */
+const struct route *route_pick_after(const struct site *site, const struct route *after, struct str path,
+                                     struct captures *captures);

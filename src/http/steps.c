@@ -31,7 +31,7 @@ enum go req_route(struct req *r)
 		req_unrouted(r);
 		return req_answer_why(r, 421, "No site of this name is served here.");
 	}
-	r->route = route_pick(r->site, r->ask.path, &r->captures);
+	r->route = route_pick_after(r->site, r->passed, r->ask.path, &r->captures);
 	if (!r->kept_status && r->ask.framing == FRAMING_LENGTH && r->ask.length_b > req_core(r)->body_b)
 		return req_answer(r, 413);
 	return GO_NEXT;

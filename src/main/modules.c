@@ -28,6 +28,7 @@ const struct module *const MODULES[] = {
 	&ECHO,
 	&FASTCGI,
 	&FILES,
+	&MEMCACHED,
 	&PROXY,
 	&REDIRECT,
 	&RESPOND,

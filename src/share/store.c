@@ -15,10 +15,12 @@
 #include "base/must.h"
 #include "share/fifos.h"
 #include "share/flights.h"
+#include "share/slab.h"
 
 enum {
 	SHARDS_MAX = 256,       /* of the hash's top byte */
 	SHARD_MIN_B = 4 << 20,  /* a smaller shard would be too small a sample to judge by what is hot in it */
+	HUGE_FROM_B = 256 << 20,
 	BUCKETS_MIN = 16,
 	SLOTS = 7,
 	FILLED = 4,             /* slots of a bucket that are taken, on the average, before there are more buckets */
@@ -68,6 +70,7 @@ struct store {
 	uint64_t seed;
 	_Atomic size_t bound_b;
 	_Atomic size_t bytes;
+	struct slab *slab;
 	unsigned shard_count;    /* a power of two */
 	struct counter counters[COUNTERS];
 	struct flights flights;
@@ -263,6 +266,7 @@ struct store *store_new(struct epoch *e, size_t memory_b)
 	s->shard_count = shards;
 	atomic_init(&s->bound_b, memory_b);
 	must(getrandom(&s->seed, sizeof s->seed, 0) == sizeof s->seed);
+	s->slab = slab_new(memory_b >= HUGE_FROM_B);
 	flights_init(&s->flights);
 	for (unsigned i = 0; i < shards; i++)
 		shard_init(&s->shards[i]);
@@ -291,7 +295,13 @@ void store_free(struct store *s)
 	for (unsigned i = 0; i < s->shard_count; i++)
 		shard_fini(&s->shards[i]);
 	flights_fini(&s->flights);
+	slab_free(s->slab);
 	mem_free(s);
+}
+
+struct slab *store_slab(struct store *s)
+{
+	return s->slab;
 }
 
 uint64_t store_hash(const struct store *s, struct str key)
