@@ -108,7 +108,7 @@ struct page *value_read(struct str bytes, struct str key, uint64_t wall_ms, stru
 	memcpy(&image, rest.p, sizeof image);
 	if (!image_is_fine(&image, rest, wall_ms))
 		return NULL;
-	struct page *p = page_new(&image, PAGE_INLINE);
+	struct page *p = page_new(s, &image, PAGE_INLINE);
 	memcpy(page_tags_at(p), rest.p + sizeof image, rest.n - sizeof image);
 	page_ready(p, s);
 	*count = head.generations;

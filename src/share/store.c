@@ -14,10 +14,12 @@
 #include "base/must.h"
 #include "share/fifos.h"
 #include "share/flights.h"
+#include "share/slab.h"
 
 enum {
 	SHARDS_MAX = 256,       /* of the hash's top byte */
 	SHARD_MIN_B = 4 << 20,  /* a smaller shard would be too small a sample to judge by what is hot in it */
+	HUGE_FROM_B = 256 << 20,
 	BUCKETS_MIN = 16,
 	CHAIN = 2,              /* objects in a bucket before there are more buckets */
 	COUNTERS = 64,
@@ -52,6 +54,7 @@ struct store {
 	uint64_t seed;
 	_Atomic size_t bound_b;
 	_Atomic size_t bytes;
+	struct slab *slab;
 	unsigned shard_count;    /* a power of two */
 	struct counter counters[COUNTERS];
 	struct flights flights;
@@ -184,6 +187,7 @@ struct store *store_new(struct epoch *e, size_t memory_b)
 	s->shard_count = shards;
 	atomic_init(&s->bound_b, memory_b);
 	must(getrandom(&s->seed, sizeof s->seed, 0) == sizeof s->seed);
+	s->slab = slab_new(memory_b >= HUGE_FROM_B);
 	flights_init(&s->flights);
 	for (unsigned i = 0; i < shards; i++)
 		shard_init(&s->shards[i]);
@@ -212,7 +216,13 @@ void store_free(struct store *s)
 	for (unsigned i = 0; i < s->shard_count; i++)
 		shard_fini(&s->shards[i]);
 	flights_fini(&s->flights);
+	slab_free(s->slab);
 	mem_free(s);
+}
+
+struct slab *store_slab(struct store *s)
+{
+	return s->slab;
 }
 
 uint64_t store_hash(const struct store *s, struct str key)

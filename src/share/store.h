@@ -19,6 +19,7 @@
 #include "share/epoch.h"
 
 struct store;
+struct slab;
 
 /* 80 bytes: there may be tens of millions. */
 struct object {
@@ -46,6 +47,8 @@ void store_free(struct store *s);
 /* Evicts at once where the new bound is smaller. */
 void store_bound(struct store *s, size_t memory_b);
 
+/* Memory for what is to be put into it (share/slab.h): it outlives the store as long as any of it is in use. */
+struct slab *store_slab(struct store *s);
 /* Seeded per process, so that clients can't choose keys that collide. */
 uint64_t store_hash(const struct store *s, struct str key);
 /* The object, borrowed until the calling loop's turn ends, or NULL.  Marks it as asked for. */
