@@ -80,7 +80,7 @@ static struct page *page_like(const char *key, const char *body, uint32_t fresh_
 	struct image image = { .asked_ms = now_ms, .came_ms = now_ms, .body_b = strlen(body), .base = page_hash(str_of(key)),
 		               .key_b = (uint32_t)strlen(key), .fresh_s = fresh_s, .revalidate_s = 60, .status = 200,
 		               .tag_count = tag != 0 };
-	struct page *p = page_new(&image, PAGE_INLINE);
+	struct page *p = page_new(store, &image, PAGE_INLINE);
 	if (tag)
 		memcpy(page_tags_at(p), &tag, sizeof tag);
 	memcpy(page_key_at(p), key, strlen(key));
