@@ -128,12 +128,12 @@ static bool ask_page(struct seek *s)
 	return send_ask(s, &s->op, key_of_page(key, a->site, a->key), flags);
 }
 
-/* Only one of all machines is told that it won. */
+/* Only one of all machines is told that it won: whatever it has left is less than R, which may be 30 days at most. */
 static void ask_win(struct seek *s)
 {
 	char key[CLUSTER_KEY_B];
 	s->at = SEEK_WIN;
-	if (!send_ask(s, &s->op, key_of_page(key, s->ask->site, s->ask->key), "c R2592001"))
+	if (!send_ask(s, &s->op, key_of_page(key, s->ask->site, s->ask->key), "c R2592000"))
 		over(s, CLUSTER_NOTHING);
 }
 

@@ -351,3 +351,30 @@ def test_counted(serve, servers):
     ask(server, get("/kv/k"))
     after = metrics()
     assert after["opened_total"] == 1 and after["skipped_total"] >= 1
+
+
+CACHED = """
+loops 1;
+listen 127.0.0.1:{port};
+memcached shared { server SERVER; timeout 2s; }
+cache pages { memory 16m; }
+site * {
+    route /kv/*     { cache pages; memcached shared; }
+    route /kv/open* { cache pages; proxy http://ADDRESS; }
+    route /kv/*     { deny all; proxy http://ADDRESS; }
+}
+"""
+
+
+def test_beside_a_cache(petrel, servers, origin):
+    """What the next route's gates may refuse to others is not kept for all who may use the first one."""
+    one, = servers()
+    asked = origin(http(lambda asked: answer("fetched", fields="Cache-Control: max-age=60\r\n")))
+    server = petrel(CACHED.replace("SERVER", one.address).replace("ADDRESS", asked.address))
+    for _ in range(3):
+        assert ask(server, get("/kv/shut")).status == 403
+    for _ in range(3):
+        got = ask(server, get("/kv/open"))
+        assert (got.status, got.body) == (200, b"fetched")
+    one.set("stored.txt", b"stored")
+    assert ask(server, get("/kv/stored.txt")).body == b"stored"
