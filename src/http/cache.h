@@ -5,8 +5,8 @@
  *	disk        shelf       NULL: none
  *	memcached   cluster     NULL: none
  *
- * A page that is nowhere in memory is fetched once for all who want it, by a *fill* (http/fill.h).  The gate that decides
- * what a request gets is handlers/cache.c. */
+ * A page that is nowhere in memory is fetched once for all who want it, by a *fill* (http/fill.h).  What a request
+ * gets is decided by its *look* (http/look.h). */
 #pragma once
 
 #include "http/cache_status.h"

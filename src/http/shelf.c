@@ -337,7 +337,7 @@ static int page_of_record(struct shelf_ask *a, const struct record *r)
 		return -EBADMSG;
 	if (!whole && !a->seek.wait)
 		return -EOPNOTSUPP;
-	struct page *p = page_new(&image, whole ? PAGE_INLINE : PAGE_SEGMENT);
+	struct page *p = page_new(a->store, &image, whole ? PAGE_INLINE : PAGE_SEGMENT);
 	p->shelved = true;
 	atomic_init(&p->berth, (uint16_t)r->extent.segment);
 	if (!whole) {

@@ -52,8 +52,8 @@ struct shelf_ask {
 bool shelf_ask(struct shelf *s, struct shelf_ask *a, uint64_t whole_b);
 /* Has the page written, sometime soon; takes a reference of its own.  Dropped, and counted, where too much waits. */
 void shelf_put(struct shelf *s, struct home *h, struct page *p);
-/* The page was found in memory.  Where what the disk has of it goes soon, it is written again, once: what is asked for is to
- * be there after a restart, too.  For each hit: it looks at a number. */
+/* The page was found in memory.  Where what the disk has of it goes soon, it is written again, once: what is asked for is
+ * to be there after a restart, too.  For each hit: it looks at a number. */
 void shelf_seen(struct shelf *s, struct home *h, struct page *p);
 /* Forgets the key, sometime soon. */
 void shelf_drop(struct shelf *s, struct home *h, struct str key);

@@ -1,5 +1,13 @@
-/* What a request got of a cache, as JSON.  On the request's loop. */
+/* What a request got of a cache; as JSON, too.  On the request's loop. */
 #include "http/visit.h"
+
+enum go visit_goes_by(struct visit *v, enum cached cached, enum forward forward, enum stored why)
+{
+	v->status.cached = cached;
+	v->status.forward = forward;
+	v->status.why = why;
+	return GO_NEXT;
+}
 
 static void add_member(struct buf *out, const char *name, struct str text)
 {

@@ -10,3 +10,6 @@ struct visit {
 	bool invalidates;            /* an unsafe method: where it succeeds, what is stored under its URL goes */
 	struct str base;             /* the key without what Vary adds; empty where none was made */
 };
+
+/* The request goes on to its handler; v says why. */
+enum go visit_goes_by(struct visit *v, enum cached cached, enum forward forward, enum stored why);
