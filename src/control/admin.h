@@ -22,6 +22,7 @@ struct caches;
 struct control;
 struct errand;
 struct keeper;
+struct memcacheds;
 struct observer;
 struct viewers;
 
@@ -78,6 +79,7 @@ struct control {
 	struct audience *audience;   /* control/audience.h: who sees requests */
 	struct observer *observer;   /* control/sample.h: what all counters say */
 	struct caches *caches;       /* http/cache.h: never NULL */
+	struct memcacheds *memcacheds; /* http/memcached.h: never NULL */
 	const struct conf *conf;     /* the snapshot published last, opened */
 	struct viewers *viewers;     /* control/page.h: who looks at the status page */
 };

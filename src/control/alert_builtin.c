@@ -18,6 +18,8 @@ const struct alert_builtin ALERT_BUILTINS[] = {
 	{ "disk_fails", "increase(petrel_disk_errors_total, 5m) > 0", "files could not be read: a disk is failing" },
 	{ "cache_disk_off", "petrel_cache_disk_off > 0 for 5s each cache",
 	  "the cache writes nothing to its disk tier: a disk that is full or fails" },
+	{ "memcached_away", "petrel_memcached_up < 1 for 5s each server",
+	  "the memcached server is not asked any more: what it had is fetched from origins" },
 	{ "long_turn", "max(petrel_loop_longest_turn_seconds) > 1s",
 	  "an event loop did one thing for so long that all its connections waited" },
 	{},

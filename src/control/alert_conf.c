@@ -380,7 +380,8 @@ enum { DAY_MS = 86400000 };
 static const char *const ON_OFF[] = { "on", "off", NULL };
 /* As ALERT_BUILTINS names them: a unit test compares the two. */
 static const char *const BUILTIN_NAMES[] = { "no_server", "app_crashes", "app_down", "descriptors", "log_dropped",
-	                                     "log_errors", "disk_fails", "cache_disk_off", "long_turn", NULL };
+	                                     "log_errors", "disk_fails", "cache_disk_off", "memcached_away",
+	                                     "long_turn", NULL };
 
 static const struct directive ALERT[] = {
 	{ .name = "when", .required = true, .args = ARGS({ "condition", &TYPE_WORD, ALERT_AT(when), ARG_MANY }),

@@ -228,6 +228,8 @@ static const struct errand ERRANDS[] = {
 	{ METHOD_GET, "/caches/*", "One cache.", .stars = GIVEN(CACHE_NAME),
 	  .refusals = REFUSALS({ 404, "There is no such cache." }),
 	  .example = "{\"name\":\"pages\"}", .run = errand_cache },
+	{ METHOD_GET, "/memcached", "All pools of memcached servers, and how it goes with them.",
+	  .example = "{\"memcached\":[]}", .run = errand_memcached },
 	{ METHOD_GET, "/pools", "All pools and their servers.", .example = "{\"pools\":[]}", .run = errand_pools },
 	{ METHOD_POST, "/pools/*/servers", "One server more.", .change = true, .keeps = true, .stars = GIVEN(POOL),
 	  .body = GIVEN({ "server", .required = true, .doc = "Its address, or its name and port.",

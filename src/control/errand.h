@@ -85,6 +85,10 @@ void errand_caches(struct control *c, struct admin_call *call);
 void errand_cache(struct control *c, struct admin_call *call);
 void errand_purge(struct control *c, struct admin_call *call);
 
+/* control/errand_memcached.c */
+
+void errand_memcached(struct control *c, struct admin_call *call);
+
 /* control/errand_pools.c */
 
 /* Of enum peer_state the one that matters: "ready", "sick" … */

@@ -9,6 +9,7 @@
 #include "control/alert.h"
 #include "control/app.h"
 #include "control/apps.h"
+#include "http/memcached.h"
 
 static const char *const CLASSES[METER_CLASSES] = { "unanswered", "1xx", "2xx", "3xx", "4xx", "5xx" };
 
@@ -324,6 +325,48 @@ PER_APP(app_wanted, wanted_of)
 PER_APP(app_restarts, restarts_of)
 PER_APP(app_memory, memory_of)
 
+/* --- memcached. --- */
+
+struct telling_memcached {
+	struct metric_out *out;
+	double (*value)(const struct memcached_server_stats *s);
+};
+
+static void tell_memcached(void *arg, const struct memcached_conf *m)
+{
+	const struct telling_memcached *t = arg;
+	struct memcached_server_stats s;
+	for (size_t i = 0; m->memcached && i < memcached_server_count(m->memcached); i++) {
+		memcached_stats(m->memcached, i, &s);
+		put_by_two(t->out, (struct label){ "memcached", m->name }, (struct label){ "server", s.name }, t->value(&s));
+	}
+}
+
+#define PER_MEMCACHED(name, expression)                                                                                 \
+	static double name##_of(const struct memcached_server_stats *s)                                                     \
+	{                                                                                                                   \
+		return (double)(expression);                                                                                    \
+	}                                                                                                                   \
+	EACH(name)                                                                                                          \
+	{                                                                                                                   \
+		struct telling_memcached t = { out, name##_of };                                                                \
+		(void)now;                                                                                                      \
+		memcached_confs_each(c->conf, tell_memcached, &t);                                                              \
+	}
+
+PER_MEMCACHED(memcached_up, s->state != BREAKER_OPEN)
+PER_MEMCACHED(memcached_opened, s->opened)
+PER_MEMCACHED(memcached_hits, s->hits)
+PER_MEMCACHED(memcached_misses, s->misses)
+PER_MEMCACHED(memcached_late, s->late)
+PER_MEMCACHED(memcached_lost, s->lost)
+PER_MEMCACHED(memcached_errors, s->errors)
+PER_MEMCACHED(memcached_skipped, s->skipped + s->full)
+PER_MEMCACHED(memcached_sets, s->sets)
+PER_MEMCACHED(memcached_deletes, s->deletes)
+PER_MEMCACHED(memcached_kept, s->kept)
+PER_MEMCACHED(memcached_kept_lost, s->kept_lost)
+
 /* --- Caches. --- */
 
 static void each_cache(struct metric_out *out, const struct sample *now, bool disk,
@@ -512,6 +555,35 @@ const struct metric METRICS[] = {
 	  cache_disk_errors },
 	{ "petrel_cache_disk_off", "1 while nothing is written to a cache's disk tier because it is full or failing, else 0.",
 	  METRIC_GAUGE, "cache", cache_disk_off },
+	{ "petrel_memcached_up",
+	  "1 where a memcached server is asked, 0 where it is not because its breaker is open.",
+	  METRIC_GAUGE, "memcached server", memcached_up },
+	{ "petrel_memcached_opened_total", "How often it began not to be asked.", METRIC_COUNTER, "memcached server",
+	  memcached_opened },
+	{ "petrel_memcached_hits_total", "Gets that it answered with a value.", METRIC_COUNTER, "memcached server",
+	  memcached_hits },
+	{ "petrel_memcached_misses_total", "Gets that it answered without one.", METRIC_COUNTER, "memcached server",
+	  memcached_misses },
+	{ "petrel_memcached_late_total", "Requests that it did not answer in time.", METRIC_COUNTER, "memcached server",
+	  memcached_late },
+	{ "petrel_memcached_lost_total",
+	  "Requests that a connection took along when it broke.",
+	  METRIC_COUNTER, "memcached server", memcached_lost },
+	{ "petrel_memcached_errors_total", "Requests that it answered with an error.", METRIC_COUNTER, "memcached server",
+	  memcached_errors },
+	{ "petrel_memcached_skipped_total",
+	  "Requests that it was not asked, since its breaker was open, or there was no connection, or too much waited.",
+	  METRIC_COUNTER, "memcached server", memcached_skipped },
+	{ "petrel_memcached_sets_total", "Values that it was told to store.", METRIC_COUNTER, "memcached server",
+	  memcached_sets },
+	{ "petrel_memcached_deletes_total",
+	  "Keys that it was told to forget, and purges of tags.",
+	  METRIC_COUNTER, "memcached server", memcached_deletes },
+	{ "petrel_memcached_kept",
+	  "Of these, those that it will be told when it is back.",
+	  METRIC_GAUGE, "memcached server", memcached_kept },
+	{ "petrel_memcached_kept_lost_total", "And those for which there was no room.", METRIC_COUNTER, "memcached server",
+	  memcached_kept_lost },
 	{ "petrel_hot_objects", "Files and folders in the hot set.", METRIC_GAUGE, "", hot_objects },
 	{ "petrel_hot_bytes", "Memory of the hot set.", METRIC_GAUGE, "", hot_bytes },
 	{ "petrel_hot_limit_bytes", "Memory that the hot set may take.", METRIC_GAUGE, "", hot_bound },

@@ -6,7 +6,7 @@ static void tier_cell(struct buf *out, double bytes, double bound, bool off)
 {
 	cell_begin(out, off ? "share bad" : "share");
 	if (bound > 0)
-		add_bar(out, bytes / bound);
+		add_level(out, bytes / bound);
 	add_size(out, bytes);
 	if (off)
 		buf_add(out, STR(" <small class=\"bad\">nothing is written</small>"));
@@ -17,7 +17,7 @@ static void hits_cell(struct buf *out, uint64_t hits, uint64_t asked)
 {
 	cell_begin(out, "share");
 	if (asked) {
-		add_bar(out, (double)hits / (double)asked);
+		add_level(out, (double)hits / (double)asked);
 		add_percent(out, (double)hits / (double)asked);
 	} else {
 		buf_add(out, STR("–"));

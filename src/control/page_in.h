@@ -50,6 +50,8 @@ void add_age(struct buf *out, uint64_t ms);
 void add_percent(struct buf *out, double share);
 /* A bar of a share, 0 … 1. */
 void add_bar(struct buf *out, double share);
+/* Of one that may be anything. */
+void add_level(struct buf *out, double share);
 
 /* --- Tables. --- */
 

@@ -143,13 +143,22 @@ void cell_bad(struct buf *out, double n)
 	cell_end(out);
 }
 
-void add_bar(struct buf *out, double share)
+static void bar(struct buf *out, double share, const char *class)
 {
 	double shown = share < 0 ? 0 : share > 1 ? 1 : share;
-	const char *class = share >= 0.9 ? "bar bad" : share >= 0.7 ? "bar warn" : "bar";
 	buf_addf(out,
 	         "<svg class=\"%s\" viewBox=\"0 0 100 1\" preserveAspectRatio=\"none\" aria-hidden=\"true\">"
 	         "<rect width=\"100\" height=\"1\"/><rect width=\"%.1f\" height=\"1\"/></svg>", class, 100 * shown);
+}
+
+void add_bar(struct buf *out, double share)
+{
+	bar(out, share, share >= 0.9 ? "bar bad" : share >= 0.7 ? "bar warn" : "bar");
+}
+
+void add_level(struct buf *out, double share)
+{
+	bar(out, share, "bar");
 }
 
 void table_begin(struct buf *out, const char *class, const char *titles)

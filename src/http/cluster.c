@@ -128,12 +128,12 @@ static bool ask_page(struct seek *s)
 	return send_ask(s, &s->op, key_of_page(key, a->site, a->key), flags);
 }
 
-/* Only one of all machines is told that it won. */
+/* Only one of all machines is told that it won: whatever it has left is less than R, which may be 30 days at most. */
 static void ask_win(struct seek *s)
 {
 	char key[CLUSTER_KEY_B];
 	s->at = SEEK_WIN;
-	if (!send_ask(s, &s->op, key_of_page(key, s->ask->site, s->ask->key), "c R2592001"))
+	if (!send_ask(s, &s->op, key_of_page(key, s->ask->site, s->ask->key), "c R2592000"))
 		over(s, CLUSTER_NOTHING);
 }
 
@@ -212,14 +212,11 @@ static void got_page(struct seek *s)
 		return;
 	}
 	s->cas = a->cas;
-	if (!a->size_b && a->marks & MC_SENT) {
-		rest(s);
-		return;
-	}
 	s->page = value_read(s->op.value, s->ask->key, home_wall_ms(s->ask->home), s->ask->store, s->then, &s->count);
-	mem_str_free(s->op.value);
-	s->op.value = (struct str){};
-	if (!s->page)
+	mc_cancel(&s->op);
+	if (!a->size_b && a->marks & MC_SENT)
+		rest(s);
+	else if (!s->page)
 		over(s, a->marks & MC_WON ? CLUSTER_OURS : CLUSTER_NOTHING);
 	else if (s->count)
 		ask_numbers(s);

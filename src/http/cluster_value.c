@@ -56,7 +56,8 @@ int value_make(struct value *v, const struct page *p, const uint64_t *generation
 	v->head = (struct value_head){ .magic = MAGIC, .version = VERSION, .generations = (uint16_t)count };
 	v->parts[0] = str_make((const char *)&v->head, sizeof v->head);
 	v->part_count = 1;
-	memcpy(v->generations, generations, count * sizeof *generations);
+	if (count)
+		memcpy(v->generations, generations, count * sizeof *generations);
 	add(v, v->generations, count * sizeof *generations);
 	add(v, i, image_head_b(i) + (p->body_kind == PAGE_INLINE ? i->body_b : 0));
 	for (uint64_t at_b = 0; p->body_kind == PAGE_BLOB && at_b < i->body_b;) {
@@ -107,7 +108,7 @@ struct page *value_read(struct str bytes, struct str key, uint64_t wall_ms, stru
 	memcpy(&image, rest.p, sizeof image);
 	if (!image_is_fine(&image, rest, wall_ms))
 		return NULL;
-	struct page *p = page_new(&image, PAGE_INLINE);
+	struct page *p = page_new(s, &image, PAGE_INLINE);
 	memcpy(page_tags_at(p), rest.p + sizeof image, rest.n - sizeof image);
 	page_ready(p, s);
 	*count = head.generations;

@@ -96,7 +96,8 @@ static enum stored decide(struct fill *f, struct image *image)
 	enum stored why = freshness_store(&f->came, &f->rules->fresh, image);
 	if (why != STORED_YES)
 		return why;
-	if (f->req.again)
+	/* Which the gates of its own route let through, and of no other. */
+	if (f->req.again || f->req.passed)
 		return STORED_REDIRECTED;
 	for (size_t i = 0; i < f->rules->no_store.count; i++)
 		if (cache_condition((const struct tmpl *)f->rules->no_store.p + i, &f->req))

@@ -42,6 +42,8 @@ struct memcached_conf {
 
 /* For checks, once main's values are read, and later; NULL. */
 const struct memcached_conf *memcached_conf_find(const struct conf *c, struct str name);
+/* Each block of a snapshot, in the order of the configuration. */
+void memcached_confs_each(const struct conf *c, void (*see)(void *arg, const struct memcached_conf *m), void *arg);
 /* In a check hook: as above, and says what is wrong at `value`, with "did you mean". */
 struct checker;
 const struct memcached_conf *memcached_check(struct checker *c, const void *value, struct str name);

@@ -75,6 +75,13 @@ const struct memcached_conf *memcached_conf_find(const struct conf *c, struct st
 	return v ? find(v, name) : NULL;
 }
 
+void memcached_confs_each(const struct conf *c, void (*see)(void *arg, const struct memcached_conf *m), void *arg)
+{
+	const struct memcached_values *v = values_of(c);
+	for (size_t i = 0; v && i < v->pools.count; i++)
+		see(arg, (const struct memcached_conf *)v->pools.p + i);
+}
+
 /* The nearest name, or one that is empty; all of them are put into the list. */
 static struct str nearest(const struct memcached_values *v, struct str name, struct buf *list)
 {

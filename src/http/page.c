@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "share/slab.h"
 #include "http/file_body.h"
 #include "share/segments.h"
 
@@ -151,17 +152,21 @@ static void page_free(struct object *o)
 		blob_put(p->blob);
 	else if (p->body_kind == PAGE_SEGMENT)
 		segment_put(p->segment);
-	mem_free(p);
+	if (p->in_slab)
+		slab_put(p);
+	else
+		mem_free(p);
 }
 
-struct page *page_new(const struct image *image, enum page_body kind)
+struct page *page_new(struct store *s, const struct image *image, enum page_body kind)
 {
 	size_t n = image_head_b(image) - sizeof *image;
 	n += kind == PAGE_INLINE ? image->body_b : kind == PAGE_SEGMENT ? PLACE_B : 0;
-	struct page *p = mem_grow(NULL, sizeof *p + n);
-	*p = (struct page){ .body_kind = (uint8_t)kind, .image = *image };
+	bool small = sizeof(struct page) + n <= SLAB_MOST_B;
+	struct page *p = small ? slab_get(store_slab(s), sizeof *p + n) : mem_grow(NULL, sizeof *p + n);
+	*p = (struct page){ .body_kind = (uint8_t)kind, .in_slab = small, .image = *image };
 	p->object.free = page_free;
-	p->object.cost_b = sizeof *p + n + ALLOCATED_B;
+	p->object.cost_b = small ? slab_cost_b(sizeof *p + n) : sizeof *p + n + ALLOCATED_B;
 	atomic_init(&p->object.refs, 1);
 	return p;
 }
@@ -179,7 +184,7 @@ struct page *page_whole(const struct page *head, struct store *s, struct blob *b
 	struct image image = head->image;
 	image.body_b = blob_size_b(blob);
 	bool small = image.body_b <= inline_most_b;
-	struct page *p = page_new(&image, small ? PAGE_INLINE : PAGE_BLOB);
+	struct page *p = page_new(s, &image, small ? PAGE_INLINE : PAGE_BLOB);
 	memcpy(page_tags_at(p), look(head), rest_at(head));
 	if (!small) {
 		blob_get(blob);

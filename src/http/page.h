@@ -64,7 +64,8 @@ struct page {
 	struct object object;             /* its key points into the image */
 	_Atomic uint32_t purges_seen;     /* purges_count() when it was last found not to be purged (share/purges.h) */
 	uint8_t body_kind;                /* enum page_body */
-	uint8_t shelved;                  /* it came from the disk tier: no need to write it again */
+	uint8_t shelved : 1;              /* it came from the disk tier: no need to write it again */
+	uint8_t in_slab : 1;              /* where its memory is: else in the heap */
 	_Atomic uint16_t berth;           /* the segment of the disk tier that has it, as far as is known; 0: none */
 	_Atomic uint16_t variants;        /* IMAGE_VARY: how many were stored since it was */
 	union {
@@ -79,7 +80,7 @@ uint64_t page_hash(struct str s);
 
 /* Memory for a page of this image, with room behind it for what the image says (body included where it is PAGE_INLINE);
  * refs is 1.  The caller fills key, tags and fields, then calls page_ready(). */
-struct page *page_new(const struct image *image, enum page_body kind);
+struct page *page_new(struct store *s, const struct image *image, enum page_body kind);
 /* Where to write. */
 char *page_tags_at(struct page *p);
 char *page_key_at(struct page *p);

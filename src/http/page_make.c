@@ -91,7 +91,7 @@ static void date_of(struct source *s)
 /* --- Pages. --- */
 
 /* Its head; the body is for the caller to fill in.  NULL: too large. */
-static struct page *page_begin(const struct image *image, struct str key, const struct source *from,
+static struct page *page_begin(struct store *s, const struct image *image, struct str key, const struct source *from,
                                const struct marks *tags, enum page_body kind)
 {
 	struct image i = *image;
@@ -103,7 +103,7 @@ static struct page *page_begin(const struct image *image, struct str key, const 
 	i.fields_b = (uint32_t)measure.bytes;
 	i.field_count = (uint16_t)measure.count;
 	i.tag_count = (uint16_t)tags->count;
-	struct page *p = page_new(&i, kind);
+	struct page *p = page_new(s, &i, kind);
 	struct scribe writer = { .at = page_fields_at(p) };
 	memcpy(page_tags_at(p), tags->at, sizeof *tags->at * tags->count);
 	memcpy(page_key_at(p), key.p, key.n);
@@ -139,7 +139,7 @@ struct page *page_of_answer(struct store *s, const struct came *c, const struct 
 	cache_control_of_answer(c->fields, c->field_count, &cc);
 	tags_each(c->fields, c->field_count, see_tag, &tags);
 	date_of(&from);
-	struct page *p = page_begin(image, key, &from, &tags, kind);
+	struct page *p = page_begin(s, image, key, &from, &tags, kind);
 	if (!p)
 		return NULL;
 	body_set(p, blob);
@@ -175,7 +175,7 @@ struct page *page_of_update(struct store *s, const struct page *stored, const st
 	for (size_t t = 0; !tags.count && t < stored->image.tag_count; t++)
 		mark(&tags, page_tag(stored, t));
 	date_of(&from);
-	struct page *p = page_begin(&i, page_key(stored), &from, &tags, (enum page_body)stored->body_kind);
+	struct page *p = page_begin(s, &i, page_key(stored), &from, &tags, (enum page_body)stored->body_kind);
 	if (!p)
 		return NULL;
 	body_share(p, stored);
@@ -187,7 +187,7 @@ struct page *page_of_variant(struct store *s, const struct page *from, struct st
 {
 	struct image i = { .asked_ms = from->image.asked_ms, .came_ms = from->image.came_ms, .base = from->image.base,
 		           .key_b = (uint32_t)key.n, .body_b = bytes.n, .status = from->image.status, .flags = IMAGE_CODED };
-	struct page *p = page_new(&i, PAGE_INLINE);
+	struct page *p = page_new(s, &i, PAGE_INLINE);
 	memcpy(page_key_at(p), key.p, key.n);
 	if (bytes.n)
 		memcpy(page_body_at(p), bytes.p, bytes.n);
@@ -207,7 +207,7 @@ struct page *page_of_marker(struct store *s, const struct image *image, struct s
 	struct source from = { .fields = &field, .field_count = field.name.n > 0 };
 	struct marks tags = {};
 	i.body_b = 0;
-	struct page *p = page_begin(&i, key, &from, &tags, PAGE_INLINE);
+	struct page *p = page_begin(s, &i, key, &from, &tags, PAGE_INLINE);
 	if (p)
 		page_ready(p, s);
 	return p;

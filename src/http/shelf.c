@@ -17,6 +17,7 @@
 
 enum {
 	WAITING_MOST_B = 64 << 20,   /* of pages that wait to be written */
+	DROPS_MOST_B = 16 << 20,     /* of what is to be forgotten, beside them */
 	OFF_MS = 60 * 1000,
 	TRIES = 2,                   /* to have the kernel fetch what it lacks, before the engine waits for it */
 };
@@ -76,11 +77,12 @@ static void work_begin(struct shelf *s, struct home *h, struct mailbox *to)
 	mem_free(w);
 }
 
-static bool hand_in(struct shelf *s, struct home *h, struct mailbox *to, const struct shelf_chore *what, bool surely)
+static bool hand_in(struct shelf *s, struct home *h, struct mailbox *to, const struct shelf_chore *what,
+                    uint64_t over_b)
 {
 	struct shelf_chore *c = MEM_NEW(struct shelf_chore);
 	*c = *what;
-	enum handed handed = batch_add(s->batch, &c->chore, surely);
+	enum handed handed = batch_add(s->batch, &c->chore, over_b);
 	if (handed == HANDED_BEGIN)
 		work_begin(s, h, to);
 	else if (handed == HANDED_FULL)
@@ -88,10 +90,12 @@ static bool hand_in(struct shelf *s, struct home *h, struct mailbox *to, const s
 	return handed != HANDED_FULL;
 }
 
+/* A disk that hangs must not cost memory without end: then rather all is forgotten. */
 static void drop(struct shelf *s, struct home *h, struct digest key)
 {
-	const struct shelf_chore c = { .errand = ERRAND_DROP, .key = key };
-	hand_in(s, h, &h->loop.mailbox, &c, true);
+	const struct shelf_chore c = { .chore.cost_b = sizeof c, .errand = ERRAND_DROP, .key = key };
+	if (!hand_in(s, h, &h->loop.mailbox, &c, DROPS_MOST_B))
+		segments_blind(s->segments);
 }
 
 /* What is not written must not be there in an earlier state either. */
@@ -103,7 +107,7 @@ void shelf_put(struct shelf *s, struct home *h, struct page *p)
 		                 .key = segments_digest(s->segments, page_key(p)) };
 	bool off = segments_is_off(s->segments, h->loop.now_ms);
 	object_get(&p->object);
-	if (!off && hand_in(s, h, &h->loop.mailbox, &c, false))
+	if (!off && hand_in(s, h, &h->loop.mailbox, &c, 0))
 		return;
 	object_put(h->epoch, &p->object);
 	segments_count(s->segments, SEGMENTS_DROPPED);
@@ -119,7 +123,7 @@ void shelf_note(struct shelf *s, const struct purge *what, struct shelf_noted *d
 {
 	struct shelf_chore c = { .errand = ERRAND_NOTE, .noted = done };
 	purge_print(what, &c.line);
-	hand_in(s, NULL, done->to, &c, true);
+	hand_in(s, NULL, done->to, &c, BATCH_SURELY);
 }
 
 static bool is_old(const struct shelf *s, const struct page *p)
@@ -136,7 +140,7 @@ void shelf_seen(struct shelf *s, struct home *h, struct page *p)
 		                       .key = segments_digest(s->segments, page_key(p)) };
 	atomic_store_explicit(&p->berth, 0, memory_order_relaxed);
 	object_get(&p->object);
-	if (!hand_in(s, h, &h->loop.mailbox, &c, false))
+	if (!hand_in(s, h, &h->loop.mailbox, &c, 0))
 		object_put(h->epoch, &p->object);
 }
 
@@ -248,14 +252,19 @@ static void end_all(struct shelf *s, struct shelf_chore *first)
 	}
 }
 
-static void work_on(struct shelf *s, struct chore *first)
+/* What was refused while all this waited may be what was to forget some of it: so that is forgotten afterwards. */
+static void work_on(struct shelf *s)
 {
+	unsigned blind = segments_blindness(s->segments);
+	struct chore *first = batch_take(s->batch);
 	if (!segments_is_off(s->segments, clock_ms()))
 		s->failed = 0;
 	if (first) {
 		do_all(s, container_of(first, struct shelf_chore, chore));
 		end_all(s, container_of(first, struct shelf_chore, chore));
 	}
+	if (blind && !s->failed)
+		look_at(s, segments_forget(s->segments, blind));
 	segments_tidy(s->segments);
 }
 
@@ -287,7 +296,7 @@ static void work(struct disk_job *job)
 	struct shelf_work *w = container_of(job, struct shelf_work, job);
 	struct shelf *s = w->shelf;
 	do {
-		work_on(s, batch_take(s->batch));
+		work_on(s);
 		have_said(s, w->home);
 	} while (batch_more(s->batch));
 }
@@ -328,7 +337,7 @@ static int page_of_record(struct shelf_ask *a, const struct record *r)
 		return -EBADMSG;
 	if (!whole && !a->seek.wait)
 		return -EOPNOTSUPP;
-	struct page *p = page_new(&image, whole ? PAGE_INLINE : PAGE_SEGMENT);
+	struct page *p = page_new(a->store, &image, whole ? PAGE_INLINE : PAGE_SEGMENT);
 	p->shelved = true;
 	atomic_init(&p->berth, (uint16_t)r->extent.segment);
 	if (!whole) {
@@ -468,7 +477,8 @@ void shelf_free(struct shelf *s)
 {
 	if (!s)
 		return;
-	work_on(s, batch_end(s->batch));
+	batch_end(s->batch);
+	work_on(s);
 	batch_free(s->batch);
 	journal_free(s->journal);
 	segments_free(s->segments);

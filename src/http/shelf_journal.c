@@ -69,18 +69,21 @@ static int append(struct journal *j, struct str lines)
 	int err = write_whole(j->fd, lines);
 	if (!err && fdatasync(j->fd) < 0)
 		err = -errno;
-	if (!err)
-		j->size_b += lines.n;
-	else if (ftruncate(j->fd, (off_t)j->size_b) < 0)
-		fd_swap(&j->fd, -1);  /* half a line is in it, behind which nothing may stand */
+	j->size_b += lines.n;
 	return err;
 }
 
-/* Purges take effect before they are noted: a journal that is written anew has these lines, too. */
+/* A journal that lacks something would let it be found after a restart: then rather none, which purges all.  Purges take
+ * effect before they are noted, so that one that is written anew has these lines, too. */
 int journal_add(struct journal *j, struct str lines)
 {
 	bool is_long = j->size_b > LONG_B && j->size_b > TIMES * j->least_b;
-	return j->fd < 0 || is_long ? write_anew(j) : append(j, lines);
+	int err = j->fd < 0 || is_long ? write_anew(j) : append(j, lines);
+	if (err) {
+		fd_swap(&j->fd, -1);
+		unlinkat(j->dir_fd, NAME, 0);
+	}
+	return err;
 }
 
 /* --- Opening. --- */

@@ -13,5 +13,6 @@ struct journal;
 [[nodiscard]] int journal_open(struct journal **out, int dir_fd, uint64_t seed, bool is_new, struct purges *purges,
                                const char **why);
 void journal_free(struct journal *j);
-/* Appends lines, and has them on the disk.  0 or -errno, and then none of them is there. */
+/* Appends lines, and has them on the disk.  0 or -errno: then, unless a later call has more luck, the next start finds no
+ * journal. */
 [[nodiscard]] int journal_add(struct journal *j, struct str lines);

@@ -54,7 +54,7 @@ enum {
 	ACTION_DOWN, ACTION_WEIGHT, ACTION_APPS, ACTION_APP, ACTION_RESTART, ACTION_SET, ACTION_UNSET, ACTION_SETTINGS,
 	ACTION_SHED_ON, ACTION_SHED_OFF, ACTION_HOT_CLEAR, ACTION_CHANGES, ACTION_RELOAD, ACTION_REOPEN,
 	ACTION_ALERTS, ACTION_SILENCE, ACTION_SILENCE_WHY, ACTION_UNSILENCE, ACTION_TEST_ALL, ACTION_TEST,
-	ACTION_EXPLAIN, ACTION_TRACE, ACTION_CACHES, ACTION_PURGE, ACTION_PURGE_URL, ACTION_CACHE,
+	ACTION_EXPLAIN, ACTION_TRACE, ACTION_CACHES, ACTION_PURGE, ACTION_PURGE_URL, ACTION_CACHE, ACTION_MEMCACHED,
 };
 
 /* Words in capitals are given by whoever asks; what stands in brackets may be left out; ... is all words that follow. */
@@ -93,6 +93,7 @@ const struct action CTL_ACTIONS[] = {
 	[ACTION_PURGE] = { "cache purge", "what --tag, --match or --all says" },
 	[ACTION_PURGE_URL] = { "cache purge URL", "what is cached of a URL" },
 	[ACTION_CACHE] = { "cache NAME", "one cache" },
+	[ACTION_MEMCACHED] = { "memcached", "all memcached servers" },
 	{},
 };
 
@@ -137,6 +138,7 @@ static const struct request {
 	[ACTION_PURGE] = { "POST", "/caches/purge", "{%p}", show_did },
 	[ACTION_PURGE_URL] = { "POST", "/caches/purge", "{\"url\":\"%1\"%p}", show_did },
 	[ACTION_CACHE] = { "GET", "/caches/%1", NULL, show_cache },
+	[ACTION_MEMCACHED] = { "GET", "/memcached", NULL, show_memcached },
 };
 
 /* Options that say more about an action: parameters of the query, by their own names, or members of the body where there is

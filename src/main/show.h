@@ -13,6 +13,7 @@ void show_pools(const json_t *json, bool colour, struct buf *out);
 void show_pool(const json_t *json, bool colour, struct buf *out);
 void show_caches(const json_t *json, bool colour, struct buf *out);
 void show_cache(const json_t *json, bool colour, struct buf *out);
+void show_memcached(const json_t *json, bool colour, struct buf *out);
 void show_apps(const json_t *json, bool colour, struct buf *out);
 void show_app(const json_t *json, bool colour, struct buf *out);
 void show_settings(const json_t *json, bool colour, struct buf *out);

@@ -1,4 +1,4 @@
-/* Caches, from the admin socket's JSON to text.  No state; one thread. */
+/* Caches and memcached servers, from the admin socket's JSON to text.  No state; one thread. */
 #include <stdio.h>
 #include <string.h>
 
@@ -165,4 +165,55 @@ void show_cache(const json_t *json, bool colour, struct buf *out)
 	part(out, purges, "marks", "URLs and tags", ", ");
 	part(out, purges, "matches", "patterns remembered", "\n");
 	add_off(out, json);
+}
+
+/* --- Servers of memcached. --- */
+
+static void memcached_row(struct table *t, const json_t *memcached, const json_t *s)
+{
+	const char *state = text_of(s, "state");
+	table_add(t, "%s", text_of(memcached, "name"));
+	table_add(t, "%s", text_of(s, "server"));
+	table_add(t, "%s", state);
+	table_colour(t, !strcmp(state, "ready") ? COLOUR_GOOD : !strcmp(state, "away") ? COLOUR_BAD : COLOUR_WARN);
+	table_count(t, number_of(s, "gets"));
+	cell_share(t, number_of(s, "hits"), number_of(s, "hits") + number_of(s, "misses"));
+	table_count(t, number_of(s, "sets"));
+	table_count(t, number_of(s, "late"));
+	table_count(t, number_of(s, "errors") + number_of(s, "lost"));
+	table_count(t, number_of(s, "skipped"));
+}
+
+static void add_away(struct buf *out, const json_t *s)
+{
+	struct buf line = {};
+	if (!*text_of(s, "why"))
+		return;
+	buf_addf(&line, "%s: %s", text_of(s, "server"), text_of(s, "why"));
+	add_wrapped(out, 0, buf_str(&line));
+	buf_fini(&line);
+}
+
+void show_memcached(const json_t *json, bool colour, struct buf *out)
+{
+	static const struct column COLUMNS[] = {
+		{ "MEMCACHED", false, true }, { "SERVER", false, true }, { "STATE" }, { "GETS", true }, { "HITS", true },
+		{ "SETS", true },             { "LATE", true },          { "FAILED", true }, { "SKIPPED", true }, {},
+	};
+	const json_t *all = json_object_get(json, "memcached"), *memcached, *s;
+	struct table t;
+	size_t i, k;
+	if (!json_array_size(all)) {
+		buf_add(out, STR("no memcached servers\n"));
+		return;
+	}
+	table_init(&t, COLUMNS);
+	json_array_foreach(all, i, memcached)
+		json_array_foreach(json_object_get(memcached, "servers"), k, s)
+			memcached_row(&t, memcached, s);
+	table_print(&t, TABLE_WIDTH, colour, out);
+	table_fini(&t);
+	json_array_foreach(all, i, memcached)
+		json_array_foreach(json_object_get(memcached, "servers"), k, s)
+			add_away(out, s);
 }

@@ -273,6 +273,7 @@ static int start(struct worker *w, const struct core *core)
 	w->admin.audience = audience_new(&w->control, w->publisher.station_count, give_taps, w);
 	w->admin.viewers = viewers_new(&w->admin);
 	w->admin.caches = w->publisher.shared.caches;
+	w->admin.memcacheds = w->publisher.shared.memcacheds;
 	w->admin.apps = w->apps;
 	w->admin.alerts = w->alerts = alerts_new(&w->admin, &w->control, w->ring);
 	w->admin.keeper = w->keeper;

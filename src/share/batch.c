@@ -49,29 +49,23 @@ static enum handed hand_in(struct batch *b, struct chore *c)
 	return HANDED_BEGIN;
 }
 
-enum handed batch_add(struct batch *b, struct chore *c, bool surely)
+enum handed batch_add(struct batch *b, struct chore *c, uint64_t over_b)
 {
 	pthread_mutex_lock(&b->lock);
-	bool room = surely || b->waiting_b + c->cost_b <= b->most_b || !b->oldest;
+	uint64_t past_b = b->waiting_b + c->cost_b > b->most_b ? b->waiting_b + c->cost_b - b->most_b : 0;
+	bool room = past_b <= over_b || !b->oldest;
 	enum handed handed = room ? hand_in(b, c) : HANDED_FULL;
 	pthread_mutex_unlock(&b->lock);
 	return handed;
 }
 
-/* The lock is held. */
-static struct chore *take(struct batch *b)
+struct chore *batch_take(struct batch *b)
 {
+	pthread_mutex_lock(&b->lock);
 	struct chore *all = b->oldest;
 	b->oldest = NULL;
 	b->end = &b->oldest;
 	b->waiting_b = 0;
-	return all;
-}
-
-struct chore *batch_take(struct batch *b)
-{
-	pthread_mutex_lock(&b->lock);
-	struct chore *all = take(b);
 	pthread_mutex_unlock(&b->lock);
 	return all;
 }
@@ -101,14 +95,12 @@ void batch_leave(struct batch *b)
 	pthread_mutex_unlock(&b->lock);
 }
 
-struct chore *batch_end(struct batch *b)
+void batch_end(struct batch *b)
 {
 	pthread_mutex_lock(&b->lock);
 	while (b->working)
 		pthread_cond_wait(&b->rests, &b->lock);
-	struct chore *all = take(b);
 	pthread_mutex_unlock(&b->lock);
-	return all;
 }
 
 bool batch_begin(struct batch *b)

@@ -15,6 +15,8 @@ struct chore {
 
 struct batch;
 
+#define BATCH_SURELY UINT64_MAX
+
 enum handed {
 	HANDED_FULL,    /* too much waits: the chore is still the caller's */
 	HANDED_ON,      /* somebody works, and will find it */
@@ -24,10 +26,10 @@ enum handed {
 struct batch *batch_new(uint64_t most_b);
 /* Nobody works, nothing waits. */
 void batch_free(struct batch *b);
-/* Waits until nobody works; nothing more is handed in by others.  What still waits is the caller's. */
-struct chore *batch_end(struct batch *b);
-/* `surely`: whatever waits already. */
-enum handed batch_add(struct batch *b, struct chore *c, bool surely);
+/* Waits until nobody works.  Nothing more is handed in; the caller is the worker of what waits. */
+void batch_end(struct batch *b);
+/* over_b: how far past the bound it may go; BATCH_SURELY: it is never refused. */
+enum handed batch_add(struct batch *b, struct chore *c, uint64_t over_b);
 /* The worker's: all that waits, oldest first, linked by next; NULL: nothing. */
 struct chore *batch_take(struct batch *b);
 /* The worker's: true where more has come and the caller goes on; else nobody works from now on. */

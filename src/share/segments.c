@@ -383,6 +383,16 @@ int segments_folder(const struct segments *s)
 	return s->dir_fd;
 }
 
+void segments_blind(struct segments *s)
+{
+	atomic_fetch_add(&s->blind, 1);
+}
+
+unsigned segments_blindness(const struct segments *s)
+{
+	return atomic_load_explicit(&s->blind, memory_order_relaxed);
+}
+
 /* --- Counting. --- */
 
 void segments_count(struct segments *s, enum segments_event what)

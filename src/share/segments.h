@@ -109,6 +109,12 @@ uint32_t segments_newest(const struct segments *s);
 [[nodiscard]] int segments_flush(struct segments *s);
 /* The key's record is not found any more. */
 [[nodiscard]] int segments_drop(struct segments *s, struct digest key);
+/* Any thread: something that was to be forgotten is not, and nothing is found from now on. */
+void segments_blind(struct segments *s);
+/* How often that happened; 0: never, or it is mended. */
+unsigned segments_blindness(const struct segments *s);
+/* The worker's: forgets all, and mends what had happened by `seen`.  0 or -errno. */
+[[nodiscard]] int segments_forget(struct segments *s, unsigned seen);
 /* Closes what nobody has open any more. */
 void segments_tidy(struct segments *s);
 

@@ -83,7 +83,7 @@ struct segments {
 	_Atomic uint64_t off_until_ms;
 	_Atomic int off_why;
 	_Atomic uint32_t old_until;    /* the number of the newest segment that goes soon; 0: none does */
-	_Atomic bool blind;            /* what was to be forgotten can't be: nothing is found any more */
+	_Atomic unsigned blind;        /* how often what was to be forgotten was not: nothing is found while there is any */
 	pthread_mutex_t lock;          /* of the four below; the worker alone changes live */
 	struct segment *live[SEGMENTS_MOST];   /* oldest first */
 	size_t live_count;

@@ -5,6 +5,7 @@
  * sparse, and locked as long as it is open: two processes that write into one folder would undo each other's work. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -13,13 +14,16 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "base/whole.h"
 #include "share/segments_in.h"
 
 enum {
 	INDEX_VERSION = 1,
-	FIT = 4,   /* an index so many times too large or too small is still used */
+	LARGE_PART = 4,      /* an index that takes more of the bound than that is begun anew */
+	COPY_BUCKETS = 512,  /* at a time */
 };
 
+static const char NAME[] = "index", NEXT[] = "index.new";
 static const char MAGIC[8] = "petrelix";
 
 static uint64_t head_sum(const struct index_head *h)
@@ -44,27 +48,79 @@ uint64_t index_size_b(const struct segments *s)
 
 static bool head_fits(const struct index_head *h, uint64_t bound_b)
 {
-	uint64_t wanted = buckets_for(bound_b);
 	return memcmp(h->magic, MAGIC, sizeof MAGIC) == 0 && h->version == INDEX_VERSION && h->sum == head_sum(h) &&
-	       h->buckets && h->buckets <= wanted * FIT && h->buckets >= wanted / FIT;
+	       h->buckets && (h->buckets <= bound_b / LARGE_PART / BUCKET_B || h->buckets <= buckets_for(bound_b));
+}
+
+static int head_write(int fd, uint64_t buckets, uint64_t seed)
+{
+	struct index_head h = { .version = INDEX_VERSION, .buckets = buckets, .seed = seed };
+	memcpy(h.magic, MAGIC, sizeof MAGIC);
+	h.sum = head_sum(&h);
+	int err = segments_write(fd, &h, sizeof h, 0);
+	return err ? err : fsync(fd) < 0 ? -errno : 0;
 }
 
 static int begin_anew(struct segments *s, uint64_t bound_b)
 {
-	struct index_head h = { .version = INDEX_VERSION, .buckets = buckets_for(bound_b) };
-	memcpy(h.magic, MAGIC, sizeof MAGIC);
-	must(getrandom(&h.seed, sizeof h.seed, 0) == sizeof h.seed);
-	h.sum = head_sum(&h);
-	s->buckets = h.buckets;
-	s->seed = h.seed;
+	s->buckets = buckets_for(bound_b);
 	s->is_new = true;
+	must(getrandom(&s->seed, sizeof s->seed, 0) == sizeof s->seed);
 	if (ftruncate(s->index_fd, 0) < 0 || ftruncate(s->index_fd, (off_t)index_size_b(s)) < 0)
 		return -errno;
-	int err = segments_write(s->index_fd, &h, sizeof h, 0);
-	return err ? err : fsync(s->index_fd) < 0 ? -errno : 0;
+	return head_write(s->index_fd, s->buckets, s->seed);
 }
 
-static int take(struct segments *s, const struct index_head *h)
+static bool is_empty(const struct bucket *b)
+{
+	static const struct bucket EMPTY;
+	return memcmp(b, &EMPTY, sizeof EMPTY) == 0;
+}
+
+/* What was in a bucket is in one of the `times` that take its place: in each, then, for the time being. */
+static int buckets_copy(int from_fd, int to_fd, uint64_t buckets, uint64_t times)
+{
+	struct bucket *some = mem_new(COPY_BUCKETS * sizeof *some), *copies = mem_new(times * sizeof *copies);
+	int err = 0;
+	for (uint64_t i = 0; i < buckets && !err; i++) {
+		uint64_t n = buckets - i < COPY_BUCKETS ? buckets - i : COPY_BUCKETS;
+		if (i % COPY_BUCKETS == 0)
+			err = segments_read(from_fd, some, n * BUCKET_B, INDEX_HEAD_B + i * BUCKET_B, true);
+		if (err || is_empty(&some[i % COPY_BUCKETS]))
+			continue;
+		for (uint64_t k = 0; k < times; k++)
+			copies[k] = some[i % COPY_BUCKETS];
+		err = segments_write(to_fd, copies, times * BUCKET_B, INDEX_HEAD_B + i * times * BUCKET_B);
+	}
+	mem_free(some);
+	mem_free(copies);
+	return err;
+}
+
+/* The bound is so many times as large as it was: so is the index.  Once, when it is opened. */
+static int grow(struct segments *s, uint64_t times)
+{
+	int fd = openat(s->dir_fd, NEXT, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd < 0)
+		return -errno;
+	int err = flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : buckets_copy(s->index_fd, fd, s->buckets, times);
+	if (!err && ftruncate(fd, (off_t)(INDEX_HEAD_B + s->buckets * times * BUCKET_B)) < 0)
+		err = -errno;
+	if (!err)
+		err = head_write(fd, s->buckets * times, s->seed);
+	if (!err && renameat(s->dir_fd, NEXT, s->dir_fd, NAME) < 0)
+		err = -errno;
+	if (err) {
+		close(fd);
+		unlinkat(s->dir_fd, NEXT, 0);
+		return err;
+	}
+	fd_swap(&s->index_fd, fd);
+	s->buckets *= times;
+	return 0;
+}
+
+static int take(struct segments *s, uint64_t bound_b, const struct index_head *h)
 {
 	struct stat st;
 	s->buckets = h->buckets;
@@ -74,6 +130,9 @@ static int take(struct segments *s, const struct index_head *h)
 	/* Somebody cut it short: what is missing is empty. */
 	if ((uint64_t)st.st_size < index_size_b(s) && ftruncate(s->index_fd, (off_t)index_size_b(s)) < 0)
 		return -errno;
+	/* Where it can't grow it serves as it is. */
+	if (buckets_for(bound_b) / s->buckets > 1)
+		(void)!grow(s, buckets_for(bound_b) / s->buckets);
 	return 0;
 }
 
@@ -81,7 +140,7 @@ int index_open(struct segments *s, uint64_t bound_b, const char **why)
 {
 	struct index_head h;
 	*why = "its index can't be opened";
-	s->index_fd = openat(s->dir_fd, "index", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	s->index_fd = openat(s->dir_fd, NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (s->index_fd < 0)
 		return -errno;
 	*why = "another process uses this folder, or another cache of this one";
@@ -93,7 +152,7 @@ int index_open(struct segments *s, uint64_t bound_b, const char **why)
 		return err;
 	bool fits = !err && head_fits(&h, bound_b);
 	*why = "its index can't be written";
-	return fits ? take(s, &h) : begin_anew(s, bound_b);
+	return fits ? take(s, bound_b, &h) : begin_anew(s, bound_b);
 }
 
 /* --- Slots. --- */
@@ -179,6 +238,18 @@ int index_drop(struct segments *s, struct digest key)
 		err = slot_write(s, at, i, &b.slots[i]);
 	}
 	if (err)
-		atomic_store(&s->blind, true);
+		segments_blind(s);
 	return err;
+}
+
+/* Without its bytes the file is the same, and each bucket empty. */
+int segments_forget(struct segments *s, unsigned seen)
+{
+	int err = segments_flush(s);
+	if (err)
+		return err;
+	if (ftruncate(s->index_fd, INDEX_HEAD_B) < 0 || ftruncate(s->index_fd, (off_t)index_size_b(s)) < 0)
+		return -errno;
+	atomic_compare_exchange_strong(&s->blind, &seen, 0);
+	return 0;
 }

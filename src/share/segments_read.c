@@ -143,7 +143,7 @@ int segments_seek(struct segments *s, struct seek *k, struct record *r)
 	struct bucket b;
 	uint64_t at_b = index_bucket_at(s, k->key);
 	r->segment = NULL;
-	if (atomic_load_explicit(&s->blind, memory_order_relaxed))
+	if (segments_blindness(s))
 		return -ENOENT;
 	int err = segments_read(s->index_fd, &b, sizeof b, at_b, k->wait);
 	if (err == -EAGAIN)

@@ -1,8 +1,9 @@
 /* The object store: shards, each a hash table that is read without a lock.  See store.h.
  *
- * A shard's chains are changed under its lock, by single stores that readers see whole.  What is unlinked keeps its own
- * link and stays in memory until no loop can stand on it (share/epoch.h).  While a table grows, objects move between
- * chains, and a reader may be led astray: it can tell from `moves`, and looks again under the lock. */
+ * A bucket is a cache line of slots: pointers with some of the hash's bits above them, so that looking for a key costs the
+ * bucket's line and the object's own ones, however many objects there are.  Slots are changed under the shard's lock, by
+ * single stores; an object stays in its slot until it is taken out, and in memory until no loop can be looking at it
+ * (share/epoch.h).  A larger table is filled before readers see it. */
 #include "share/store.h"
 
 #include <pthread.h>
@@ -14,26 +15,43 @@
 #include "base/must.h"
 #include "share/fifos.h"
 #include "share/flights.h"
+#include "share/slab.h"
 
 enum {
 	SHARDS_MAX = 256,       /* of the hash's top byte */
 	SHARD_MIN_B = 4 << 20,  /* a smaller shard would be too small a sample to judge by what is hot in it */
+	HUGE_FROM_B = 256 << 20,
 	BUCKETS_MIN = 16,
-	CHAIN = 2,              /* objects in a bucket before there are more buckets */
+	SLOTS = 7,
+	FILLED = 4,             /* slots of a bucket that are taken, on the average, before there are more buckets */
+	LINE_B = 64,
+	LINES = 5,              /* of an object, which whoever finds it is about to read */
 	COUNTERS = 64,
 	ASKED_MAX = 3,
 };
 
+struct bucket {
+	_Atomic uint64_t slot[SLOTS];    /* 0: empty; else a pointer, with bits of the hash above it */
+	_Atomic(struct bucket *) more;   /* where these are full */
+};
+_Static_assert(sizeof(struct bucket) == LINE_B, "one cache line is read");
+
 struct table {
 	struct retired retired;
 	size_t buckets;
-	_Atomic(struct object *) bucket[];
+	struct bucket *bucket;   /* in `room`, each in a line */
+	struct extra *extras;    /* what buckets have more; the lock's */
+	char room[];
+};
+
+struct extra {
+	struct bucket bucket;
+	struct extra *next;
 };
 
 struct shard {
 	_Atomic(struct table *) table;
-	_Atomic unsigned moves;  /* odd while objects move into a larger table */
-	char apart[112];         /* what readers read, off the cache line that writers write */
+	char apart[120];         /* what readers read, off the cache line that writers write */
 	pthread_mutex_t lock;    /* of all that follows */
 	_Atomic size_t bytes;    /* read without the lock, to find where there is most */
 	size_t objects;
@@ -52,6 +70,7 @@ struct store {
 	uint64_t seed;
 	_Atomic size_t bound_b;
 	_Atomic size_t bytes;
+	struct slab *slab;
 	unsigned shard_count;    /* a power of two */
 	struct counter counters[COUNTERS];
 	struct flights flights;
@@ -89,21 +108,47 @@ static void object_let_go(struct retired *r)
 		o->free(o);
 }
 
-/* --- Chains. --- */
+/* --- Tables. --- */
+
+/* User space ends below 2^47 on x86-64, and at 2^48 elsewhere. */
+enum { POINTER_BITS = 48, TAG_FROM = 40 };   /* the tag's bits choose neither the shard nor a bucket */
+
+static uint64_t tag_of(uint64_t hash)
+{
+	return hash >> TAG_FROM << POINTER_BITS;
+}
+
+static uint64_t word_of(struct object *o)
+{
+	must((uintptr_t)o >> POINTER_BITS == 0);
+	return tag_of(o->hash) | (uintptr_t)o;
+}
+
+static struct object *object_in(uint64_t word)
+{
+	return (struct object *)(uintptr_t)(word & ((UINT64_C(1) << POINTER_BITS) - 1));
+}
 
 static struct table *table_new(size_t buckets)
 {
-	struct table *t = mem_new(sizeof *t + buckets * sizeof *t->bucket);
+	struct table *t = mem_new(sizeof *t + (buckets + 1) * sizeof *t->bucket);
+	uintptr_t room = (uintptr_t)t->room;
 	t->buckets = buckets;
+	t->bucket = (struct bucket *)((room + LINE_B - 1) / LINE_B * LINE_B);
 	return t;
 }
 
 static void table_free(struct retired *r)
 {
-	mem_free(container_of(r, struct table, retired));
+	struct table *t = container_of(r, struct table, retired);
+	for (struct extra *e = t->extras, *next; e; e = next) {
+		next = e->next;
+		mem_free(e);
+	}
+	mem_free(t);
 }
 
-static _Atomic(struct object *) *bucket_of(struct table *t, uint64_t hash)
+static struct bucket *bucket_of(const struct table *t, uint64_t hash)
 {
 	return &t->bucket[hash & (t->buckets - 1)];
 }
@@ -113,23 +158,66 @@ static bool has_key(const struct object *o, struct str key, uint64_t hash)
 	return o->hash == hash && str_eq(o->key, key);
 }
 
-/* With or without the lock.  What it found may have been unlinked since. */
-static struct object *chain_look(struct table *t, struct str key, uint64_t hash)
+/* All of it at once: one after the other each line would be waited for. */
+static void fetch(const struct object *o)
 {
-	struct object *o = atomic_load(bucket_of(t, hash));
-	while (o && !has_key(o, key, hash))
-		o = atomic_load(&o->next);
-	return o;
+	for (size_t i = 0; i < LINES; i++)
+		__builtin_prefetch((const char *)o + i * LINE_B);
 }
 
-/* The link that points at the object of this key, or the one at the chain's end.  The lock is held. */
-static _Atomic(struct object *) *chain_find(struct table *t, struct str key, uint64_t hash)
+/* The slot that has the object of this key, or NULL.  With or without the lock: without, it may have been emptied since,
+ * and *out is what was in it. */
+static _Atomic uint64_t *slot_find(const struct table *t, struct str key, uint64_t hash, struct object **out)
 {
-	_Atomic(struct object *) *link = bucket_of(t, hash);
-	struct object *o;
-	while ((o = atomic_load(link)) && !has_key(o, key, hash))
-		link = &o->next;
-	return link;
+	uint64_t tag = tag_of(hash);
+	for (struct bucket *b = bucket_of(t, hash); b; b = atomic_load(&b->more)) {
+		for (unsigned i = 0; i < SLOTS; i++) {
+			uint64_t word = atomic_load(&b->slot[i]);
+			struct object *o = object_in(word);
+			if (!o || (word ^ tag) >> POINTER_BITS)
+				continue;
+			fetch(o);
+			if (!has_key(o, key, hash))
+				continue;
+			*out = o;
+			return &b->slot[i];
+		}
+	}
+	return NULL;
+}
+
+static struct bucket *more_of(struct table *t, struct bucket *b)
+{
+	struct bucket *more = atomic_load(&b->more);
+	if (more)
+		return more;
+	struct extra *e = MEM_NEW(struct extra);
+	e->next = t->extras;
+	t->extras = e;
+	atomic_store(&b->more, &e->bucket);
+	return &e->bucket;
+}
+
+/* Where its key is not yet.  The lock is held, or nobody sees the table. */
+static void table_add(struct table *t, struct object *o)
+{
+	for (struct bucket *b = bucket_of(t, o->hash);; b = more_of(t, b)) {
+		for (unsigned i = 0; i < SLOTS; i++) {
+			if (atomic_load(&b->slot[i]))
+				continue;
+			atomic_store(&b->slot[i], word_of(o));
+			return;
+		}
+	}
+}
+
+static void table_each(const struct table *t, void (*see)(void *arg, struct object *o), void *arg)
+{
+	for (size_t i = 0; i < t->buckets; i++)
+		for (struct bucket *b = &t->bucket[i]; b; b = atomic_load(&b->more))
+			for (unsigned k = 0; k < SLOTS; k++)
+				if (atomic_load(&b->slot[k]))
+					see(arg, object_in(atomic_load(&b->slot[k])));
 }
 
 static struct shard *shard_of(struct store *s, uint64_t hash)
@@ -137,25 +225,19 @@ static struct shard *shard_of(struct store *s, uint64_t hash)
 	return &s->shards[(hash >> 56) & (s->shard_count - 1)];
 }
 
+static void copy(void *table, struct object *o)
+{
+	table_add(table, o);
+}
+
 /* The lock is held.  Readers go on meanwhile. */
 static void shard_grow(struct store *s, struct shard *h)
 {
-	struct table *old = atomic_load(&h->table);
-	struct table *t = table_new(2 * old->buckets);
-	atomic_fetch_add(&h->moves, 1);
-	for (size_t i = 0; i < old->buckets; i++) {
-		struct object *o = atomic_load(&old->bucket[i]), *next;
-		for (; o; o = next) {
-			_Atomic(struct object *) *bucket = bucket_of(t, o->hash);
-			next = atomic_load(&o->next);
-			atomic_store(&o->next, atomic_load(bucket));
-			atomic_store(bucket, o);
-		}
-	}
+	struct table *old = atomic_load(&h->table), *t = table_new(2 * old->buckets);
+	table_each(old, copy, t);
 	atomic_store(&h->table, t);
-	atomic_fetch_add(&h->moves, 1);
 	epoch_retire(s->epoch, &old->retired, table_free);
-	fifos_room(&h->fifos, CHAIN * t->buckets);
+	fifos_room(&h->fifos, FILLED * t->buckets);
 }
 
 /* --- The store. --- */
@@ -173,7 +255,7 @@ static void shard_init(struct shard *h)
 	atomic_init(&h->table, table_new(BUCKETS_MIN));
 	pthread_mutex_init(&h->lock, NULL);
 	fifos_init(&h->fifos);
-	fifos_room(&h->fifos, CHAIN * BUCKETS_MIN);
+	fifos_room(&h->fifos, FILLED * BUCKETS_MIN);
 }
 
 struct store *store_new(struct epoch *e, size_t memory_b)
@@ -184,23 +266,24 @@ struct store *store_new(struct epoch *e, size_t memory_b)
 	s->shard_count = shards;
 	atomic_init(&s->bound_b, memory_b);
 	must(getrandom(&s->seed, sizeof s->seed, 0) == sizeof s->seed);
+	s->slab = slab_new(memory_b >= HUGE_FROM_B);
 	flights_init(&s->flights);
 	for (unsigned i = 0; i < shards; i++)
 		shard_init(&s->shards[i]);
 	return s;
 }
 
+static void let_go(void *arg, struct object *o)
+{
+	(void)arg;
+	object_let_go(&o->retired);
+}
+
 static void shard_fini(struct shard *h)
 {
 	struct table *t = atomic_load(&h->table);
-	for (size_t i = 0; i < t->buckets; i++) {
-		struct object *o = atomic_load(&t->bucket[i]), *next;
-		for (; o; o = next) {
-			next = atomic_load(&o->next);
-			object_let_go(&o->retired);
-		}
-	}
-	mem_free(t);
+	table_each(t, let_go, NULL);
+	table_free(&t->retired);
 	fifos_fini(&h->fifos);
 	pthread_mutex_destroy(&h->lock);
 }
@@ -212,20 +295,18 @@ void store_free(struct store *s)
 	for (unsigned i = 0; i < s->shard_count; i++)
 		shard_fini(&s->shards[i]);
 	flights_fini(&s->flights);
+	slab_free(s->slab);
 	mem_free(s);
+}
+
+struct slab *store_slab(struct store *s)
+{
+	return s->slab;
 }
 
 uint64_t store_hash(const struct store *s, struct str key)
 {
 	return hash_bytes(key, s->seed);
-}
-
-static struct object *find_locked(struct shard *h, struct str key, uint64_t hash)
-{
-	pthread_mutex_lock(&h->lock);
-	struct object *o = chain_look(atomic_load(&h->table), key, hash);
-	pthread_mutex_unlock(&h->lock);
-	return o;
 }
 
 static void count(struct store *s, bool hit)
@@ -236,11 +317,8 @@ static void count(struct store *s, bool hit)
 
 struct object *store_find(struct store *s, struct str key, uint64_t hash)
 {
-	struct shard *h = shard_of(s, hash);
-	unsigned moves = atomic_load(&h->moves);
-	struct object *o = chain_look(atomic_load(&h->table), key, hash);
-	if (!o && (moves % 2 || moves != atomic_load(&h->moves)))
-		o = find_locked(h, key, hash);
+	struct object *o = NULL;
+	slot_find(atomic_load(&shard_of(s, hash)->table), key, hash, &o);
 	count(s, o);
 	if (!o)
 		return NULL;
@@ -254,9 +332,10 @@ struct object *store_find(struct store *s, struct str key, uint64_t hash)
 /* o is out of its queue: out of sight with it, too.  The lock is held. */
 static void unlink_object(struct store *s, struct shard *h, struct object *o)
 {
-	_Atomic(struct object *) *link = chain_find(atomic_load(&h->table), o->key, o->hash);
-	must(atomic_load(link) == o);
-	atomic_store(link, atomic_load(&o->next));
+	struct object *found = NULL;
+	_Atomic uint64_t *slot = slot_find(atomic_load(&h->table), o->key, o->hash, &found);
+	must(slot && found == o);
+	atomic_store(slot, 0);
 	h->objects--;
 	atomic_fetch_sub(&h->bytes, o->cost_b);
 	atomic_fetch_sub(&s->bytes, o->cost_b);
@@ -303,12 +382,11 @@ void store_bound(struct store *s, size_t memory_b)
 	bound_keep(s, 0, NULL);
 }
 
-/* A reader in the chain sees the old one or the new one.  The lock is held. */
-static void replace(struct store *s, struct shard *h, _Atomic(struct object *) *link, struct object *o)
+/* A reader sees the old one or the new one.  The lock is held. */
+static void replace(struct store *s, struct shard *h, _Atomic uint64_t *slot, struct object *o)
 {
-	struct object *old = atomic_load(link);
-	atomic_store(&o->next, atomic_load(&old->next));
-	atomic_store(link, o);
+	struct object *old = object_in(atomic_load(slot));
+	atomic_store(slot, word_of(o));
 	fifos_replace(&h->fifos, old, o);
 	atomic_fetch_sub(&h->bytes, old->cost_b);
 	atomic_fetch_sub(&s->bytes, old->cost_b);
@@ -318,11 +396,9 @@ static void replace(struct store *s, struct shard *h, _Atomic(struct object *) *
 static void insert(struct store *s, struct shard *h, struct object *o)
 {
 	struct table *t = atomic_load(&h->table);
-	_Atomic(struct object *) *bucket = bucket_of(t, o->hash);
-	atomic_store(&o->next, atomic_load(bucket));
-	atomic_store(bucket, o);
+	table_add(t, o);
 	fifos_add(&h->fifos, o);
-	if (++h->objects > CHAIN * t->buckets)
+	if (++h->objects > FILLED * t->buckets)
 		shard_grow(s, h);
 }
 
@@ -339,9 +415,9 @@ bool store_put(struct store *s, struct object *o)
 	pthread_mutex_lock(&h->lock);
 	atomic_fetch_add(&h->bytes, o->cost_b);
 	atomic_fetch_add(&s->bytes, o->cost_b);
-	_Atomic(struct object *) *link = chain_find(atomic_load(&h->table), o->key, o->hash);
-	if (atomic_load(link))
-		replace(s, h, link, o);
+	_Atomic uint64_t *slot = slot_find(atomic_load(&h->table), o->key, o->hash, &(struct object *){ NULL });
+	if (slot)
+		replace(s, h, slot, o);
 	else
 		insert(s, h, o);
 	pthread_mutex_unlock(&h->lock);
@@ -354,7 +430,8 @@ bool store_drop(struct store *s, struct str key, uint64_t hash)
 {
 	struct shard *h = shard_of(s, hash);
 	pthread_mutex_lock(&h->lock);
-	struct object *o = chain_look(atomic_load(&h->table), key, hash);
+	struct object *o = NULL;
+	slot_find(atomic_load(&h->table), key, hash, &o);
 	if (o) {
 		fifos_del(&h->fifos, o);
 		unlink_object(s, h, o);

@@ -19,8 +19,9 @@
 #include "share/epoch.h"
 
 struct store;
+struct slab;
 
-/* 80 bytes: there may be tens of millions. */
+/* 72 bytes: there may be tens of millions. */
 struct object {
 	/* The owner's, before it is landed; immutable from then on. */
 	struct str key;                       /* in the object's own memory */
@@ -32,13 +33,12 @@ struct object {
 	_Atomic uint8_t asked;                /* S3-FIFO's counter, 0 … 3 */
 	/* The store's. */
 	uint8_t where;
-	_Atomic(struct object *) next;        /* in its bucket */
 	union {
 		struct link queue;            /* while it is in the store */
 		struct retired retired;       /* once it is out of sight */
 	};
 };
-_Static_assert(sizeof(struct object) == 80, "each byte costs tens of megabytes");
+_Static_assert(sizeof(struct object) == 72, "each byte costs tens of megabytes");
 
 struct store *store_new(struct epoch *e, size_t memory_b);
 /* No loop runs any more. */
@@ -46,6 +46,8 @@ void store_free(struct store *s);
 /* Evicts at once where the new bound is smaller. */
 void store_bound(struct store *s, size_t memory_b);
 
+/* Memory for what is to be put into it (share/slab.h): it outlives the store as long as any of it is in use. */
+struct slab *store_slab(struct store *s);
 /* Seeded per process, so that clients can't choose keys that collide. */
 uint64_t store_hash(const struct store *s, struct str key);
 /* The object, borrowed until the calling loop's turn ends, or NULL.  Marks it as asked for. */

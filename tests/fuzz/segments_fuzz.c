@@ -92,6 +92,15 @@ static void make(void)
 		read_file(i);
 }
 
+/* Where pages get their memory. */
+static struct store *page_store(void)
+{
+	static struct store *s;
+	if (!s)
+		s = store_new(epoch_new(), 1 << 20);
+	return s;
+}
+
 static void restore(size_t i)
 {
 	int fd = openat(dir_fd, NAMES[i], O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -164,7 +173,7 @@ static void look_into(struct str head, uint64_t body_b)
 	memcpy(&image, head.p, sizeof image);
 	if (image_head_b(&image) != head.n || image.body_b != body_b || body_b > WHOLE_B)
 		return;
-	struct page *p = page_new(&image, PAGE_INLINE);
+	struct page *p = page_new(page_store(), &image, PAGE_INLINE);
 	memcpy(&p->image, head.p, head.n);
 	if (!image_check(&p->image, str_make((const char *)&p->image, head.n))) {
 		struct str rest = page_fields(p);

@@ -61,7 +61,12 @@ def free_port():
 
 def alive(pid):
     """Whether any of its threads runs: a zombie whose other threads are still ending holds its sockets."""
-    for stat in pathlib.Path(f"/proc/{pid}/task").glob("*/stat"):
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    for thread in threads:
+        stat = pathlib.Path(f"/proc/{pid}/task/{thread}/stat")
         try:
             state = stat.read_text().rpartition(")")[2].split()[0]
         except (FileNotFoundError, ProcessLookupError):

@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 from conftest import BINARY, wait_for
+from memcacheds import Memcached
 from origins import answer, http
 from test_ctl import ctl  # noqa: F401 (a fixture)
 from test_metrics import metrics
@@ -288,3 +289,24 @@ def test_a_journal_that_fails_is_told(petrel, origin, ctl):  # noqa: F811
     said = ctl(server, "cache", "purge", "--tag", "a", "--cache", "pages").replace("\n", " ")
     assert said.startswith("cache pages: tag a was purged; it may come back after a restart") and "File too large" in said
     assert got(server, "/a/1")[1] == "fwd=uri-miss"
+
+
+def test_memcached_servers_are_seen(petrel, origin, ctl):  # noqa: F811
+    one, shared = origin(http(page)), Memcached()
+    try:
+        conf = CONF.replace("ORIGIN", one.address).replace("memory 32m;", "memory 32m; memcached shared;")
+        server = petrel(f"memcached shared {{ server {shared.address}; }}\n{conf}")
+        asked = lambda: json.loads(ctl(server, "--json", "memcached"))["memcached"][0]  # noqa: E731
+        wait_for(lambda: asked()["servers"][0]["state"] == "ready", "it to be asked")
+        wait_for(lambda: got(server, "/a/1") and asked()["servers"][0]["sets"] >= 1, "a page to be there")
+        assert asked()["name"] == "shared" and caches(ctl, server)["pages"]["memcached"]
+        assert re.search(rf"shared +{shared.address} +ready +\d+ ", ctl(server, "memcached"))
+        assert f'petrel_memcached_up{{memcached="shared",server="{shared.address}"}} 1\n' in metrics(server)
+        shared.kill()
+        wait_for(lambda: got(server, f"/a/{next(numbers)}") and asked()["servers"][0]["state"] == "away", "it to be away")
+        assert re.search(rf"shared +{shared.address} +away .*{shared.address}: \w+", ctl(server, "memcached"), re.S)
+        assert f'petrel_memcached_up{{memcached="shared",server="{shared.address}"}} 0\n' in metrics(server)
+        wait_for(lambda: re.search(rf"memcached_away server={shared.address} +(firing|pending)", ctl(server, "alerts")),
+                 "the alert")
+    finally:
+        shared.end()

@@ -17,7 +17,7 @@ loops 2;
 error_log stderr info;
 listen 127.0.0.1:{port};
 admin unix:{dir}/admin.sock;
-memcached shared { SERVERS }
+memcached shared { SERVERS timeout TIMEOUT; }
 site * {
     route /kv/*   { memcached shared { OPTIONS } }
     route /only/* { memcached shared { key $1; miss 404; } }
@@ -44,11 +44,24 @@ def servers():
         one.end()
 
 
+def warm(server, servers):
+    """Until all loops have connections to all of them: a request never waits for one."""
+    for i in range(20):
+        place(servers, f"warm{i}", b"warm")
+    wait_for(lambda: all(ask(server, get(f"/any/warm{i}")).status == 200 for i in range(20)), "connections")
+
+
 @pytest.fixture
 def serve(petrel):
-    def start(servers, options="", rest='respond 202 "the rest\\n";'):
+    # A busy machine is no reason for a miss, where a miss is not the matter.
+    def start(servers, options="", rest='respond 202 "the rest\\n";', timeout="2s"):
         listed = " ".join(f"server {s if isinstance(s, str) else s.address};" for s in servers)
-        return petrel(CONF.replace("SERVERS", listed).replace("OPTIONS", options).replace("REST", rest))
+        server = petrel(CONF.replace("SERVERS", listed).replace("OPTIONS", options).replace("REST", rest)
+                        .replace("TIMEOUT", timeout))
+        real = [s for s in servers if isinstance(s, Memcached)]
+        if len(real) == len(servers):
+            warm(server, real)
+        return server
     return start
 
 
@@ -246,9 +259,9 @@ def test_a_dead_server_is_a_miss(serve, servers):
 
 def test_a_stopped_server_is_waited_for_briefly(serve, servers):
     some = servers()
-    server = serve(some)
+    server = serve(some, timeout="20ms")
     place(some, "k", b"v")
-    assert ask(server, get("/kv/k")).status == 200
+    wait_for(lambda: ask(server, get("/kv/k")).status == 200, "a hit")
     some[0].signal(signal.SIGSTOP)
     times = []
     for _ in range(30):
@@ -264,7 +277,7 @@ def test_a_stopped_server_is_waited_for_briefly(serve, servers):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_lying_server_is_a_miss(serve, way):
     bad = Liar(WAYS[way])
-    server = serve([bad])
+    server = serve([bad], timeout="20ms")
     began = time.monotonic()
     for i in range(60):
         got = ask(server, get(f"/kv/k{i}"))
@@ -314,3 +327,54 @@ def test_checked(command, tmp_path):
     for text, said in rows.items():
         done = check(text)
         assert done.returncode == 1 and said in done.stdout + done.stderr, (text, done.stdout + done.stderr)
+
+
+def test_counted(serve, servers):
+    one, = servers()
+    server = serve([one])
+    place([one], "k", b"v")
+
+    def metrics():
+        done = subprocess.run(["curl", "-s", "--unix-socket", f"{server.dir}/admin.sock", "http://a/metrics"],
+                              capture_output=True, text=True, timeout=20)
+        found = re.findall(rf'^petrel_memcached_(\w+)\{{memcached="shared",server="{one.address}"\}} (\S+)$', done.stdout, re.M)
+        return {name: float(value) for name, value in found}
+
+    before = metrics()
+    for target in ("/kv/k", "/kv/k", "/kv/none"):
+        ask(server, get(target))
+    after = metrics()
+    assert after["hits_total"] - before["hits_total"] == 2 and after["misses_total"] - before["misses_total"] == 1
+    assert after["up"] == 1 and after["opened_total"] == 0
+    one.kill()
+    wait_for(lambda: metrics()["up"] == 0, "the server's absence")
+    ask(server, get("/kv/k"))
+    after = metrics()
+    assert after["opened_total"] == 1 and after["skipped_total"] >= 1
+
+
+CACHED = """
+loops 1;
+listen 127.0.0.1:{port};
+memcached shared { server SERVER; timeout 2s; }
+cache pages { memory 16m; }
+site * {
+    route /kv/*     { cache pages; memcached shared; }
+    route /kv/open* { cache pages; proxy http://ADDRESS; }
+    route /kv/*     { deny all; proxy http://ADDRESS; }
+}
+"""
+
+
+def test_beside_a_cache(petrel, servers, origin):
+    """What the next route's gates may refuse to others is not kept for all who may use the first one."""
+    one, = servers()
+    asked = origin(http(lambda asked: answer("fetched", fields="Cache-Control: max-age=60\r\n")))
+    server = petrel(CACHED.replace("SERVER", one.address).replace("ADDRESS", asked.address))
+    for _ in range(3):
+        assert ask(server, get("/kv/shut")).status == 403
+    for _ in range(3):
+        got = ask(server, get("/kv/open"))
+        assert (got.status, got.body) == (200, b"fetched")
+    one.set("stored.txt", b"stored")
+    assert ask(server, get("/kv/stored.txt")).body == b"stored"

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "http/memcached.h"
+#include "real_memcached.h"
 
 /* --- One thread has all: the loop that asks is the control thread's, too. --- */
 
@@ -118,55 +119,6 @@ static struct memcached_server_stats stats(struct memcached *m)
 	struct memcached_server_stats s;
 	memcached_stats(m, 0, &s);
 	return s;
-}
-
-/* --- A real one. --- */
-
-static pid_t real_start(uint16_t port)
-{
-	char text[8];
-	snprintf(text, sizeof text, "%u", port);
-	pid_t pid = fork();
-	if (pid)
-		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	execl("/usr/bin/memcached", "memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", text, "-U", "0", (char *)NULL);
-	_exit(127);
-}
-
-static bool listens(uint16_t port)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	bool is = connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
-	close(fd);
-	return is;
-}
-
-static uint16_t free_port(void)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
-	close(fd);
-	return ntohs(at.sin_port);
-}
-
-static pid_t real_up(uint16_t port)
-{
-	pid_t pid = real_start(port);
-	for (unsigned i = 0; i < 300 && !listens(port); i++)
-		poll(NULL, 0, 10);
-	assert_true(listens(port));
-	return pid;
-}
-
-static void real_end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
 }
 
 static void expect_text(struct asker *a, const char *value)

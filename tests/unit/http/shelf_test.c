@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <pthread.h>
 #include <sys/resource.h>
 #include <signal.h>
 
@@ -285,7 +286,38 @@ static void full(void **state)
 	shelved_close(&t);
 }
 
-/* What is to be forgotten and can't be is not found all the same. */
+/* --- An engine that is busy. --- */
+
+static pthread_mutex_t busy = PTHREAD_MUTEX_INITIALIZER;
+
+static void wait_busy(struct disk_job *job)
+{
+	(void)job;
+	pthread_mutex_lock(&busy);
+	pthread_mutex_unlock(&busy);
+}
+
+static void was_busy(struct mail *m)
+{
+	(void)m;
+}
+
+static void hang(struct shelved *t, struct disk_job *jobs, unsigned count)
+{
+	pthread_mutex_lock(&busy);
+	for (unsigned i = 0; i < count; i++) {
+		jobs[i] = (struct disk_job){ .done.deliver = was_busy, .to = &t->home.loop.mailbox, .op = DISK_WAIT,
+			                     .call = wait_busy };
+		assert_int_equal(disk_submit(t->home.disk, &jobs[i]), 0);
+	}
+}
+
+static void go_on(void)
+{
+	pthread_mutex_unlock(&busy);
+}
+
+/* What is to be forgotten and can't be is not found all the same; and when the disk takes it again, all is forgotten. */
 static void unwritable(void **state)
 {
 	struct shelved t;
@@ -305,7 +337,65 @@ static void unwritable(void **state)
 	while (!shelf_stats(t.shelf).off)
 		shelved_run(&t, 1);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-	assert_int_equal(look(&t, 4, 1, 100), -ENOENT);
+	for (unsigned i = 0; i < 10; i++)
+		assert_int_equal(look(&t, i, 1, 100), -ENOENT);
+	shelved_close(&t);
+}
+
+/* The worker waits while more is put and dropped than may wait. */
+static void hanging(void **state)
+{
+	enum { LARGE_B = 1 << 20, DROPS = 300000 };
+	struct shelved t;
+	struct disk_job jobs[8];
+	char key[64];
+	(void)state;
+	open_here(&t, BOUND_B);
+	shelved_put(&t, 1, 1, 100, false);
+	shelved_put(&t, 2, 1, 100, false);
+	shelved_settle(&t, 2);
+	hang(&t, jobs, 8);
+	for (unsigned i = 0; i < 70; i++)
+		shelved_put(&t, 1000 + i, 1, LARGE_B, false);
+	assert_true(shelf_stats(t.shelf).dropped > 3);
+	shelved_put(&t, 3, 1, 100, false);
+	for (unsigned i = 0; i < DROPS; i++)
+		shelf_drop(t.shelf, &t.home, shelved_key(key, 5000 + i));
+	shelf_drop(t.shelf, &t.home, shelved_key(key, 1));
+	assert_int_equal(look(&t, 1, 1, 100), -ENOENT);
+	go_on();
+	while (look(&t, 4, 1, 100)) {
+		shelved_put(&t, 4, 1, 100, false);
+		shelved_run(&t, 1);
+	}
+	assert_int_equal(look(&t, 1, 1, 100), -ENOENT);
+	assert_int_equal(look(&t, 2, 1, 100), -ENOENT);
+	assert_int_equal(look(&t, 3, 1, 100), -ENOENT);
+	shelved_close(&t);
+}
+
+/* --- Another bound. --- */
+
+static void bounds(void **state)
+{
+	static const uint64_t BOUNDS_B[] = { 16 << 20, 20 << 20, 40 << 20, 300 << 20, 4ull << 30, 1 << 30, 600 << 20 };
+	struct shelved t;
+	unsigned version = 0;
+	(void)state;
+	for (size_t k = 0; k < sizeof BOUNDS_B / sizeof *BOUNDS_B; k++) {
+		open_here(&t, BOUNDS_B[k]);
+		assert_int_equal(shelf_stats(t.shelf).bound_b, BOUNDS_B[k]);
+		for (unsigned i = 0; i < 2000 && version; i++)
+			assert_int_equal(look(&t, i, version, 100), 0);
+		version++;
+		for (unsigned i = 0; i < 2000; i++)
+			shelved_put(&t, i, version, 100, false);
+		shelved_settle(&t, 2000);
+		shelved_close(&t);
+	}
+	/* An index of a quarter of the bound or more is begun anew. */
+	open_here(&t, 64 << 20);
+	assert_int_equal(look(&t, 1, version, 100), -ENOENT);
 	shelved_close(&t);
 }
 
@@ -423,6 +513,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_folder_is_used_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(full, setup, teardown),
 		cmocka_unit_test_setup_teardown(unwritable, setup, teardown),
+		cmocka_unit_test_setup_teardown(hanging, setup, teardown),
+		cmocka_unit_test_setup_teardown(bounds, setup, teardown),
 		cmocka_unit_test_setup_teardown(purges_last, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_long_journal_is_written_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_lost_journal_purges_all, setup, teardown),

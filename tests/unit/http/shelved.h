@@ -146,7 +146,7 @@ static inline struct page *shelved_page(struct shelved *t, unsigned number, unsi
 	struct image image = { .asked_ms = 1000 + version, .came_ms = 1000 + version, .body_b = body_b, .base = page_hash(k),
 		               .key_b = (uint32_t)k.n, .fields_b = sizeof FIELDS - 1, .fresh_s = 60, .status = 200,
 		               .tag_count = 1, .field_count = 1 };
-	struct page *p = page_new(&image, blob ? PAGE_BLOB : PAGE_INLINE);
+	struct page *p = page_new(t->store, &image, blob ? PAGE_BLOB : PAGE_INLINE);
 	uint64_t tag = number;
 	memcpy(page_tags_at(p), &tag, sizeof tag);
 	memcpy(page_key_at(p), k.p, k.n);
