@@ -22,6 +22,11 @@ static enum go proxy_handle(struct req *r, const void *values)
 	return upstream_handle(r, &((const struct proxy *)values)->outward);
 }
 
+static bool proxy_minds_fin(const void *values)
+{
+	return outward_minds_fin(&((const struct proxy *)values)->outward);
+}
+
 static void proxy_explain(struct req *r, const void *values, struct explained *out)
 {
 	const struct proxy *v = values;
@@ -167,6 +172,7 @@ const struct module PROXY = {
 	.size = sizeof(struct proxy),
 	.directives = DIRECTIVES,
 	.handle = proxy_handle,
+	.minds_fin = proxy_minds_fin,
 	.explain = proxy_explain,
 	.check = proxy_check,
 };

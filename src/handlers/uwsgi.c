@@ -86,6 +86,7 @@ const struct module UWSGI = {
 	.size = sizeof(struct gateway),
 	.directives = DIRECTIVES,
 	.handle = gateway_handle,
+	.minds_fin = gateway_minds_fin,
 	.explain = gateway_explain,
 	.check = uwsgi_check,
 };

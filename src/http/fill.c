@@ -17,23 +17,36 @@ void fill_end(struct fill *f, enum growing how, struct page *page, unsigned stat
 		cluster_give_up(f->rules->memcached, &f->cluster);
 }
 
+void fill_leave_line(struct fill *f)
+{
+	if (f->in_line)
+		line_leave(f->cache->line);
+	f->in_line = false;
+}
+
+static void let_go_of(struct fill *f, struct page **page)
+{
+	if (*page)
+		object_put(fill_home(f)->epoch, &(*page)->object);
+	*page = NULL;
+}
+
 /* All but its memory. */
 static void fill_release(struct fill *f)
 {
-	struct home *h = fill_home(f);
 	if (!f->ended)
 		fill_end(f, growth_state(f->growth) == GROWTH_ASKED ? GROWTH_FAILED : GROWTH_CUT, NULL, 502, END_BROKEN);
 	if (f->heir)
 		*f->heir = NULL;
-	if (f->in_line)
-		line_leave(f->cache->line);
+	fill_leave_line(f);
 	cluster_leave(&f->cluster);
 	timer_stop(&f->timer);
 	task_stop(&f->task);
 	link_del(&f->link);
 	growth_put(f->growth);
-	if (f->stale)
-		object_put(h->epoch, &f->stale->object);
+	let_go_of(f, &f->shelf.page);
+	let_go_of(f, &f->cluster.page);
+	let_go_of(f, &f->stale);
 	if (f->blob)
 		blob_put(f->blob);
 }
@@ -49,11 +62,13 @@ static void fill_free(struct fill *f)
 /* --- What is found in other tiers. --- */
 
 /* Whoever waits looks at it as if it had been in memory. */
-static void found(struct fill *f, struct page *page)
+static enum go found(struct fill *f, struct page **page)
 {
-	object_get(&page->object);
-	store_put(f->cache->store, &page->object);
-	fill_end(f, GROWTH_AGAIN, page, 0, END_DONE);
+	object_get(&(*page)->object);
+	store_put(f->cache->store, &(*page)->object);
+	fill_end(f, GROWTH_AGAIN, *page, 0, END_DONE);
+	*page = NULL;
+	return GO_ANSWER;
 }
 
 static bool is_gone(const struct fill *f, struct page *page)
@@ -75,15 +90,7 @@ static enum go ask_shelf(struct fill *f)
 	}
 	if (!f->shelf.over)
 		return GO_WAIT;
-	struct page *page = f->shelf.page;
-	if (!page)
-		return GO_NEXT;
-	if (is_gone(f, page)) {
-		object_put(fill_home(f)->epoch, &page->object);
-		return GO_NEXT;
-	}
-	found(f, page);
-	return GO_ANSWER;
+	return f->shelf.page && !is_gone(f, f->shelf.page) ? found(f, &f->shelf.page) : GO_NEXT;
 }
 
 static enum go ask_cluster(struct fill *f)
@@ -108,13 +115,12 @@ static enum go ask_cluster(struct fill *f)
 	if (!renew) {
 		if (f->cache->shelf)
 			shelf_put(f->cache->shelf, fill_home(f), page);
-		found(f, page);
-		return GO_ANSWER;
+		return found(f, &a->page);
 	}
-	if (f->stale || is_gone(f, page))
-		object_put(fill_home(f)->epoch, &page->object);
-	else
+	if (!f->stale && !is_gone(f, page)) {
 		f->stale = page;
+		a->page = NULL;
+	}
 	return GO_NEXT;
 }
 
@@ -129,8 +135,9 @@ static void line_came(struct mail *m)
 
 static enum go stand_in_line(struct fill *f)
 {
+	/* Nobody is there any more who wanted it: those who are come first. */
 	if (f->in_line)
-		return GO_NEXT;
+		return f->wanted && growth_forsaken(f->growth) ? GO_ANSWER : GO_NEXT;
 	if (f->entered)
 		return GO_WAIT;
 	f->entered = true;
@@ -177,10 +184,12 @@ static void make_request(struct fill *f, struct req *from)
 	r->peer = from->peer;
 	from->wire->local(from, &f->local);
 	r->fill = f;
-	r->use = home_conf_get(from->home);
+	r->use = home_conf_share(from->use);
 	r->site = from->site;
 	r->route = from->route;
 	r->captures = from->captures;
+	for (size_t i = 0; i < r->captures.count; i++)
+		r->captures.at[i] = arena_str(&r->arena, r->captures.at[i]);
 	r->step = STEP_HANDLE;
 	r->id = from->id;
 	r->begin_ns = from->home->loop.now_ns;
@@ -210,17 +219,18 @@ static enum go (*const PARTS[])(struct fill *) = {
 static void fill_run(struct task *t)
 {
 	struct fill *f = container_of(t, struct fill, task);
-	for (;;) {
-		enum go go = PARTS[f->at](f);
-		if (go == GO_WAIT)
-			return;
-		if (go == GO_ANSWER) {
-			fill_free(f);
-			return;
-		}
+	enum go go = f->cut ? GO_WAIT : GO_NEXT;
+	while (go == GO_NEXT) {
+		go = PARTS[f->at](f);
+		if (go != GO_NEXT)
+			break;
 		f->at++;
 		f->entered = false;
 	}
+	if (go == GO_ANSWER)
+		fill_free(f);
+	else if (f->req.answer.body)
+		body_keep(f->req.answer.body, &(struct str){});
 }
 
 static void flow_look(struct timer *t)
@@ -251,6 +261,7 @@ void fill_begin(struct req *r, const struct fill_wish *w, struct fill **heir)
 	f->growth = w->growth;
 	f->stale = w->stale;
 	f->heir = heir;
+	f->wanted = heir;
 	f->at = w->elsewhere ? FILL_SHELF : FILL_LINE;
 	if (w->stale)
 		object_get(&w->stale->object);
@@ -266,6 +277,7 @@ void fill_take(struct fill *f, struct req *r)
 	must(f->handed);
 	r->answer = from->answer;
 	r->answer.date = (struct str){};
+	r->answer.hot = NULL;
 	r->trip = from->trip;
 	r->cause = from->cause;
 	r->shed = from->shed;
@@ -288,17 +300,43 @@ void fill_leave(struct fill *f)
 		loop_queue(&fill_home(f)->loop, &f->task);
 }
 
+bool fill_asks(const struct fill *f)
+{
+	return f->at == FILL_ORIGIN;
+}
+
+/* Whether something is on its way to it, for which it has to be there. */
+static bool is_awaiting(struct fill *f)
+{
+	if (f->at == FILL_SHELF)
+		return f->entered && !f->shelf.over;
+	return f->at == FILL_LINE && f->entered && !f->in_line && !line_quit(f->cache->line, &f->place);
+}
+
+static void fill_cut(struct fill *f)
+{
+	f->cut = true;
+	if (f->heir)
+		*f->heir = NULL;
+	f->heir = NULL;
+	if (fill_asks(f))
+		req_abort(&f->req, END_DRAIN);
+	else
+		fill_end(f, GROWTH_FAILED, NULL, 503, END_DRAIN);
+	if (!is_awaiting(f))
+		fill_free(f);
+}
+
 void fills_cut(struct home *h)
 {
-	while (!link_alone(&h->fetches)) {
-		struct fill *f = container_of(h->fetches.next, struct fill, link);
-		if (f->heir)
-			*f->heir = NULL;
-		f->heir = NULL;
-		link_del(&f->link);
-		if (f->at == FILL_ORIGIN && f->req.step < STEP_DONE) {
-			req_abort(&f->req, END_DRAIN);
-			fill_free(f);
-		}
+	for (struct link *l = h->fetches.next, *next; l != &h->fetches; l = next) {
+		next = l->next;
+		fill_cut(container_of(l, struct fill, link));
 	}
+}
+
+void fills_free(struct home *h)
+{
+	while (!link_alone(&h->fetches))
+		fill_free(container_of(h->fetches.next, struct fill, link));
 }

@@ -7,8 +7,9 @@
  *	origin    is a request of its own (struct req), which is handled as its client's would be, and pulls the answer into
  *	          a blob that any number of clients read while it grows (share/growth.h)
  *
- * It belongs to the loop of the client that began it, and goes on when all clients are gone.  An answer that can't be kept
- * is that client's alone, who takes it over as if it had asked itself. */
+ * It belongs to the loop of the client that began it.  Once its origin was asked it goes on when all clients are gone, as
+ * long as what comes can be kept.  An answer that can't be kept is that client's alone, who takes it over as if it had
+ * asked itself. */
 #pragma once
 
 #include "http/cache.h"
@@ -35,5 +36,9 @@ void fill_begin(struct req *r, const struct fill_wish *wish, struct fill **heir)
 void fill_take(struct fill *f, struct req *r);
 /* The heir is no longer interested. */
 void fill_leave(struct fill *f);
-/* The loop is about to end. */
+/* Whether its origin was asked already. */
+bool fill_asks(const struct fill *f);
+/* The loop is about to end: nothing is fetched any more. */
 void fills_cut(struct home *h);
+/* It has ended, and all that was on its way to it was delivered. */
+void fills_free(struct home *h);

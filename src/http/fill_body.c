@@ -30,22 +30,32 @@ static bool add_chunk(struct fill *f, const struct chunk *c)
 	return c->file_fd < 0 ? blob_add(f->blob, c->bytes) : add_range(f, c);
 }
 
+/* It is nobody's any more but theirs who read it already. */
+static void stop_keeping(struct fill *f)
+{
+	growth_close(f->growth);
+	f->keeps = false;
+	fill_leave_line(f);
+}
+
 /* It turned out to be larger than what is kept: it goes on for those who read it, at the pace of the slowest, and what all
- * have read is forgotten.  False: that has to be waited for. */
-static bool may_flow(struct fill *f)
+ * have read is forgotten.  GO_WAIT: he has to be waited for.  GO_FAIL: nobody reads it. */
+static enum go flow(struct fill *f)
 {
 	struct home *h = fill_home(f);
-	uint64_t size_b = blob_size_b(f->blob), slowest_b = growth_slowest_b(f->growth);
+	uint64_t size_b = blob_size_b(f->blob);
 	if (size_b <= f->rules->object_b)
-		return true;
+		return GO_NEXT;
 	if (f->keeps)
-		growth_close(f->growth);
-	f->keeps = false;
-	blob_trim(f->blob, slowest_b < size_b ? slowest_b : size_b);
-	if (slowest_b == UINT64_MAX || size_b - slowest_b < FLOW_MOST_B)
-		return true;
+		stop_keeping(f);
+	uint64_t slowest_b = growth_slowest_b(f->growth);
+	if (slowest_b == UINT64_MAX)
+		return GO_FAIL;
+	blob_trim(f->blob, slowest_b);
+	if (size_b - slowest_b < FLOW_MOST_B)
+		return GO_NEXT;
 	timer_set(&h->loop.wheel, &f->timer, h->loop.now_ms + FLOW_MS);
-	return false;
+	return GO_WAIT;
 }
 
 /* GO_NEXT: all of it is there. */
@@ -55,8 +65,9 @@ static enum go pull(struct fill *f)
 	uint64_t begun_b = blob_size_b(f->blob);
 	struct chunk c;
 	while (body && blob_size_b(f->blob) - begun_b < TURN_MOST_B) {
-		if (!may_flow(f))
-			return GO_WAIT;
+		enum go go = flow(f);
+		if (go != GO_NEXT)
+			return go;
 		switch (body_read(body, &c, PIECE_B)) {
 		case BODY_SOME:
 			if (!add_chunk(f, &c))
@@ -79,7 +90,8 @@ static enum go pull(struct fill *f)
 /* Kept as it came, or, where it is small, in one block with its head. */
 static struct page *whole_page(struct fill *f)
 {
-	struct page *page = page_whole(f->head, f->cache->store, f->blob, FILL_INLINE_MOST_B);
+	/* Of what is not kept the begin may be forgotten. */
+	struct page *page = page_whole(f->head, f->cache->store, f->blob, f->keeps ? FILL_INLINE_MOST_B : 0);
 	if (growth_state(f->growth) == GROWTH_ASKED)
 		object_put(fill_home(f)->epoch, &f->head->object);
 	f->head = NULL;
@@ -89,7 +101,7 @@ static struct page *whole_page(struct fill *f)
 static void keep(struct fill *f)
 {
 	struct page *page = whole_page(f);
-	if (page->image.body_b <= f->rules->object_b)
+	if (f->keeps)
 		fill_keep(f, page);
 	fill_end(f, GROWTH_WHOLE, page, 0, END_DONE);
 }

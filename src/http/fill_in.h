@@ -32,12 +32,14 @@ struct fill {
 	struct growth *growth;
 	struct page *stale;          /* counted; NULL */
 	struct fill **heir;          /* NULL: nobody */
+	bool wanted;                 /* somebody waited for it when it began */
 	bool entered;                /* what `at` does was begun */
 	bool in_line;                /* it has a place among those that run */
 	bool decided;                /* what becomes of the answer */
 	bool handed;                 /* it waits for its heir to take the answer over */
 	bool ended;                  /* the growth was brought to its end */
 	bool keeps;                  /* the page is to be stored */
+	bool cut;                    /* the loop is about to end */
 	struct shelf_ask shelf;
 	struct cluster_ask cluster;
 	struct line_place place;
@@ -59,7 +61,9 @@ static inline struct cache_counts *fill_counts(const struct fill *f)
 	return cache_count(f->cache, fill_home(f));
 }
 
-/* fill.c: its growth is over, with this. */
+/* fill.c: it is no longer among those that run. */
+void fill_leave_line(struct fill *f);
+/* Its growth is over, with this. */
 void fill_end(struct fill *f, enum growing how, struct page *page, unsigned status, enum end reason);
 /* The answer is for nobody but its heir, who takes it over; where there is none it is thrown away.  GO_WAIT, or GO_FAIL. */
 enum go fill_hand_over(struct fill *f, enum growing how, unsigned status);

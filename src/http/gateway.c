@@ -37,6 +37,12 @@ void gateway_explain(struct req *r, const void *values, struct explained *out)
 	out->backend = g->outward.backend;
 }
 
+bool gateway_minds_fin(const void *values)
+{
+	const struct gateway *g = values;
+	return outward_minds_fin(&g->outward);
+}
+
 enum heard gateway_hear(struct call *c, struct str *in, struct str *data)
 {
 	struct cgi_answer *a = c->state;

@@ -532,11 +532,10 @@ static bool run_state(struct conn *c)
 	return false;
 }
 
-/* Whether a client that sends no more while an origin works for it is taken for gone. */
+/* Whether a client that sends no more is taken for gone. */
 static bool left(const struct conn *c)
 {
-	return c->fin && c->state == CONN_REQ && c->exchange->req.call && !upload_left_b(c->exchange) &&
-	       upstream_minds_fin(c->exchange->req.call);
+	return c->fin && c->state == CONN_REQ && !upload_left_b(c->exchange) && req_minds_fin(&c->exchange->req);
 }
 
 static void cut(struct conn *c, enum end end);

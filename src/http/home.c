@@ -118,10 +118,16 @@ void home_time_common(struct home *h, struct buf *out)
 	out->n += 26;
 }
 
+struct conf_use *home_conf_share(struct conf_use *use)
+{
+	must(use->refs > 0);
+	use->refs++;
+	return use;
+}
+
 struct conf_use *home_conf_get(struct home *h)
 {
-	h->use->refs++;
-	return h->use;
+	return home_conf_share(h->use);
 }
 
 void home_conf_put(struct conf_use *use)

@@ -107,6 +107,8 @@ void home_time_print(struct home *h, struct buf *out);
 void home_time_common(struct home *h, struct buf *out);
 /* A reference to the current snapshot, and back. */
 struct conf_use *home_conf_get(struct home *h);
+/* One more to the snapshot that a request has already, which may be an older one. */
+struct conf_use *home_conf_share(struct conf_use *use);
 void home_conf_put(struct conf_use *use);
 /* The snapshot for all requests to come; the reference to the one before is given back.  NULL at the
  * very end. */

@@ -102,11 +102,13 @@ static enum go answer_with(struct look *l, struct page *p, enum cached cached)
 		s->forward = FORWARD_NONE;
 	s->ttl_s = ttl_of(p, home_wall_ms(r->home));
 	counter_add(&counts(l)->hit_b, p->image.body_b);
-	struct slice_range is;
+	struct slice_range is = {};
 	enum go go = slice_of(p, &is) ? answer_slices(r, l->rules, l->visit->base, l->visit->base, p) : answer_page(r, p);
 	/* What a loop finds in the store may be looked at until its turn ends; what was brought to us may not. */
-	if (l->growth || l->stale)
-		answer_hold(r, &p->object, true);
+	bool brought = l->growth || l->stale;
+	/* A thing's head is that of its first slice, whose turn is over before the others'. */
+	if (brought || is.total_b)
+		answer_hold(r, &p->object, brought);
 	look_close(r, l);
 	return go;
 }
@@ -203,7 +205,7 @@ static struct fill_wish wish_of(const struct look *l, struct growth *g, struct p
 static void refresh_behind(struct look *l, struct page *p)
 {
 	struct growth *g;
-	if (growths_join(l->cache->growths, l->key, l->hash, &g) == ROLE_READER) {
+	if (growths_join(l->cache->growths, l->key, l->hash, NULL, &g) == ROLE_READER) {
 		growth_put(g);
 		return;
 	}
@@ -214,8 +216,8 @@ static void refresh_behind(struct look *l, struct page *p)
 static void join(struct look *l)
 {
 	struct req *r = l->req;
-	enum role role = growths_join(l->cache->growths, l->key, l->hash, &l->growth);
-	l->seat = growth_sit(l->growth, &r->home->loop.mailbox, look_wake, l);
+	l->seat = growth_seat_new(&r->home->loop.mailbox, look_wake, l);
+	enum role role = growths_join(l->cache->growths, l->key, l->hash, l->seat, &l->growth);
 	timer_set(&r->home->loop.wheel, &l->timer, r->home->loop.now_ms + l->rules->wait_ms);
 	l->visit->status.collapsed = role == ROLE_READER;
 	if (role == ROLE_READER)
@@ -266,12 +268,18 @@ static bool answer_stale(struct look *l, enum go *go)
 	return true;
 }
 
-/* Others took too long. */
+/* Others took too long.  Who asked for it himself gains nothing by asking again. */
 static enum go give_up(struct look *l)
 {
 	enum go go;
+	l->late = false;
+	if (!answer_stale(l, &go)) {
+		if (l->fill && fill_asks(l->fill))
+			return GO_WAIT;
+		go = go_on(l, CACHED_MISS, l->visit->status.forward, STORED_YES);
+	}
 	counter_add(&counts(l)->waits_late, 1);
-	return answer_stale(l, &go) ? go : go_on(l, CACHED_MISS, l->visit->status.forward, STORED_YES);
+	return go;
 }
 
 /* The answer is for this request alone. */
@@ -364,8 +372,9 @@ enum go look_on(struct look *l)
 	for (;;) {
 		switch (growth_state(l->growth)) {
 		case GROWTH_ASKED:
-			if (l->late)
-				return give_up(l);
+			go = l->late ? give_up(l) : GO_WAIT;
+			if (go != GO_WAIT)
+				return go;
 			if (growth_wait(l->seat, GROWTH_ASKED, 0))
 				return GO_WAIT;
 			break;

@@ -205,6 +205,9 @@ enum go req_route(struct req *r);
 /* For a request that can't be routed: the site of its host, or the one that stands for all, or the first one, with what
  * holds for the whole of it (its logs, its fields). */
 void req_unrouted(struct req *r);
+/* Whether a client that sends no more is taken for gone now: while an origin works for it, or a cache waits for what its
+ * origin would say. */
+bool req_minds_fin(const struct req *r);
 /* Ends the request at once, whatever it waits for; the connection can't be used again. */
 void req_abort(struct req *r, enum end end);
 /* True for GET and HEAD; else answers 405 with Allow (or 204 to OPTIONS): if (!req_reads(r)) return GO_ANSWER; */

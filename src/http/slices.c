@@ -58,7 +58,6 @@ struct thing {
 	struct req *req;
 	const struct cache_rules *rules;
 	struct str url, key;
-	struct page *first;
 	uint64_t total_b;
 	struct str etag, modified;   /* of the first slice; copies */
 };
@@ -79,12 +78,12 @@ static struct page *find(const struct thing *t, struct str key, uint64_t n)
 	return o && !page_purged(page_of(o), c->purges) && belongs(t, page_of(o), n) ? page_of(o) : NULL;
 }
 
-/* With a reference to who fetches it. */
-static struct growth *fetch(const struct thing *t, struct str key, uint64_t n)
+/* With a reference to who fetches it; seat: NULL, or who waits. */
+static struct growth *fetch(const struct thing *t, struct str key, uint64_t n, struct growth_seat *seat)
 {
 	struct cache *c = t->rules->cache;
 	struct growth *g;
-	if (growths_join(c->growths, key, store_hash(c->store, key), &g) == ROLE_READER)
+	if (growths_join(c->growths, key, store_hash(c->store, key), seat, &g) == ROLE_READER)
 		return g;
 	struct fill_wish wish = { .rules = t->rules, .url = t->url, .base = key, .key = key, .growth = g, .elsewhere = true,
 		                  .sliced = true, .slice = n };
@@ -105,7 +104,7 @@ static void fetch_next(const struct thing *t, uint64_t n, uint64_t end_b)
 		return;
 	struct str key = slice_key(&t->req->arena, t->key, n + 1);
 	if (!find(t, key, n + 1))
-		growth_put(fetch(t, key, n + 1));
+		growth_put(fetch(t, key, n + 1, NULL));
 }
 
 /* --- The body. --- */
@@ -209,8 +208,8 @@ static enum body_got want(struct slice_body *b)
 		take_page(b, p, n);
 		return BODY_SOME;
 	}
-	b->growth = fetch(t, key, n);
-	b->seat = growth_sit(b->growth, &t->req->home->loop.mailbox, slice_wake, b);
+	b->seat = growth_seat_new(&t->req->home->loop.mailbox, slice_wake, b);
+	b->growth = fetch(t, key, n, b->seat);
 	return BODY_SOME;
 }
 
@@ -274,7 +273,7 @@ enum go answer_slices(struct req *r, const struct cache_rules *rules, struct str
 	struct slice_range is;
 	must(slice_of(first, &is));
 	struct thing *t = ARENA_NEW(&r->arena, struct thing);
-	*t = (struct thing){ .req = r, .rules = rules, .url = url, .key = key, .first = first, .total_b = is.total_b,
+	*t = (struct thing){ .req = r, .rules = rules, .url = url, .key = key, .total_b = is.total_b,
 		             .etag = arena_str(&r->arena, page_field(first, STR("ETag"))),
 		             .modified = arena_str(&r->arena, page_field(first, STR("Last-Modified"))) };
 	return answer_thing(r, first, 200, is.total_b, slice_part, t);

@@ -195,6 +195,14 @@ static void go_to(struct req *r, enum step step)
 	r->hook = 0;
 }
 
+bool req_minds_fin(const struct req *r)
+{
+	if (r->call)
+		return upstream_minds_fin(r->call);
+	const struct hook *handler = r->step == STEP_GATE && r->visit ? &r->route->handler : NULL;
+	return handler && handler->module && handler->module->minds_fin && handler->module->minds_fin(handler->values);
+}
+
 void req_abort(struct req *r, enum end end)
 {
 	r->end = end;

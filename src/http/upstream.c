@@ -238,7 +238,12 @@ void upstream_close(struct call *c)
 	c->req->call = NULL;
 }
 
+bool outward_minds_fin(const struct outward *o)
+{
+	return !o->backend->half_close && !o->codec->is_raw;
+}
+
 bool upstream_minds_fin(const struct call *c)
 {
-	return c->at < CALL_OVER && !c->outward->backend->half_close && !c->outward->codec->is_raw;
+	return c->at < CALL_OVER && outward_minds_fin(c->outward);
 }

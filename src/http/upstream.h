@@ -139,3 +139,4 @@ void upstream_close(struct call *c);
 void upstream_know(const struct backend *b, struct req *r, struct pick *out);
 /* Whether a client that sends no more means that it left. */
 bool upstream_minds_fin(const struct call *c);
+bool outward_minds_fin(const struct outward *o);

@@ -298,6 +298,7 @@ void station_settle(struct station *s)
 void station_fini(struct station *s)
 {
 	warm_free(s->warm);
+	fills_free(&s->home);
 	/* Not before: jobs that came home late look at the snapshot, too. */
 	home_conf_set(&s->home, NULL);
 	origins_end(&s->home);

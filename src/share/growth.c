@@ -101,7 +101,14 @@ static struct growth *begin(struct growths *of, struct lane *lane, struct str ke
 	return g;
 }
 
-enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct growth **out)
+static void sit(struct growth *g, struct growth_seat *s)
+{
+	growth_get(g);
+	s->growth = g;
+	link_add(&g->seats, &s->seats);
+}
+
+enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct growth_seat *seat, struct growth **out)
 {
 	struct lane *lane = &of->lanes[hash % LANES];
 	pthread_mutex_lock(&lane->lock);
@@ -111,6 +118,8 @@ enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct
 		growth_get(g);
 	else
 		g = begin(of, lane, key, hash);
+	if (seat)
+		sit(g, seat);
 	pthread_mutex_unlock(&lane->lock);
 	*out = g;
 	return role;
@@ -191,6 +200,16 @@ void growth_close(struct growth *g)
 	pthread_mutex_unlock(&g->lane->lock);
 }
 
+bool growth_forsaken(struct growth *g)
+{
+	pthread_mutex_lock(&g->lane->lock);
+	bool forsaken = link_alone(&g->seats);
+	if (forsaken)
+		link_del(&g->link);
+	pthread_mutex_unlock(&g->lane->lock);
+	return forsaken;
+}
+
 void growth_more(struct growth *g)
 {
 	pthread_mutex_lock(&g->lane->lock);
@@ -243,16 +262,12 @@ static void arrive(struct mail *m)
 	mem_free(s);
 }
 
-struct growth_seat *growth_sit(struct growth *g, struct mailbox *to, void (*wake)(void *arg), void *arg)
+struct growth_seat *growth_seat_new(struct mailbox *to, void (*wake)(void *arg), void *arg)
 {
 	struct growth_seat *s = MEM_NEW(struct growth_seat);
-	*s = (struct growth_seat){ .mail.deliver = arrive, .to = to, .growth = g, .wake = wake, .arg = arg };
+	*s = (struct growth_seat){ .mail.deliver = arrive, .to = to, .wake = wake, .arg = arg };
 	link_init(&s->seats);
 	link_init(&s->waiting);
-	growth_get(g);
-	pthread_mutex_lock(&g->lane->lock);
-	link_add(&g->seats, &s->seats);
-	pthread_mutex_unlock(&g->lane->lock);
 	return s;
 }
 

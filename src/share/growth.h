@@ -26,11 +26,16 @@ enum growing {
 
 enum role { ROLE_FILLER, ROLE_READER };
 
+/* Who waits, on the loop of this mailbox: sits in a growth from growths_join() to growth_leave(), with a reference to it of
+ * its own. */
+struct growth_seat;
+
 struct growths *growths_new(struct epoch *e);
 /* None is under way. */
 void growths_free(struct growths *g);
-/* Under this key: *out with one reference.  ROLE_FILLER: there was none, and the caller has to bring it to an end. */
-enum role growths_join(struct growths *g, struct str key, uint64_t hash, struct growth **out);
+/* Under this key: *out with one reference.  ROLE_FILLER: there was none, and the caller has to bring it to an end.  seat:
+ * taken at once, so that nothing is forgotten that who sits there has not read; NULL: nobody waits. */
+enum role growths_join(struct growths *g, struct str key, uint64_t hash, struct growth_seat *seat, struct growth **out);
 /* What is under way goes on for those who read it, and nobody joins it any more: what it fetches may be out of date. */
 void growths_part(struct growths *g);
 
@@ -41,6 +46,8 @@ enum growing growth_state(const struct growth *g);
 void growth_head(struct growth *g, struct object *head, struct blob *blob);
 /* Nobody joins it any more. */
 void growth_close(struct growth *g);
+/* Whether nobody waits for it: then nobody joins it any more, either. */
+bool growth_forsaken(struct growth *g);
 /* After bytes were added to the blob. */
 void growth_more(struct growth *g);
 /* To one of the states that end it, with the object of GROWTH_WHOLE or _AGAIN (NULL else), and the owner's status
@@ -53,9 +60,7 @@ struct blob *growth_blob(const struct growth *g);      /* from BYTES on, where t
 /* As growth_end() was told: of states that end it. */
 unsigned growth_status(const struct growth *g, int *reason);
 
-/* Who waits, on the loop of this mailbox; has a reference of its own. */
-struct growth_seat;
-struct growth_seat *growth_sit(struct growth *g, struct mailbox *to, void (*wake)(void *arg), void *arg);
+struct growth_seat *growth_seat_new(struct mailbox *to, void (*wake)(void *arg), void *arg);
 /* From now on it wakes somebody else. */
 void growth_seat_for(struct growth_seat *s, void (*wake)(void *arg), void *arg);
 /* wake(arg) once, when the state is no longer `seen` or there are more than seen_b bytes; false: it is so already. */

@@ -72,6 +72,16 @@ void line_leave(struct line *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
+bool line_quit(struct line *l, struct line_place *p)
+{
+	pthread_mutex_lock(&l->lock);
+	bool stood = !link_alone(&p->link);
+	link_del(&p->link);
+	l->waiting -= stood;
+	pthread_mutex_unlock(&l->lock);
+	return stood;
+}
+
 struct line_stats line_stats(struct line *l)
 {
 	pthread_mutex_lock(&l->lock);

@@ -24,6 +24,8 @@ void line_bound(struct line *l, uint64_t most);
 /* True: go on.  False: the mail says when.  Who went on calls line_leave() once. */
 bool line_enter(struct line *l, struct line_place *p);
 void line_leave(struct line *l);
+/* Who stands in it goes away.  False: its turn has come; the mail is on its way. */
+bool line_quit(struct line *l, struct line_place *p);
 struct line_stats {
 	uint64_t inside, waiting;
 };

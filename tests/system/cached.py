@@ -1,6 +1,7 @@
 """A petrel with a cache before an origin that a test scripts, and what Cache-Status says."""
 
 import email.utils
+import threading
 import time
 
 import pytest
@@ -21,6 +22,27 @@ site * {
     route * { cache pages; proxy api { INNER } }
 }
 """
+FRESH = "Cache-Control: max-age=60\r\n"
+
+
+class Gate:
+    """An origin's reply that waits until it is let go."""
+
+    def __init__(self, out=None):
+        self.out = out or (lambda asked: answer(b"hello", fields=FRESH))
+        self.open = threading.Event()
+        self.inside = 0
+        self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, asked):
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        assert self.open.wait(20)
+        with self.lock:
+            self.inside -= 1
+        return self.out(asked)
 
 
 @pytest.fixture

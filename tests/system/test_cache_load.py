@@ -5,6 +5,7 @@ import time
 import zlib
 
 import pytest
+from cached import FRESH, Gate
 from conftest import wait_for
 from origins import answer, field, http, once
 from wire import Wire, ask, get
@@ -16,7 +17,6 @@ limits { connections 0; min_rate 0; }
 cache pages { RULES }
 site * { route * { cache pages; ROUTE proxy http://ADDRESS; } }
 """
-FRESH = "Cache-Control: max-age=60\r\n"
 
 
 @pytest.fixture
@@ -28,26 +28,6 @@ def cached(petrel, origin):
         server.origin = one
         return server
     return start
-
-
-class Gate:
-    """An origin's reply that waits until it is let go."""
-
-    def __init__(self, out=None):
-        self.out = out or (lambda asked: answer(b"hello", fields=FRESH))
-        self.open = threading.Event()
-        self.inside = 0
-        self.most = 0
-        self.lock = threading.Lock()
-
-    def __call__(self, asked):
-        with self.lock:
-            self.inside += 1
-            self.most = max(self.most, self.inside)
-        assert self.open.wait(20)
-        with self.lock:
-            self.inside -= 1
-        return self.out(asked)
 
 
 def status_of(a):
