@@ -281,7 +281,8 @@ bool growth_wait(struct growth_seat *s, enum growing seen, uint64_t seen_b)
 {
 	struct growth *g = s->growth;
 	pthread_mutex_lock(&g->lane->lock);
-	bool news = growth_state(g) != seen || (g->blob && blob_size_b(g->blob) > seen_b);
+	struct blob *blob = growth_blob(g);
+	bool news = growth_state(g) != seen || (blob && blob_size_b(blob) > seen_b);
 	s->at_b = seen_b;
 	if (!news && !s->posted && link_alone(&s->waiting))
 		link_add(&g->waiting, &s->waiting);
