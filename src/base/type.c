@@ -213,8 +213,35 @@ static void choice_print(struct buf *out, const struct type_range *range, const 
 	buf_add(out, str_of(range->words[*(const int *)value]));
 }
 
+/* "a..b" where both stand, else one number for both. */
+static int span_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
+{
+	struct span *s = out;
+	const char *dots = memmem(text.p, text.n, "..", 2);
+	size_t at = dots ? (size_t)(dots - text.p) : text.n;
+	int err = TYPE_NUMBER.parse(in, str_head(text, at), range, &s->min);
+	s->max = s->min;
+	if (!err && dots)
+		err = TYPE_NUMBER.parse(in, str_from(text, at + 2), range, &s->max);
+	if (!err && s->min > s->max)
+		return type_wrong(in, "the first number is more than the second");
+	return err;
+}
+
+static void span_print(struct buf *out, const struct type_range *range, const void *value)
+{
+	const struct span *s = value;
+	TYPE_NUMBER.print(out, range, &s->min);
+	if (s->max == s->min)
+		return;
+	buf_add(out, STR(".."));
+	TYPE_NUMBER.print(out, range, &s->max);
+}
+
 const struct type TYPE_FLAG = { "flag", "on or off", sizeof(bool), flag_parse, flag_print };
 const struct type TYPE_NUMBER = { "number", "a whole number", sizeof(uint64_t), number_parse, number_print };
+const struct type TYPE_SPAN = { "span", "a number, or a least and a most such as 2..16", sizeof(struct span), span_parse,
+	                        span_print };
 const struct type TYPE_COUNT = { "count", "a whole number or auto", sizeof(uint64_t), count_parse, count_print };
 const struct type TYPE_SIZE = { "size", "a size such as 64k, 10m or 2g", sizeof(uint64_t), size_parse, size_print };
 const struct type TYPE_DURATION = { "duration", "a duration such as 20ms, 5s, 10m, 1h or 7d", sizeof(uint64_t),

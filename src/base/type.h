@@ -36,8 +36,13 @@ struct type {
 	bool secret;          /* the word is never shown, and what print() appends is another one */
 };
 
+struct span {
+	uint64_t min, max;
+};
+
 extern const struct type TYPE_FLAG;      /* bool: on | off */
 extern const struct type TYPE_NUMBER;    /* uint64_t */
+extern const struct type TYPE_SPAN;      /* struct span: "2..16", "4" */
 extern const struct type TYPE_COUNT;     /* uint64_t, "auto" is 0 */
 extern const struct type TYPE_SIZE;      /* uint64_t, bytes */
 extern const struct type TYPE_DURATION;  /* uint64_t, milliseconds */

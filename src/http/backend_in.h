@@ -3,11 +3,6 @@
 
 #include "http/backend.h"
 
-struct span {
-	uint64_t min, max;
-};
-
-extern const struct type TYPE_SPAN;      /* struct span: "2..16", "4" */
 extern const struct type TYPE_SECONDS;   /* uint64_t: a duration in whole seconds */
 extern const struct type TYPE_PERCENT;   /* uint64_t: "20%", "20" */
 extern const struct type TYPE_KEEP;      /* uint64_t: a number, "off" is 0, "auto" is KEEP_AUTO */

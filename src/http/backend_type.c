@@ -1,4 +1,4 @@
-/* Types of the words of pools and apps: servers, targets, spans.  Functions without state; any thread. */
+/* Types of the words of pools and apps: servers, targets.  Functions without state; any thread. */
 #include "base/num.h"
 #include "http/backend_in.h"
 #include "net/addr.h"
@@ -177,31 +177,6 @@ const struct type TYPE_TARGET = {
 
 /* --- Numbers. --- */
 
-/* "a..b" where both stand, else one number for both. */
-static int span_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
-{
-	struct span *s = out;
-	const char *dots = memmem(text.p, text.n, "..", 2);
-	size_t at = dots ? (size_t)(dots - text.p) : text.n;
-	int err = TYPE_NUMBER.parse(in, str_head(text, at), range, &s->min);
-	s->max = s->min;
-	if (!err && dots)
-		err = TYPE_NUMBER.parse(in, str_from(text, at + 2), range, &s->max);
-	if (!err && s->min > s->max)
-		return type_wrong(in, "the first number is more than the second");
-	return err;
-}
-
-static void span_print(struct buf *out, const struct type_range *range, const void *value)
-{
-	const struct span *s = value;
-	TYPE_NUMBER.print(out, range, &s->min);
-	if (s->max == s->min)
-		return;
-	buf_add(out, STR(".."));
-	TYPE_NUMBER.print(out, range, &s->max);
-}
-
 static int seconds_parse(struct type_in *in, struct str text, const struct type_range *range, void *out)
 {
 	uint64_t ms;
@@ -247,8 +222,6 @@ static void keep_print(struct buf *out, const struct type_range *range, const vo
 		buf_add(out, *n ? STR("auto") : STR("off"));
 }
 
-const struct type TYPE_SPAN = { "span", "a number, or a least and a most such as 2..16", sizeof(struct span), span_parse,
-	                        span_print };
 const struct type TYPE_SECONDS = { "duration", "a duration such as 5s, 10m or 1h", sizeof(uint64_t), seconds_parse,
 	                           seconds_print };
 const struct type TYPE_PERCENT = { "percent", "a percentage such as 20%", sizeof(uint64_t), percent_parse,

@@ -109,8 +109,11 @@ static void open_shelf(struct cache *cache, struct caches *c, const struct cache
 {
 	const char *why = "the folder could not be opened";
 	int fd = with->folders ? with->folders->get(with->folders, rules->folder) : -1;
-	int err = fd < 0 ? -EACCES : shelf_open(&cache->shelf, fd, rules->disk_b, c->disk, cache->purges, &why);
-	if (err)
+	struct shelf *shelf;
+	int err = fd < 0 ? -EACCES : shelf_open(&shelf, fd, rules->disk_b, c->disk, cache->purges, &why);
+	if (!err)
+		atomic_store(&cache->shelf, shelf);
+	else
 		log_line(c->ring, LOG_LEVEL_ERROR, "cache %.*s: nothing is kept in %.*s: %s: %s", STR_F(rules->name),
 		         STR_F(rules->folder), why, strerror(-err));
 }

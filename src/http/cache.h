@@ -60,7 +60,7 @@ struct cache {
 	struct store *store;
 	struct growths *growths;
 	struct purges *purges;
-	struct shelf *shelf;
+	_Atomic(struct shelf *) shelf;   /* may come with a reload, while loops look */
 	struct str folder;               /* the shelf's */
 	struct memcached *memcached;     /* of the newest snapshot; the control thread's, and so is */
 	struct cluster *cluster;         /* its part in what is purged there; */

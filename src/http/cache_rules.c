@@ -1,7 +1,6 @@
 /* The directives of `cache NAME { }`, and what their types can't know. Runs on the thread that builds the
  * configuration. */
 #include "base/num.h"
-#include "http/backend_in.h"
 #include "http/cache.h"
 #include "http/check.h"
 #include "http/memcached.h"

@@ -297,6 +297,15 @@ def test_a_folder_of_somebody_else_is_no_reason_not_to_serve(disked, public):
     server.wait_said(r"cache pages: nothing is kept in .*/cache: its index can't be opened: Permission denied")
     fetch_all(server, hits=False)
     fetch_all(server, hits=True)
+    # The operator mends it.
+    nobody = pwd.getpwnam("nobody")
+    os.chown(public / "cache", nobody.pw_uid, nobody.pw_gid)
+    server.reload()
+    target = "/later/5000/1"
+    fetch(server, target)
+    wait_kept(server, 5000)
+    server.stop()
+    assert is_hit(fetch(disked(public / "cache", user="user nobody;"), target))
 
 
 def test_a_folder_that_cannot_be_made_is_refused(disked, tmp_path):

@@ -518,6 +518,11 @@ static void pass(struct disk_job *job)
 	job->err = read(g->fds[0], &byte, 1) == 1 ? 7 : -EIO;
 }
 
+static void come_back(struct disk_job *job)
+{
+	job->err = 5;
+}
+
 static void past_the_queue_is_busy(void **state)
 {
 	(void)state;
@@ -534,7 +539,12 @@ static void past_the_queue_is_busy(void **state)
 			assert_int_equal(disk_submit(d, &gates[i].job), i < ALL ? 0 : -EBUSY);
 		}
 		assert_int_equal(disk_stats(d).refused, 1);
-		/* Reads go on beside calls that hang. */
+		/* Reads go on beside calls that hang, and so do those who wait. */
+		struct disk_job waits = job_of(DISK_WAIT);
+		waits.call = come_back;
+		assert_int_equal(disk_submit(d, &waits), 0);
+		wait_for(1);
+		assert_int_equal(waits.err, 5);
 		struct disk_job job = job_of(DISK_OPEN);
 		job.path = "small";
 		assert_int_equal(disk_submit(d, &job), 0);
