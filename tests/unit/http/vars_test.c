@@ -25,6 +25,8 @@ static const struct {
 	{ "$field_User_Agent", "x/1" },
 	{ "[$field_nothing]", "[]" },
 	{ "$field_x_a", "1, 2" },
+	{ "$cookie_a|$cookie_b|$cookie_c|$cookie_A|$cookie_d", "1||x=y, 2||" },
+	{ "$cookie_", NULL, "no variable $cookie_" },
 	{ "$sent_content_type", "text/plain" },
 	{ "$status $bytes_out $body_bytes $bytes_in", "404 300 200 100" },
 	{ "$time_first $time_total", "0.001500 2.000001" },
@@ -58,7 +60,7 @@ static const struct {
 
 static void ask(struct asked *a)
 {
-	struct req *r = asked_init(a, METHOD_GET, "User-Agent: x/1\nX-A: 1\nx-a: 2");
+	struct req *r = asked_init(a, METHOD_GET, "User-Agent: x/1\nX-A: 1\nx-a: 2\nCookie: a=1; b=; c=x=y; d\nCookie:c=2");
 	r->ask.method_name = STR("GET");
 	r->ask.host = STR("example.org");
 	r->ask.path = STR("/a b");
