@@ -43,6 +43,13 @@ static void cache_free(struct cache *cache)
 	mem_free(cache);
 }
 
+void caches_settle(struct caches *c)
+{
+	for (struct cache *cache = c ? c->first : NULL; cache; cache = cache->next)
+		if (cache->shelf)
+			shelf_settle(cache->shelf);
+}
+
 void caches_free(struct caches *c)
 {
 	if (!c)

@@ -75,7 +75,9 @@ struct cache {
 /* All of a worker, by name.  Opened, closed and listed by the control thread, which logs into this ring. */
 struct caches;
 struct caches *caches_new(struct epoch *e, struct disk *disk, struct loop *control, struct log_ring *ring, unsigned loops);
-/* None is open any more, and no loop runs. */
+/* No loop runs any more, and the disk's engine is about to end. */
+void caches_settle(struct caches *c);
+/* None is open any more. */
 void caches_free(struct caches *c);
 /* The cache of these rules, as they say it now, until cache_put(): for as long as a snapshot is open. */
 struct cache *caches_get(struct caches *c, const struct cache_rules *rules, const struct commons *with);

@@ -70,7 +70,7 @@ static void work_begin(struct shelf *s, struct home *h, struct mailbox *to)
 	w->shelf = s;
 	w->home = h;
 	w->job = (struct disk_job){ .done.deliver = worked, .to = to, .op = DISK_WAIT, .call = work };
-	if (!disk_submit(s->disk, &w->job))
+	if (s->disk && !disk_submit(s->disk, &w->job))
 		return;
 	/* The engine has too much to do, or has ended: whoever comes next begins, or shelf_free(). */
 	batch_leave(s->batch);
@@ -420,7 +420,7 @@ static bool submit(struct shelf_ask *a, enum disk_op op)
 	a->job = (struct disk_job){ .done.deliver = ahead ? fetched : waited, .to = &a->home->loop.mailbox, .op = op,
 		                    .fd = a->seek.fd, .offset_b = a->seek.offset_b, .length_b = a->seek.length_b,
 		                    .call = wait_and_look };
-	int err = disk_submit(a->shelf->disk, &a->job);
+	int err = a->shelf->disk ? disk_submit(a->shelf->disk, &a->job) : -ECANCELED;
 	return err ? over(a, err) : false;
 }
 
@@ -473,12 +473,18 @@ void shelf_bound(struct shelf *s, uint64_t size_b)
 	segments_bound(s->segments, size_b);
 }
 
+void shelf_settle(struct shelf *s)
+{
+	s->disk = NULL;
+	batch_end(s->batch);
+	work_on(s);
+}
+
 void shelf_free(struct shelf *s)
 {
 	if (!s)
 		return;
-	batch_end(s->batch);
-	work_on(s);
+	shelf_settle(s);
 	batch_free(s->batch);
 	journal_free(s->journal);
 	segments_free(s->segments);

@@ -26,7 +26,9 @@ struct shelf;
                              const char **why);
 /* A new bound (a reload). */
 void shelf_bound(struct shelf *s, uint64_t size_b);
-/* No loop runs any more: what waits to be written is written. */
+/* No loop runs any more: what waits to be written is written, and the engine is not asked for anything from now on. */
+void shelf_settle(struct shelf *s);
+/* The same, and frees it. */
 void shelf_free(struct shelf *s);
 
 /* What somebody seeks; embedded in something that lives until `task` was queued. */

@@ -684,6 +684,7 @@ static void fini(struct worker *w)
 	settle(w, 3);
 	if (granted_hot(&w->granted) >= 0)
 		warm_write(granted_hot(&w->granted), p->shared.hot);
+	caches_settle(p->shared.caches);
 	disk_free(p->shared.disk);
 	/* Jobs came home, and may have sent word to those who waited for them on other loops. */
 	settle(w, 2);

@@ -132,16 +132,18 @@ def test_the_server_ends_while_memcached_is_asked(petrel, origin):
         wire.sock.close()
 
 
-def test_the_server_ends_while_the_disk_is_asked(ending):
-    """Pages of an earlier run are looked for on disk when it ends."""
-    server = ending(rules="memory 1m; object 512k; disk {dir}/pages 64m;",
+@pytest.mark.parametrize("engine", ["threads", "auto"])
+def test_the_server_ends_while_the_disk_is_asked(ending, engine):
+    """Pages that are on disk alone are looked for, others are written, and purges noted, when it ends."""
+    server = ending(rules="memory 1m; object 512k; disk {dir}/pages 64m; purge_from 127.0.0.0/8;",
+                    main=f"disk {{ engine {engine}; workers 1; }}",
                     reply=lambda asked: answer(os.urandom(1000) * 200, fields=FRESH))
     for n in range(40):
         assert ask(server, get(f"/{n}")).status == 200
     time.sleep(0.5)
-    wires = [Wire(server) for _ in range(40)]
+    wires = [Wire(server) for _ in range(120)]
     for n, wire in enumerate(wires):
-        wire.send(get(f"/{n}"))
+        wire.send(get(f"/{n}", method="PURGE" if n % 3 == 1 else "GET"))
     server.signal(signal.SIGTERM)
     assert server.wait_end() == 0
     for wire in wires:
