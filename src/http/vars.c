@@ -97,6 +97,11 @@ static void var_field(struct buf *out, struct req *r, struct str argument)
 	print_field(out, r->ask.fields, r->ask.field_count, argument);
 }
 
+static void var_cookie(struct buf *out, struct req *r, struct str argument)
+{
+	buf_add(out, ask_cookie(&r->ask, argument));
+}
+
 static void var_sent(struct buf *out, struct req *r, struct str argument)
 {
 	print_field(out, r->answer.fields, r->answer.field_count, argument);
@@ -286,6 +291,7 @@ const struct var VARS[] = {
 	{ "cache_status", "The same with its reasons, as in the answer's Cache-Status field.", var_cache_status, true },
 	{ "client", "The client's address.", var_client },
 	{ "client_port", "The client's port.", var_client_port },
+	{ "cookie_", "A cookie of the request: $cookie_language.", var_cookie },
 	{ "end", "Who ended the request, and by which deadline. done: it was answered; the client: client, bad-request, "
 	         "header_timeout, body_timeout, send_timeout, min_rate, tunnel_timeout; the server that was asked: "
 	         "connect_failed, connect_timeout, server_send_timeout, answer_timeout, read_timeout, server_broke, "
