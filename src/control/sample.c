@@ -238,7 +238,9 @@ static void sample_copy(struct sample *to, const struct sample *from)
 	*to = *from;
 	to->loops = memcpy(mem_new(loops_b + 1), from->loops, loops_b);
 	to->meters = memcpy(mem_new(meters_b + 1), from->meters, meters_b);
-	to->caches = memcpy(mem_new(caches_b + 1), from->caches, caches_b);
+	to->caches = mem_new(caches_b + 1);
+	if (caches_b)
+		memcpy(to->caches, from->caches, caches_b);
 }
 
 static void keep(struct observer *o)

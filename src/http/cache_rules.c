@@ -159,7 +159,7 @@ void cache_rules_check(struct checker *c, struct cache_rules *rules)
 	}
 	if (rules->memcached_name.n)
 		rules->shared = memcached_check(c, &rules->memcached_name, rules->memcached_name);
-	if (rules->object_b > rules->memory_b)
+	if (rules->object_b > rules->memory_b && check_was_set(c, &rules->object_b))
 		check_warn(c, &rules->object_b, "the largest object (%llu bytes) is larger than the cache's memory (%llu bytes)",
 		           (unsigned long long)rules->object_b, (unsigned long long)rules->memory_b);
 	if (rules->fresh.most_ttl_ms && rules->fresh.least_ttl_ms > rules->fresh.most_ttl_ms)

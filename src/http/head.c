@@ -46,6 +46,19 @@ static const uint8_t FIELDS_FROM[FIELD_LONGEST + 2] = {
 	0, 0, 0, 1, 2, 6, 7, 11, 14, 16, 16, 19, 19, 20, 24, 25, 26, 26, 28, 28, 29,
 };
 
+struct str ask_cookie(const struct ask *a, struct str name)
+{
+	for (size_t i = 0; i < a->field_count; i++) {
+		struct str rest = a->fields[i].id == FIELD_COOKIE ? a->fields[i].value : (struct str){};
+		while (rest.p) {
+			struct str value = str_trim(str_cut(&rest, ';')), key = str_cut(&value, '=');
+			if (str_eq(key, name) && value.p)
+				return value;
+		}
+	}
+	return (struct str){ NULL, 0 };
+}
+
 enum field_id field_id(struct str name)
 {
 	if (name.n > FIELD_LONGEST)

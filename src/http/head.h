@@ -92,6 +92,8 @@ static inline struct str ask_field(const struct ask *a, enum field_id id)
 	return a->first[id] ? a->fields[a->first[id] - 1].value : (struct str){ NULL, 0 };
 }
 
+/* The value of a cookie (RFC 6265, 4.2); .p NULL where there is none of this name. */
+struct str ask_cookie(const struct ask *a, struct str name);
 /* The id of a field's name, case ignored. */
 enum field_id field_id(struct str name);
 enum method method_of(struct str name);

@@ -405,13 +405,17 @@ enum go look_on(struct look *l)
 
 static struct look *look_new(struct req *r, struct visit *v)
 {
+	struct store *s = v->rules->cache->store;
+	struct str key = v->rules->slice_b ? slice_key(&r->arena, v->base, 0) : v->base;
+	uint64_t hash = store_hash(s, key);
+	store_expect(s, hash);
 	struct look *l = ARENA_NEW(&r->arena, struct look);
 	l->req = r;
 	l->visit = v;
 	l->rules = v->rules;
 	l->cache = v->rules->cache;
-	l->base = l->key = v->rules->slice_b ? slice_key(&r->arena, v->base, 0) : v->base;
-	l->hash = store_hash(l->cache->store, l->key);
+	l->base = l->key = key;
+	l->hash = hash;
 	timer_init(&l->timer, look_late);
 	r->state = l;
 	r->state_close = look_close;

@@ -30,17 +30,9 @@ static uint64_t hash_of(const struct backend *b, struct req *r)
 /* The server that the client's cookie names; 0: none. */
 static uint64_t cookie_of(const struct req *r, struct str name)
 {
-	const struct ask *ask = &r->ask;
-	for (size_t i = 0; i < ask->field_count; i++) {
-		struct str rest = ask->fields[i].id == FIELD_COOKIE ? ask->fields[i].value : (struct str){};
-		while (rest.p) {
-			uint64_t id;
-			struct str value = str_trim(str_cut(&rest, ';')), key = str_cut(&value, '=');
-			if (str_eq(key, name) && value.p && num_parse_hex(value, &id) == 0)
-				return id;
-		}
-	}
-	return 0;
+	uint64_t id;
+	struct str value = ask_cookie(&r->ask, name);
+	return value.p && num_parse_hex(value, &id) == 0 ? id : 0;
 }
 
 void upstream_know(const struct backend *b, struct req *r, struct pick *out)

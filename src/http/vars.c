@@ -97,22 +97,17 @@ static void var_field(struct buf *out, struct req *r, struct str argument)
 	print_field(out, r->ask.fields, r->ask.field_count, argument);
 }
 
-static void var_sent(struct buf *out, struct req *r, struct str argument)
-{
-	print_field(out, r->answer.fields, r->answer.field_count, argument);
-}
-
-/* Of several of that name all are told: who reads the first one and who reads the last one are told apart by them. */
+/* Of several of that name all are told: for one who reads the first and one who reads the last they are not the same, and a
+ * cache's key made of one alone would let a client put a page of the other there. */
 static void print_cookies(struct buf *out, struct str pairs, struct str name, bool *first)
 {
-	while (pairs.n) {
-		struct str value = str_trim(str_cut(&pairs, ';'));
-		struct str of = str_trim(str_cut(&value, '='));
-		if (!str_eq(of, name))
+	while (pairs.p) {
+		struct str value = str_trim(str_cut(&pairs, ';')), key = str_cut(&value, '=');
+		if (!str_eq(key, name) || !value.p)
 			continue;
 		if (!*first)
 			buf_add(out, STR(", "));
-		buf_add(out, str_trim(value));
+		buf_add(out, value);
 		*first = false;
 	}
 }
@@ -123,6 +118,11 @@ static void var_cookie(struct buf *out, struct req *r, struct str argument)
 	for (size_t i = 0; i < r->ask.field_count; i++)
 		if (r->ask.fields[i].id == FIELD_COOKIE)
 			print_cookies(out, r->ask.fields[i].value, argument, &first);
+}
+
+static void var_sent(struct buf *out, struct req *r, struct str argument)
+{
+	print_field(out, r->answer.fields, r->answer.field_count, argument);
 }
 
 static void var_host(struct buf *out, struct req *r, struct str a)
@@ -309,7 +309,7 @@ const struct var VARS[] = {
 	{ "cache_status", "The same with its reasons, as in the answer's Cache-Status field.", var_cache_status, true },
 	{ "client", "The client's address.", var_client },
 	{ "client_port", "The client's port.", var_client_port },
-	{ "cookie_", "A cookie of the request, by its name as it is written: $cookie_session.", var_cookie },
+	{ "cookie_", "A cookie of the request: $cookie_language.", var_cookie },
 	{ "end", "Who ended the request, and by which deadline. done: it was answered; the client: client, bad-request, "
 	         "header_timeout, body_timeout, send_timeout, min_rate, tunnel_timeout; the server that was asked: "
 	         "connect_failed, connect_timeout, server_send_timeout, answer_timeout, read_timeout, server_broke, "

@@ -1,7 +1,8 @@
 /* The object store: shards, each a hash table that is read without a lock.  See store.h.
  *
- * A bucket is a cache line of slots: pointers with some of the hash's bits above them, so that looking for a key costs the
- * bucket's line and the object's own ones, however many objects there are.  Slots are changed under the shard's lock, by
+ * A bucket is a cache line of slots: pointers with some of the hash's bits above them.  Looking for a key takes the word
+ * that says where its shard's buckets are, which few lines hold for all shards, then the bucket's line, then the object's
+ * own ones, however many objects there are.  Slots are changed under the shard's lock, by
  * single stores; an object stays in its slot until it is taken out, and in memory until no loop can be looking at it
  * (share/epoch.h).  A larger table is filled before readers see it. */
 #include "share/store.h"
@@ -38,9 +39,9 @@ _Static_assert(sizeof(struct bucket) == LINE_B, "one cache line is read");
 
 struct table {
 	struct retired retired;
-	size_t buckets;
+	size_t buckets;          /* a power of two */
 	struct bucket *bucket;   /* in `room`, each in a line */
-	struct extra *extras;    /* what buckets have more; the lock's */
+	struct extra *extras;    /* what buckets have more */
 	char room[];
 };
 
@@ -50,9 +51,8 @@ struct extra {
 };
 
 struct shard {
-	_Atomic(struct table *) table;
-	char apart[120];         /* what readers read, off the cache line that writers write */
 	pthread_mutex_t lock;    /* of all that follows */
+	struct table *table;
 	_Atomic size_t bytes;    /* read without the lock, to find where there is most */
 	size_t objects;
 	uint64_t evicted;
@@ -73,6 +73,7 @@ struct store {
 	struct slab *slab;
 	unsigned shard_count;    /* a power of two */
 	struct counter counters[COUNTERS];
+	_Atomic uintptr_t seen[SHARDS_MAX];  /* by shard: its buckets, and in the lowest bits their number's logarithm */
 	struct flights flights;
 	struct shard shards[];
 };
@@ -148,9 +149,16 @@ static void table_free(struct retired *r)
 	mem_free(t);
 }
 
-static struct bucket *bucket_of(const struct table *t, uint64_t hash)
+/* The table as readers see it. */
+static uintptr_t seen_of(const struct table *t)
 {
-	return &t->bucket[hash & (t->buckets - 1)];
+	return (uintptr_t)t->bucket | (unsigned)__builtin_ctzll(t->buckets);
+}
+
+static struct bucket *bucket_of(uintptr_t seen, uint64_t hash)
+{
+	uint64_t mask = (UINT64_C(1) << seen % LINE_B) - 1;
+	return (struct bucket *)(seen - seen % LINE_B) + (hash & mask);
 }
 
 static bool has_key(const struct object *o, struct str key, uint64_t hash)
@@ -167,10 +175,10 @@ static void fetch(const struct object *o)
 
 /* The slot that has the object of this key, or NULL.  With or without the lock: without, it may have been emptied since,
  * and *out is what was in it. */
-static _Atomic uint64_t *slot_find(const struct table *t, struct str key, uint64_t hash, struct object **out)
+static _Atomic uint64_t *slot_find(uintptr_t seen, struct str key, uint64_t hash, struct object **out)
 {
 	uint64_t tag = tag_of(hash);
-	for (struct bucket *b = bucket_of(t, hash); b; b = atomic_load(&b->more)) {
+	for (struct bucket *b = bucket_of(seen, hash); b; b = atomic_load(&b->more)) {
 		for (unsigned i = 0; i < SLOTS; i++) {
 			uint64_t word = atomic_load(&b->slot[i]);
 			struct object *o = object_in(word);
@@ -201,7 +209,7 @@ static struct bucket *more_of(struct table *t, struct bucket *b)
 /* Where its key is not yet.  The lock is held, or nobody sees the table. */
 static void table_add(struct table *t, struct object *o)
 {
-	for (struct bucket *b = bucket_of(t, o->hash);; b = more_of(t, b)) {
+	for (struct bucket *b = bucket_of(seen_of(t), o->hash);; b = more_of(t, b)) {
 		for (unsigned i = 0; i < SLOTS; i++) {
 			if (atomic_load(&b->slot[i]))
 				continue;
@@ -220,9 +228,16 @@ static void table_each(const struct table *t, void (*see)(void *arg, struct obje
 					see(arg, object_in(atomic_load(&b->slot[k])));
 }
 
-static struct shard *shard_of(struct store *s, uint64_t hash)
+static unsigned shard_of(const struct store *s, uint64_t hash)
 {
-	return &s->shards[(hash >> 56) & (s->shard_count - 1)];
+	return (hash >> 56) & (s->shard_count - 1);
+}
+
+/* The lock is held, or nobody sees it yet. */
+static void shard_show(struct store *s, struct shard *h, struct table *t)
+{
+	h->table = t;
+	atomic_store(&s->seen[h - s->shards], seen_of(t));
 }
 
 static void copy(void *table, struct object *o)
@@ -233,9 +248,9 @@ static void copy(void *table, struct object *o)
 /* The lock is held.  Readers go on meanwhile. */
 static void shard_grow(struct store *s, struct shard *h)
 {
-	struct table *old = atomic_load(&h->table), *t = table_new(2 * old->buckets);
+	struct table *old = h->table, *t = table_new(2 * old->buckets);
 	table_each(old, copy, t);
-	atomic_store(&h->table, t);
+	shard_show(s, h, t);
 	epoch_retire(s->epoch, &old->retired, table_free);
 	fifos_room(&h->fifos, FILLED * t->buckets);
 }
@@ -250,9 +265,9 @@ static unsigned shards_for(size_t memory_b)
 	return shards;
 }
 
-static void shard_init(struct shard *h)
+static void shard_init(struct store *s, struct shard *h)
 {
-	atomic_init(&h->table, table_new(BUCKETS_MIN));
+	shard_show(s, h, table_new(BUCKETS_MIN));
 	pthread_mutex_init(&h->lock, NULL);
 	fifos_init(&h->fifos);
 	fifos_room(&h->fifos, FILLED * BUCKETS_MIN);
@@ -269,7 +284,7 @@ struct store *store_new(struct epoch *e, size_t memory_b)
 	s->slab = slab_new(memory_b >= HUGE_FROM_B);
 	flights_init(&s->flights);
 	for (unsigned i = 0; i < shards; i++)
-		shard_init(&s->shards[i]);
+		shard_init(s, &s->shards[i]);
 	return s;
 }
 
@@ -281,7 +296,7 @@ static void let_go(void *arg, struct object *o)
 
 static void shard_fini(struct shard *h)
 {
-	struct table *t = atomic_load(&h->table);
+	struct table *t = h->table;
 	table_each(t, let_go, NULL);
 	table_free(&t->retired);
 	fifos_fini(&h->fifos);
@@ -315,10 +330,15 @@ static void count(struct store *s, bool hit)
 	atomic_fetch_add_explicit(hit ? &c->hits : &c->misses, 1, memory_order_relaxed);
 }
 
+void store_expect(const struct store *s, uint64_t hash)
+{
+	__builtin_prefetch(bucket_of(atomic_load(&s->seen[shard_of(s, hash)]), hash));
+}
+
 struct object *store_find(struct store *s, struct str key, uint64_t hash)
 {
 	struct object *o = NULL;
-	slot_find(atomic_load(&shard_of(s, hash)->table), key, hash, &o);
+	slot_find(atomic_load(&s->seen[shard_of(s, hash)]), key, hash, &o);
 	count(s, o);
 	if (!o)
 		return NULL;
@@ -333,7 +353,7 @@ struct object *store_find(struct store *s, struct str key, uint64_t hash)
 static void unlink_object(struct store *s, struct shard *h, struct object *o)
 {
 	struct object *found = NULL;
-	_Atomic uint64_t *slot = slot_find(atomic_load(&h->table), o->key, o->hash, &found);
+	_Atomic uint64_t *slot = slot_find(seen_of(h->table), o->key, o->hash, &found);
 	must(slot && found == o);
 	atomic_store(slot, 0);
 	h->objects--;
@@ -395,7 +415,7 @@ static void replace(struct store *s, struct shard *h, _Atomic uint64_t *slot, st
 
 static void insert(struct store *s, struct shard *h, struct object *o)
 {
-	struct table *t = atomic_load(&h->table);
+	struct table *t = h->table;
 	table_add(t, o);
 	fifos_add(&h->fifos, o);
 	if (++h->objects > FILLED * t->buckets)
@@ -411,11 +431,11 @@ bool store_put(struct store *s, struct object *o)
 			o->free(o);
 		return false;
 	}
-	struct shard *h = shard_of(s, o->hash);
+	struct shard *h = &s->shards[shard_of(s, o->hash)];
 	pthread_mutex_lock(&h->lock);
 	atomic_fetch_add(&h->bytes, o->cost_b);
 	atomic_fetch_add(&s->bytes, o->cost_b);
-	_Atomic uint64_t *slot = slot_find(atomic_load(&h->table), o->key, o->hash, &(struct object *){ NULL });
+	_Atomic uint64_t *slot = slot_find(seen_of(h->table), o->key, o->hash, &(struct object *){ NULL });
 	if (slot)
 		replace(s, h, slot, o);
 	else
@@ -428,10 +448,10 @@ bool store_put(struct store *s, struct object *o)
 
 bool store_drop(struct store *s, struct str key, uint64_t hash)
 {
-	struct shard *h = shard_of(s, hash);
+	struct shard *h = &s->shards[shard_of(s, hash)];
 	pthread_mutex_lock(&h->lock);
 	struct object *o = NULL;
-	slot_find(atomic_load(&h->table), key, hash, &o);
+	slot_find(seen_of(h->table), key, hash, &o);
 	if (o) {
 		fifos_del(&h->fifos, o);
 		unlink_object(s, h, o);

@@ -50,6 +50,8 @@ void store_bound(struct store *s, size_t memory_b);
 struct slab *store_slab(struct store *s);
 /* Seeded per process, so that clients can't choose keys that collide. */
 uint64_t store_hash(const struct store *s, struct str key);
+/* Something of this hash is looked for soon: what has to be read for that comes from memory meanwhile. */
+void store_expect(const struct store *s, uint64_t hash);
 /* The object, borrowed until the calling loop's turn ends, or NULL.  Marks it as asked for. */
 struct object *store_find(struct store *s, struct str key, uint64_t hash);
 /* Puts o in, in place of what has its key; the store takes over one of the caller's references.  Returns

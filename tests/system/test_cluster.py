@@ -411,15 +411,15 @@ def test_it_comes_back(cluster, memcached):
     one.start()
     a.wait_said("is well again")
     b.wait_said("is well again")
-    time.sleep(2.2)
-    assert ask(a, get("/warm")).body == b"hello"
-    assert ask(a, get("/3")).body == b"hello"
-    stored(one)
-    before = len(a.origin.asked)
-    wait_for(lambda: one.keys("pc1:"), "pages")
-    ask(b, get("/warm"))
-    ask(b, get("/3"))
-    assert len(a.origin.asked) - before <= 1
+    pages = iter(range(3, 1000))
+
+    def is_shared():
+        """It is asked more and more often again, by either."""
+        page, before = get(f"/{next(pages)}"), len(a.origin.asked)
+        assert ask(a, page).body == ask(b, page).body == b"hello"
+        return len(a.origin.asked) == before + 1
+
+    wait_for(is_shared, "a page that was asked for once")
 
 
 def test_no_room(cluster, memcached):
