@@ -125,6 +125,14 @@ def test_a_private_page_under_a_static_looking_name_is_not_kept(cached):
     assert fetch(server, "/account/x.css").body == b"account of None"
 
 
+def test_a_cookie_that_is_sent_twice_is_another_page(cached):
+    server = cached(lambda asked: answer((field(asked, "cookie") or "").rpartition("language=")[2], fields=FRESH),
+                    'key "$host$target $cookie_language";')
+    assert fetch(server, "/", "Cookie: language=en; language=de\r\n").body == b"de"
+    assert fetch(server, "/", "Cookie: language=en\r\n").body == b"en"
+    assert is_hit(fetch(server, "/", "Cookie: language=en; language=de\r\n"))
+
+
 def test_hop_by_hop_fields_can_not_take_others_along(cached):
     """Connection: names fields that go no further; the client can't use it to have the origin not see what is in the key."""
     server = cached(lambda asked: answer(f"{field(asked, 'host')} {field(asked, 'accept-language')}",
