@@ -71,8 +71,8 @@ void doc_page(const struct module *m, struct buf *out)
 void doc_index(const struct doc_modules *m, struct buf *out)
 {
 	buf_add(out, MADE);
-	buf_add(out, STR("# Directives\n\nWhat is set outside is inherited inside: main, then a site, then a route. Texts may hold "
-	                 "[variables](variables.md).\n"));
+	buf_add(out, STR("# Directives\n\nWhat is set outside is inherited inside: main, then a site, then a route. "
+	                 "Texts may hold [variables](variables.md).\n"));
 	for (size_t i = 0; i < m->count; i++) {
 		buf_addf(out, "\n## [%s](%s.md)\n\n%s\n\n| directive | in | |\n|---|---|---|\n", m->p[i]->name,
 		         m->p[i]->name, m->p[i]->doc);
