@@ -68,6 +68,22 @@ void doc_list(const struct doc_modules *m, struct buf *out)
 	}
 }
 
+void doc_variable(const struct var *v, struct buf *out)
+{
+	buf_addf(out, "$%s%s", v->name, str_ends(str_of(v->name), STR("_")) ? "NAME" : "");
+}
+
+void doc_variables(struct buf *out)
+{
+	struct buf name = {};
+	for (const struct var *v = VARS; v->name; v++) {
+		buf_clear(&name);
+		doc_variable(v, &name);
+		buf_addf(out, "  %-*.*s %s%s\n", NAME_WIDTH, STR_F(buf_str(&name)), v->doc, v->at_end ? " (in logs)" : "");
+	}
+	buf_fini(&name);
+}
+
 static void add_arg(struct buf *out, const struct arg *arg, unsigned indent)
 {
 	struct buf line = {};

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "http/module.h"
+#include "http/vars.h"
 
 /* One of the things that a command does: "server POOL ADDRESS drain". */
 struct action {
@@ -33,8 +34,12 @@ bool doc_directive(const struct doc_modules *m, struct str name, struct buf *out
 /* The nearest name that is known, for "did you mean"; .p is NULL where none is near. */
 struct str doc_nearest(const struct doc_modules *m, struct str name);
 
-/* docs/reference/: a page for each module, named MODULE.md, and README.md with the list of all. */
+/* Every variable of templates. */
+void doc_variables(struct buf *out);
+
+/* docs/reference/: a page for each module, named MODULE.md, one for variables, and README.md with the list of all. */
 void doc_page(const struct module *m, struct buf *out);
+void doc_variables_page(struct buf *out);
 void doc_index(const struct doc_modules *m, struct buf *out);
 
 /* petrel.conf(5) and petrel(1). */
@@ -43,6 +48,8 @@ void doc_man_command(const struct command_doc *commands, struct buf *out);
 
 /* Parts that all forms share. */
 
+/* "$field_NAME" */
+void doc_variable(const struct var *v, struct buf *out);
 /* The first sentence of a text. */
 struct str doc_sentence(const char *text);
 /* "main, a site, a route" */

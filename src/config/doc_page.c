@@ -71,7 +71,8 @@ void doc_page(const struct module *m, struct buf *out)
 void doc_index(const struct doc_modules *m, struct buf *out)
 {
 	buf_add(out, MADE);
-	buf_add(out, STR("# Directives\n\nWhat is set outside is inherited inside: main, then a site, then a route.\n"));
+	buf_add(out, STR("# Directives\n\nWhat is set outside is inherited inside: main, then a site, then a route. "
+	                 "Texts may hold [variables](variables.md).\n"));
 	for (size_t i = 0; i < m->count; i++) {
 		buf_addf(out, "\n## [%s](%s.md)\n\n%s\n\n| directive | in | |\n|---|---|---|\n", m->p[i]->name,
 		         m->p[i]->name, m->p[i]->doc);
@@ -81,5 +82,18 @@ void doc_index(const struct doc_modules *m, struct buf *out)
 			doc_scopes(d->scopes, out);
 			buf_addf(out, " | %.*s |\n", STR_F(first));
 		}
+	}
+}
+
+void doc_variables_page(struct buf *out)
+{
+	buf_add(out, MADE);
+	buf_add(out, STR("# Variables\n\nIn texts that may hold them: $NAME, or ${NAME} where a letter follows; $$ is a dollar "
+	                 "sign. $1 to $9 are what the stars of the route's pattern stood for, or the groups of its regex. "
+	                 "Those of logs are known only when the answer was sent.\n\n| variable | | |\n|---|---|---|\n"));
+	for (const struct var *v = VARS; v->name; v++) {
+		buf_add(out, STR("| `"));
+		doc_variable(v, out);
+		buf_addf(out, "` | %s | %s |\n", v->doc, v->at_end ? "in logs" : "");
 	}
 }

@@ -154,8 +154,8 @@ static int apply(struct cache *c, struct purge *what)
 	int err = purges_add(c->purges, what);
 	if (err)
 		return err;
-	/* What is being fetched was asked for before. */
-	growths_part(c->growths);
+	/* What is being fetched was asked for before: of a URL all variants and slices, whose keys begin with it. */
+	growths_part(c->growths, what->kind == PURGE_URL ? what->match : STR(""));
 	return 0;
 }
 

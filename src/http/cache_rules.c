@@ -162,6 +162,9 @@ void cache_rules_check(struct checker *c, struct cache_rules *rules)
 	if (rules->object_b > rules->memory_b && check_was_set(c, &rules->object_b))
 		check_warn(c, &rules->object_b, "the largest object (%llu bytes) is larger than the cache's memory (%llu bytes)",
 		           (unsigned long long)rules->object_b, (unsigned long long)rules->memory_b);
+	if (rules->slice_b > rules->object_b)
+		check_error(c, &rules->slice_b, "a slice (%llu bytes) is larger than the largest object (%llu bytes)",
+		            (unsigned long long)rules->slice_b, (unsigned long long)rules->object_b);
 	if (rules->fresh.most_ttl_ms && rules->fresh.least_ttl_ms > rules->fresh.most_ttl_ms)
 		check_error(c, &rules->fresh.least_ttl_ms, "min_ttl is more than max_ttl");
 }

@@ -403,10 +403,16 @@ enum go look_on(struct look *l)
 
 /* --- Its begin. --- */
 
+static struct str first_slice(struct req *r, const struct visit *v)
+{
+	char *room = arena_raw(&r->arena, v->base.n + SLICE_KEY_MORE_B);
+	return slice_key(room, v->base, v->rules->slice_b, 0);
+}
+
 static struct look *look_new(struct req *r, struct visit *v)
 {
 	struct store *s = v->rules->cache->store;
-	struct str key = v->rules->slice_b ? slice_key(&r->arena, v->base, 0) : v->base;
+	struct str key = v->rules->slice_b ? first_slice(r, v) : v->base;
 	uint64_t hash = store_hash(s, key);
 	store_expect(s, hash);
 	struct look *l = ARENA_NEW(&r->arena, struct look);

@@ -36,9 +36,14 @@ bool slice_of(const struct page *p, struct slice_range *out)
 	return p->image.status == 206 && slice_range_parse(page_field(p, STR("Content-Range")), out);
 }
 
-struct str slice_key(struct arena *a, struct str key, uint64_t n)
+struct str slice_key(char *to, struct str key, uint64_t slice_b, uint64_t n)
 {
-	return arena_strf(a, "%.*s\2%llu", STR_F(key), (unsigned long long)n);
+	char *at = mempcpy(to, key.p, key.n);
+	*at++ = '\2';
+	at += num_print(at, slice_b);
+	*at++ = '/';
+	at += num_print(at, n);
+	return str_make(to, (size_t)(at - to));
 }
 
 bool slice_has_version(const struct field *fields, size_t count)
@@ -58,9 +63,15 @@ struct thing {
 	struct req *req;
 	const struct cache_rules *rules;
 	struct str url, key;
+	char *key_room;              /* for one key at a time: there may be tens of thousands of slices */
 	uint64_t total_b;
 	struct str etag, modified;   /* of the first slice; copies */
 };
+
+static struct str key_of(const struct thing *t, uint64_t n)
+{
+	return slice_key(t->key_room, t->key, t->rules->slice_b, n);
+}
 
 static bool belongs(const struct thing *t, const struct page *p, uint64_t n)
 {
@@ -102,7 +113,7 @@ static void fetch_next(const struct thing *t, uint64_t n, uint64_t end_b)
 {
 	if (n >= last_slice(t) || (n + 1) * t->rules->slice_b >= end_b)
 		return;
-	struct str key = slice_key(&t->req->arena, t->key, n + 1);
+	struct str key = key_of(t, n + 1);
 	if (!find(t, key, n + 1))
 		growth_put(fetch(t, key, n + 1, NULL));
 }
@@ -202,7 +213,7 @@ static enum body_got want(struct slice_body *b)
 	uint64_t n = b->at_b / t->rules->slice_b;
 	if (b->growth)
 		return hear(b, n);
-	struct str key = slice_key(&t->req->arena, t->key, n);
+	struct str key = key_of(t, n);
 	struct page *p = find(t, key, n);
 	if (p) {
 		take_page(b, p, n);
@@ -274,6 +285,7 @@ enum go answer_slices(struct req *r, const struct cache_rules *rules, struct str
 	must(slice_of(first, &is));
 	struct thing *t = ARENA_NEW(&r->arena, struct thing);
 	*t = (struct thing){ .req = r, .rules = rules, .url = url, .key = key, .total_b = is.total_b,
+		             .key_room = arena_raw(&r->arena, key.n + SLICE_KEY_MORE_B),
 		             .etag = arena_str(&r->arena, page_field(first, STR("ETag"))),
 		             .modified = arena_str(&r->arena, page_field(first, STR("Last-Modified"))) };
 	return answer_thing(r, first, 200, is.total_b, slice_part, t);

@@ -17,8 +17,10 @@ struct slice_range {
 bool slice_range_parse(struct str field, struct slice_range *out);
 /* Of a page that is a slice: false: it is none. */
 bool slice_of(const struct page *p, struct slice_range *out);
-/* The key of the n-th slice of what is under this key; in the arena. */
-struct str slice_key(struct arena *a, struct str key, uint64_t n);
+enum { SLICE_KEY_MORE_B = 2 + 2 * 20 };
+/* The key of the n-th slice of what is under this key, at `to`, where there is room for SLICE_KEY_MORE_B more than the key
+ * has.  Slices of another size are others. */
+struct str slice_key(char *to, struct str key, uint64_t slice_b, uint64_t n);
 /* Whether an answer's version can be told from any other's: only then its slices belong together. */
 bool slice_has_version(const struct field *fields, size_t count);
 

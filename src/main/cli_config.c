@@ -193,6 +193,8 @@ static int write_reference(const char *folder)
 		err = make_folder(folder, FOLDERS[i]);
 	for (size_t i = 0; i < MODULE_COUNT && !err; i++)
 		err = write_page(folder, MODULES[i], &text);
+	doc_variables_page(&text);
+	err = err ? err : write_file(folder, "reference", "variables.md", &text);
 	doc_index(&all, &text);
 	err = err ? err : write_file(folder, "reference", "README.md", &text);
 	doc_man_conf(&all, &text);
@@ -206,6 +208,8 @@ static int write_reference(const char *folder)
 static int explain(const char *name, struct buf *out)
 {
 	struct doc_modules all = { MODULES, MODULE_COUNT };
+	if (str_eq(str_of(name), STR("variables")))
+		return doc_variables(out), 0;
 	if (doc_directive(&all, str_of(name), out))
 		return 0;
 	struct str nearest = doc_nearest(&all, str_of(name));

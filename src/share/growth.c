@@ -125,13 +125,23 @@ enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct
 	return role;
 }
 
-void growths_part(struct growths *of)
+/* The lane's lock is held. */
+static void part(struct lane *lane, struct str begin)
+{
+	for (struct link *l = lane->under_way.next, *next; l != &lane->under_way; l = next) {
+		struct growth *g = container_of(l, struct growth, link);
+		next = l->next;
+		if (str_starts(g->key, begin))
+			link_del(&g->link);
+	}
+}
+
+void growths_part(struct growths *of, struct str begin)
 {
 	for (size_t i = 0; i < LANES; i++) {
 		struct lane *lane = &of->lanes[i];
 		pthread_mutex_lock(&lane->lock);
-		while (!link_alone(&lane->under_way))
-			link_del(lane->under_way.next);
+		part(lane, begin);
 		pthread_mutex_unlock(&lane->lock);
 	}
 }

@@ -147,6 +147,20 @@ def test_private_things_are_not_sliced(sliced):
     assert thing.ranges == [0, None, None, None]
 
 
+def test_slices_of_another_size(sliced, tmp_path):
+    """What is on disk in slices of the size before is not mixed with the new ones."""
+    thing = Thing(10 * SLICE)
+    server = sliced(thing, f"disk {tmp_path}/pages 64m;")
+    assert ask(server, get("/")).body == thing.body
+    server.reload(server.conf_file.read_text().replace("slice 64k;", "slice 128k;"))
+    for _ in range(2):
+        assert ask(server, get("/")).body == thing.body
+    server.reload(server.conf_file.read_text().replace("slice 128k;", "slice 64k;"))
+    before = len(thing.ranges)
+    assert ask(server, get("/")).body == thing.body
+    assert len(thing.ranges) == before
+
+
 def test_slices_on_disk(sliced, tmp_path):
     thing = Thing(10 * SLICE + 5)
     server = sliced(thing, f"memory 1m; object 512k; disk {tmp_path}/cache 64m;")

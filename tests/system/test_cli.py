@@ -26,6 +26,13 @@ def test_every_command_has_help(command, name):
         assert done.stdout.startswith(f"petrel {name}") and "--help" in done.stdout
 
 
+def test_help_lists_the_variables_of_templates(command):
+    done = command("help", "variables")
+    assert done.returncode == 0
+    for name in "$path", "$cookie_NAME", "$status":
+        assert re.search(rf"^  {re.escape(name)} +\S", done.stdout, re.M)
+
+
 @pytest.mark.parametrize("args, said", [
     (["servr"], "did you mean petrel serve?"),
     (["frobnicate"], "there is no command"),

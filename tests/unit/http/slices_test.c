@@ -85,14 +85,22 @@ static void versions(void **state)
 static void keys(void **state)
 {
 	(void)state;
-	struct arena a;
-	arena_init(&a, NULL, 0);
-	struct str one = slice_key(&a, STR("host/thing"), 1), eleven = slice_key(&a, STR("host/thing"), 11),
-	           other = slice_key(&a, STR("host/thing1"), 1);
-	assert_false(str_eq(one, eleven));
-	assert_false(str_eq(eleven, other));
-	assert_true(str_starts(one, STR("host/thing\2")));
-	arena_fini(&a);
+	static const struct {
+		const char *key;
+		uint64_t slice_b, n;
+	} ROWS[] = {
+		{ "host/thing", 1 << 20, 1 },  { "host/thing", 1 << 20, 11 }, { "host/thing1", 1 << 20, 1 },
+		{ "host/thing", 1 << 21, 1 },  { "host/thing", 1 << 20, 0 },  { "", UINT64_MAX, UINT64_MAX },
+	};
+	char room[countof(ROWS)][10 + 1 + SLICE_KEY_MORE_B];
+	struct str got[countof(ROWS)];
+	for (size_t i = 0; i < countof(ROWS); i++) {
+		got[i] = slice_key(room[i], str_of(ROWS[i].key), ROWS[i].slice_b, ROWS[i].n);
+		assert_in_range(got[i].n, 1, strlen(ROWS[i].key) + SLICE_KEY_MORE_B);
+		assert_true(str_starts(got[i], str_of(ROWS[i].key)) && got[i].p[strlen(ROWS[i].key)] == '\2');
+		for (size_t k = 0; k < i; k++)
+			assert_false(str_eq(got[i], got[k]));
+	}
 }
 
 static void pages_that_are_slices(void **state)

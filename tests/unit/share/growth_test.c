@@ -115,7 +115,7 @@ static void close_one(struct growth *g)
 static void part_all(struct growth *g)
 {
 	(void)g;
-	growths_part(growths);
+	growths_part(growths, STR(""));
 }
 
 static void forsake(struct growth *g)
@@ -139,6 +139,25 @@ static void nobody_joins_any_more(void **state)
 		assert_ptr_equal(first, second);
 		growth_put(first);
 		end(second, GROWTH_WHOLE);
+	}
+}
+
+static void what_begins_so_is_parted(void **state)
+{
+	static const struct {
+		const char *begin;
+		enum role role;
+	} ROWS[] = { { "host/a", ROLE_FILLER }, { "host/", ROLE_FILLER }, { "host/ab", ROLE_READER }, { "a", ROLE_READER } };
+	(void)state;
+	for (size_t i = 0; i < countof(ROWS); i++) {
+		struct growth *first = begin("host/a"), *second;
+		growths_part(growths, str_of(ROWS[i].begin));
+		assert_int_equal(join("host/a", NULL, &second), ROWS[i].role);
+		end(first, GROWTH_FAILED);
+		if (ROWS[i].role == ROLE_FILLER)
+			end(second, GROWTH_FAILED);
+		else
+			growth_put(second);
 	}
 }
 
@@ -389,7 +408,7 @@ static void play_one(struct player *p)
 		growth_leave(seat);
 	growth_put(g);
 	if (p->round % 50 == 0)
-		growths_part(growths);
+		growths_part(growths, STR("it"));
 }
 
 static void *play(void *arg)
@@ -429,10 +448,10 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(one_fetches_for_all), TEST(nobody_joins_any_more), TEST(who_sits_is_not_forsaken),
-		TEST(states_and_what_they_promise), TEST(what_ends_without_bytes_has_none), TEST(what_is_cut_keeps_its_head),
-		TEST(who_waits_is_woken_once), TEST(another_one_is_woken), TEST(who_left_is_not_woken),
-		TEST(who_waits_is_known_to_have_read), TEST(many_threads_fetch_and_read),
+		TEST(one_fetches_for_all), TEST(nobody_joins_any_more), TEST(what_begins_so_is_parted),
+		TEST(who_sits_is_not_forsaken), TEST(states_and_what_they_promise), TEST(what_ends_without_bytes_has_none),
+		TEST(what_is_cut_keeps_its_head), TEST(who_waits_is_woken_once), TEST(another_one_is_woken),
+		TEST(who_left_is_not_woken), TEST(who_waits_is_known_to_have_read), TEST(many_threads_fetch_and_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
