@@ -80,7 +80,11 @@ def kept(folder):
 
 
 def wait_kept(server, bytes_):
-    wait_for(lambda: kept(server.cache_folder) >= bytes_, f"{bytes_} bytes in {server.cache_folder}")
+    """Until they are in the segments, and the index, which is written behind them, says so."""
+    def is_written():
+        newest = max(file.stat().st_mtime for file in pathlib.Path(server.cache_folder).iterdir())
+        return kept(server.cache_folder) >= bytes_ and time.time() - newest > 0.5
+    wait_for(is_written, f"{bytes_} bytes in {server.cache_folder}")
 
 
 def targets(folder="/a"):
