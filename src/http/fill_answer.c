@@ -76,7 +76,7 @@ static bool has_failed(const struct fill *f)
  * asks its origin does so without a condition. */
 static enum go renew(struct fill *f)
 {
-	struct image image = { .asked_ms = f->came.asked_ms };
+	struct image image = {};
 	struct field *fields;
 	size_t count;
 	struct store *s = f->cache->store;
@@ -194,13 +194,14 @@ static bool sort_slice(struct fill *f)
 		return slice_has_version(a->fields, a->field_count) && !answer_field(&f->req, STR("Vary")).p;
 	a->status = 200;
 	answer_remove(&f->req, STR("Content-Range"));
+	know_answer(f);
 	return true;
 }
 
 /* By the answer's head: GO_NEXT: its body is taken in. */
 enum go fill_decide(struct fill *f)
 {
-	struct image image = { .asked_ms = f->came.asked_ms };
+	struct image image = {};
 	know_answer(f);
 	if (has_failed(f))
 		return fill_hand_over(f, GROWTH_FAILED, f->req.answer.status);
@@ -209,15 +210,12 @@ enum go fill_decide(struct fill *f)
 		return go;
 	if (f->sliced && !sort_slice(f))
 		return pass(f, STORED_RANGE);
-	know_answer(f);
 	enum stored why = decide(f, &image);
 	if (why != STORED_YES)
 		return pass(f, why);
 	go = sort_variant(f);
 	if (go != GO_NEXT)
 		return go;
-	image.asked_ms = f->came.asked_ms;
-	image.came_ms = f->came.came_ms;
 	image.base = page_hash(f->url);
 	image.body_b = f->req.answer.length_b < 0 ? PAGE_LENGTH_UNKNOWN : (uint64_t)f->req.answer.length_b;
 	f->blob = blob_new(f->req.answer.length_b > 0 ? (uint64_t)f->req.answer.length_b : 0);
