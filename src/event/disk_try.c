@@ -13,7 +13,7 @@ enum {
 	 * kernel's smallest readahead. */
 	STEP_B = 4 * PAGE_B,
 	/* Between probes where the kernel says that every page is there: it counts pages whose read is still under way. */
-	STEP_KNOWN_B = 16 * PAGE_B,
+	STEP_KNOWN_B = 256 * PAGE_B,
 };
 
 int disk_try_open(int dir_fd, const char *path, uint64_t resolve, uint64_t read_max_b, struct disk_file *out)

@@ -6,7 +6,8 @@
 #include "base/must.h"
 
 enum {
-	WINDOW_B = 256 * 1024,  /* read ahead and sent at a time */
+	WINDOW_B = 2 * 1024 * 1024,  /* sent at a time, of what is in the page cache */
+	AHEAD_B = 256 * 1024,        /* read into it at a time: a slow reader's share of the memory */
 	RETRY_MS = 20,
 };
 
@@ -87,7 +88,7 @@ static enum body_got file_read(struct body *body, struct chunk *out, uint64_t wa
 	if (ready_b > window_b)
 		ready_b = window_b;
 	if (!ready_b)
-		return read_ahead(b, window_b);
+		return read_ahead(b, window_b < AHEAD_B ? window_b : AHEAD_B);
 	*out = (struct chunk){ .file_fd = b->fd, .offset_b = b->at_b, .length_b = ready_b, .last = ready_b == left_b };
 	b->at_b += ready_b;
 	return BODY_SOME;
