@@ -9,6 +9,8 @@
 #include "base/mem.h"
 #include "base/must.h"
 
+enum { GAP_LEAST_NS = 20000 };  /* a sleep that is shorter costs more than it saves */
+
 /* It woke the loop, which then looks into its mailbox in any case.  What was written need not be read: the next write is
  * another edge. */
 static void mail_ready(struct watch *w, uint32_t events)
@@ -131,11 +133,23 @@ static void run_tasks(struct loop *l)
 	}
 }
 
+/* What comes meanwhile is found together afterwards: each sleep in epoll_wait() would end with the first of it. */
+static void keep_apart(const struct loop *l)
+{
+	uint64_t until_ns = l->now_ns + l->gap_ns;
+	if (!l->gap_ns || clock_ns() + GAP_LEAST_NS > until_ns)
+		return;
+	struct timespec until = { .tv_sec = (time_t)(until_ns / 1000000000), .tv_nsec = (long)(until_ns % 1000000000) };
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
 static void wait_events(struct loop *l)
 {
 	int wait_ms = link_alone(&l->tasks) ? wheel_wait_ms(&l->wheel, l->now_ms) : 0;
 	if (l->asleep)
 		l->asleep(l);
+	if (wait_ms)
+		keep_apart(l);
 	if (wait_ms && !mailbox_sleep(&l->mailbox))
 		wait_ms = 0;
 	l->event_count = epoll_wait(l->epoll_fd, l->events, LOOP_EVENTS, wait_ms);

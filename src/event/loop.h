@@ -47,6 +47,9 @@ struct loop {
 	bool stopping;
 	uint64_t now_ms;             /* monotonic; read once per turn */
 	uint64_t now_ns;             /* the same clock, finer, for timings in logs */
+	/* How far apart turns begin at the least, where there is nothing to do in between; the owner's to set (asleep() may).
+	 * 0: as soon as something comes. */
+	uint64_t gap_ns;
 	struct wheel wheel;
 	struct link tasks;           /* to run in this turn */
 	struct mailbox mailbox;

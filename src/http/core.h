@@ -24,6 +24,7 @@ struct core {
 	struct str hot_list;        /* file that keeps what was hot over a restart; empty: none */
 	uint64_t connections, connections_per_address;
 	uint64_t long_turn_ms;      /* a loop's turn that is longer is logged; 0: none is */
+	bool gather;                /* what comes for many requests at origins is taken together (http/gather.h) */
 
 	/* limits: main and site, of the site that the request's host chose; before that, main's */
 	uint64_t header_b, fields, body_b, requests_per_connection;

@@ -53,6 +53,8 @@ void home_turn_over(struct home *h)
 	uint64_t ns = clock_ns() - l->now_ns, us = ns / 1000, blamed_ms = h->blamed_ms;
 	uint64_t most_ms = h->use ? conf_core(h->use->conf)->long_turn_ms : 0;
 	count_turn(&h->stats, l->now_ms, ns);
+	uint64_t requests = counter_get(&h->stats.requests);
+	h->loop.gap_ns = h->use && conf_core(h->use->conf)->gather ? gather_turn(&h->gather, h->calls, requests, l->now_ns) : 0;
 	h->blamed_ms = 0;
 	if (!most_ms || us / 1000 < blamed_ms + most_ms)
 		return;

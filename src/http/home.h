@@ -6,6 +6,7 @@
 #include "event/loop.h"
 #include "http/conf.h"
 #include "http/date.h"
+#include "http/gather.h"
 #include "share/limits.h"
 #include "share/log.h"
 #include "share/meter.h"
@@ -87,6 +88,8 @@ struct home {
 	struct buf asked;                         /* what goes to an origin before a request's body */
 	char *inbox;                              /* LOOP_SCRATCH_B bytes: what comes from an origin is read into it */
 	size_t coders;                            /* bodies being compressed: see http/coder.h */
+	size_t calls;                             /* requests that have a connection to an origin: struct call */
+	struct gather gather;
 	struct home_stats stats;
 	uint64_t blamed_ms;                       /* of this turn: requests that took long were named in the log */
 };

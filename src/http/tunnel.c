@@ -18,6 +18,7 @@ struct tunnel *tunnel_of(struct call *c)
 	buf_add(&t->down.held, c->input);
 	c->out = (struct buf){};
 	c->input = (struct str){};
+	c->req->home->calls--;
 	c->origin = NULL;
 	c->peer = NULL;
 	return t;

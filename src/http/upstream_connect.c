@@ -206,14 +206,17 @@ static enum went begin(struct call *c)
 	if (c->fresh)
 		close_idle(c->peer, h->loop.index);
 	c->origin = origin_reuse(h, c->peer, c->req->task);
-	if (c->origin)
+	if (c->origin) {
+		h->calls++;
 		return WENT_ON;
+	}
 	c->origin = origin_connect(h, c->pool, c->peer, c->req->task, &err);
 	/* Its idle connections to other loops may take up all the room that it has.  After it was counted: of two loops that
 	 * connect at once, one sees the other. */
 	uint32_t most = atomic_load(&c->peer->connections);
 	if (c->origin && most && atomic_load(&c->peer->open) > most)
 		origin_trim(h->pools, c->pool, c->peer, h->loop.index);
+	h->calls += c->origin != NULL;
 	if (c->origin)
 		return WENT_ON;
 	log_note(h->ring, LOG_LEVEL_ERROR, "pool %.*s: no connection to %s: %s", STR_F(pool_name(c->pool)), c->peer_name,
@@ -280,6 +283,7 @@ void upstream_leave(struct call *c, enum outcome outcome, bool keep)
 	if (is_traced(c))
 		trace_left(c);
 	uint64_t us = trip->answer_ns ? (trip->connect_ns + trip->answer_ns) / 1000 : 0;
+	h->calls -= o != NULL;
 	c->origin = NULL;
 	c->peer = NULL;
 	/* The connection first: whoever gets the slot finds it idle. */
