@@ -56,7 +56,7 @@ static bool is_eligible(const struct req *r, const struct compress *v)
 
 static enum encoding encoding_wanted(const struct req *r)
 {
-	struct accepts accepts = accepts_parse(ask_field(&r->ask, FIELD_ACCEPT_ENCODING));
+	struct accepts accepts = accepts_of(&r->ask);
 	return accepts_best(&accepts, 1 << ENCODING_GZIP | 1 << ENCODING_BR | 1 << ENCODING_ZSTD);
 }
 

@@ -140,10 +140,10 @@ static struct hot *sibling(struct req *r, struct state *s, const struct hot *h, 
 /* The best encoding that lies beside the file, or the file itself. */
 static enum go serve_file(struct req *r, const struct files *v, struct state *s, struct hot *h, struct str path)
 {
-	struct str field = ask_field(&r->ask, FIELD_ACCEPT_ENCODING), type = type_of(v, h, path);
-	if (!v->precompressed || !field.p || !h->compresses)
+	struct str type = type_of(v, h, path);
+	if (!v->precompressed || !r->ask.first[FIELD_ACCEPT_ENCODING] || !h->compresses)
 		return serve(r, v, s, h, type, ENCODING_IDENTITY);
-	struct accepts accepts = accepts_parse(field);
+	struct accepts accepts = accepts_of(&r->ask);
 	unsigned have = 0;
 	struct hot *siblings[ENCODING_COUNT] = {};
 	/* A lookup may put another object in h's place, but what is borrowed stays for the turn. */

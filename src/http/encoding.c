@@ -2,7 +2,6 @@
 #include "http/encoding.h"
 
 #include "base/mem.h"
-#include "http/head.h"
 
 static const struct {
 	struct str name, suffix;
@@ -71,28 +70,55 @@ static enum encoding encoding_of(struct str name)
 	return ENCODING_COUNT;
 }
 
-struct accepts accepts_parse(struct str field)
+/* What was said of each, and of all others. */
+struct said {
+	int quality[ENCODING_COUNT + 1], star;
+};
+
+static const struct said NOTHING_SAID = {
+	.quality = { [0 ... ENCODING_COUNT] = QUALITY_UNSAID },
+	.star = QUALITY_UNSAID,
+};
+
+static void hear(struct said *said, struct str line)
 {
-	int said[ENCODING_COUNT + 1], star = QUALITY_UNSAID;
-	struct accepts a = {};
 	struct str element, name;
-	for (size_t e = 0; e < countof(said); e++)
-		said[e] = QUALITY_UNSAID;
-	while (list_next(&field, &element)) {
+	while (list_next(&line, &element)) {
 		int quality;
 		if (!element_parse(element, &name, &quality))
 			continue;
 		if (str_eq(name, STR("*")))
-			star = quality;
+			said->star = quality;
 		else
-			said[encoding_of(name)] = quality;
+			said->quality[encoding_of(name)] = quality;
 	}
+}
+
+static struct accepts weigh(const struct said *said)
+{
+	struct accepts a = {};
 	for (int e = 0; e < ENCODING_COUNT; e++) {
-		int unsaid = e == ENCODING_IDENTITY && star ? QUALITY_LEAST : star;
-		int quality = said[e] != QUALITY_UNSAID ? said[e] : unsaid;
+		int unsaid = e == ENCODING_IDENTITY && said->star ? QUALITY_LEAST : said->star;
+		int quality = said->quality[e] != QUALITY_UNSAID ? said->quality[e] : unsaid;
 		a.quality[e] = quality > 0 ? (uint16_t)quality : 0;
 	}
 	return a;
+}
+
+struct accepts accepts_parse(struct str line)
+{
+	struct said said = NOTHING_SAID;
+	hear(&said, line);
+	return weigh(&said);
+}
+
+struct accepts accepts_of(const struct ask *ask)
+{
+	struct said said = NOTHING_SAID;
+	for (size_t i = 0; ask->first[FIELD_ACCEPT_ENCODING] && i < ask->field_count; i++)
+		if (ask->fields[i].id == FIELD_ACCEPT_ENCODING)
+			hear(&said, ask->fields[i].value);
+	return weigh(&said);
 }
 
 enum encoding accepts_best(const struct accepts *a, unsigned have)

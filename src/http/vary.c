@@ -83,16 +83,6 @@ int vary_of(struct arena *a, const struct field *fields, size_t count, struct st
 
 /* --- Accept-Encoding. --- */
 
-static struct str accepted(struct arena *a, const struct ask *ask)
-{
-	struct str have = ask_field(ask, FIELD_ACCEPT_ENCODING);
-	size_t first = ask->first[FIELD_ACCEPT_ENCODING];
-	for (size_t i = first; have.p && i < ask->field_count; i++)
-		if (ask->fields[i].id == FIELD_ACCEPT_ENCODING)
-			have = arena_strf(a, "%.*s,%.*s", STR_F(have), STR_F(ask->fields[i].value));
-	return have;
-}
-
 struct str vary_encodings(struct arena *a, const struct ask *ask)
 {
 	static const struct {
@@ -104,7 +94,7 @@ struct str vary_encodings(struct arena *a, const struct ask *ask)
 		{ ENCODING_GZIP, { ",gzip", 5 } },
 	};
 	enum { ROOM_B = 32 };
-	struct accepts accepts = accepts_parse(accepted(a, ask));
+	struct accepts accepts = accepts_of(ask);
 	unsigned identity = accepts.quality[ENCODING_IDENTITY];
 	char *p = arena_raw(a, ROOM_B), *at = p;
 	for (size_t i = 0; i < countof(KNOWN); i++) {

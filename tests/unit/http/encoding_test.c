@@ -64,6 +64,22 @@ static void rows(void **state)
 	}
 }
 
+static void a_list_in_several_lines(void **state)
+{
+	(void)state;
+	struct field fields[] = {
+		{ STR("Accept-Encoding"), STR("gzip;q=0.5"), FIELD_ACCEPT_ENCODING },
+		{ STR("Accept"), STR("br"), FIELD_ACCEPT },
+		{ STR("Accept-Encoding"), STR("identity;q=0, zstd;q=0.7"), FIELD_ACCEPT_ENCODING },
+	};
+	struct ask ask = { .fields = fields, .field_count = countof(fields), .first[FIELD_ACCEPT_ENCODING] = 1 };
+	struct accepts a = accepts_of(&ask);
+	assert_true(a.quality[ENCODING_GZIP] == 500 && a.quality[ENCODING_ZSTD] == 700);
+	assert_true(a.quality[ENCODING_BR] == 0 && a.quality[ENCODING_IDENTITY] == 0);
+	a = accepts_of(&(struct ask){});
+	assert_true(a.quality[ENCODING_IDENTITY] == 1 && a.quality[ENCODING_GZIP] == 0);
+}
+
 static void names(void **state)
 {
 	(void)state;
@@ -74,6 +90,7 @@ static void names(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(rows), cmocka_unit_test(names) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(rows), cmocka_unit_test(a_list_in_several_lines),
+		                            cmocka_unit_test(names) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
