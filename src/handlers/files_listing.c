@@ -1,5 +1,6 @@
-/* Listings of folders.  listing_read() runs on a thread of the disk engine and touches nothing but its own struct; the
- * rest runs on the request's loop. */
+/* Listings of folders.  listing_make() runs on a thread of the disk engine and touches nothing but its own struct: it reads
+ * the folder and prints what is shown of it, which takes some milliseconds for a large one.  The rest runs on the request's
+ * loop. */
 #include "handlers/files_listing.h"
 
 #include <dirent.h>
@@ -29,9 +30,13 @@ struct listing {
 	struct req *req;          /* NULL: the request is gone */
 	bool over;
 	bool hidden;              /* names that begin with a dot are shown */
+	bool json;
 	bool more;                /* there are more than ENTRIES_MOST */
 	int follow;
-	char *root, *path;        /* C strings; path is below the root, "" is the root */
+	struct arena arena;       /* of the strings below, and of what is needed for printing */
+	struct str root, path;    /* C strings; path is below the root, "" is the root */
+	struct str asked;         /* the path that the client asked for */
+	struct buf page;          /* what is shown */
 	struct buf names;
 	struct entry *entries;
 	size_t count, cap;
@@ -47,10 +52,10 @@ static int open_folder(const struct listing *l)
 		how.resolve |= RESOLVE_BENEATH;
 	if (l->follow == FOLLOW_NONE)
 		how.resolve |= RESOLVE_NO_SYMLINKS;
-	int root = open(l->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int root = open(l->root.p, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return -errno;
-	int fd = (int)syscall(SYS_openat2, root, *l->path ? l->path : ".", &how, sizeof how);
+	int fd = (int)syscall(SYS_openat2, root, l->path.n ? l->path.p : ".", &how, sizeof how);
 	int err = fd < 0 ? -errno : 0;
 	close(root);
 	return err ? err : fd;
@@ -79,16 +84,16 @@ static int by_name(const void *a, const void *b, void *names)
 	return strcmp((char *)names + x->name_at, (char *)names + y->name_at);
 }
 
-static void listing_read(struct disk_job *job)
+static int read_folder(struct listing *l)
 {
-	struct listing *l = container_of(job, struct listing, job);
 	int fd = open_folder(l);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	job->err = fd < 0 ? fd : dir ? 0 : -errno;
+	if (fd < 0)
+		return fd;
+	DIR *dir = fdopendir(fd);
 	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return;
+		int err = -errno;
+		close(fd);
+		return err;
 	}
 	for (struct dirent *d; (d = readdir(dir));) {
 		bool dots = !strcmp(d->d_name, ".") || !strcmp(d->d_name, "..");
@@ -102,66 +107,10 @@ static void listing_read(struct disk_job *job)
 	closedir(dir);
 	if (l->count)
 		qsort_r(l->entries, l->count, sizeof *l->entries, by_name, l->names.p);
+	return 0;
 }
 
-/* --- On the loop. --- */
-
-static void listing_free(struct listing *l)
-{
-	buf_fini(&l->names);
-	mem_free(l->entries);
-	mem_free(l->root);
-	mem_free(l->path);
-	mem_free(l);
-}
-
-static void listing_done(struct mail *m)
-{
-	struct listing *l = container_of(m, struct listing, job.done);
-	l->over = true;
-	if (!l->req)
-		listing_free(l);
-	else
-		loop_queue(&l->req->home->loop, l->req->task);
-}
-
-static char *copy(struct str s)
-{
-	char *p = mem_new(s.n + 1);
-	memcpy(p, s.p, s.n);
-	return p;
-}
-
-struct listing *listing_start(struct req *r, const struct tree *tree, struct str path, bool hidden)
-{
-	struct listing *l = MEM_NEW(struct listing);
-	l->req = r;
-	l->hidden = hidden;
-	l->follow = tree->follow;
-	l->root = copy(tree->root);
-	l->path = copy(str_from(path, 1));
-	l->job = (struct disk_job){ .done.deliver = listing_done, .to = &r->home->loop.mailbox, .op = DISK_CALL,
-		                    .call = listing_read };
-	if (disk_submit(r->home->disk, &l->job) == 0)
-		return l;
-	listing_free(l);
-	return NULL;
-}
-
-int listing_ready(const struct listing *l)
-{
-	return l->over ? l->job.err : -EAGAIN;
-}
-
-void listing_close(struct listing *l)
-{
-	if (l->over)
-		listing_free(l);
-	else
-		l->req = NULL;
-}
-
-/* --- Showing it. --- */
+/* --- Showing it, there. --- */
 
 static struct str name_of(const struct listing *l, const struct entry *e)
 {
@@ -213,11 +162,11 @@ static void add_crumbs(struct buf *out, struct arena *a, struct str path)
 	buf_add(out, STR("</h1>\n"));
 }
 
-static void add_row(struct buf *out, struct arena *a, const struct listing *l, const struct entry *e)
+static void add_row(struct buf *out, struct listing *l, const struct entry *e)
 {
 	struct str slash = e->folder ? STR("/") : STR("");
 	buf_addf(out, "<tr%s><td><a href=\"./", e->folder ? " class=\"f\"" : "");
-	buf_add_html(out, target_encode(a, name_of(l, e)));
+	buf_add_html(out, target_encode(&l->arena, name_of(l, e)));
 	buf_add(out, slash);
 	buf_add(out, STR("\">"));
 	buf_add_html(out, name_of(l, e));
@@ -231,26 +180,26 @@ static void add_row(struct buf *out, struct arena *a, const struct listing *l, c
 	buf_add(out, STR("</td></tr>\n"));
 }
 
-static void print_html(struct buf *out, struct req *r, const struct listing *l)
+static void print_html(struct buf *out, struct listing *l)
 {
 	buf_add(out, STR("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	                 "<meta name=\"viewport\" content=\"width=device-width\"><title>"));
-	buf_add_html(out, r->ask.path);
+	buf_add_html(out, l->asked);
 	buf_addf(out, "</title>\n<style>%s</style></head>\n<body>", STYLE);
-	add_crumbs(out, &r->arena, r->ask.path);
+	add_crumbs(out, &l->arena, l->asked);
 	buf_add(out, STR("<table><tr><th>Name</th><th class=\"n\">Size</th><th class=\"n t\">Changed (UTC)</th></tr>\n"));
-	if (!str_eq(r->ask.path, STR("/")))
+	if (!str_eq(l->asked, STR("/")))
 		buf_add(out, STR("<tr class=\"f\"><td><a href=\"../\">..</a></td><td></td><td class=\"t\"></td></tr>\n"));
 	for (size_t i = 0; i < l->count; i++)
-		add_row(out, &r->arena, l, &l->entries[i]);
+		add_row(out, l, &l->entries[i]);
 	buf_addf(out, "</table>\n<footer>%zu %s%s</footer></body></html>\n", l->count, l->count == 1 ? "entry" : "entries",
 	         l->more ? ", and more that are not shown" : "");
 }
 
-static void print_json(struct buf *out, struct req *r, const struct listing *l)
+static void print_json(struct buf *out, const struct listing *l)
 {
 	buf_add(out, STR("{\"path\":\""));
-	buf_add_json(out, r->ask.path);
+	buf_add_json(out, l->asked);
 	buf_addf(out, "\",\"complete\":%s,\"entries\":[", l->more ? "false" : "true");
 	for (size_t i = 0; i < l->count; i++) {
 		const struct entry *e = &l->entries[i];
@@ -264,17 +213,75 @@ static void print_json(struct buf *out, struct req *r, const struct listing *l)
 	buf_add(out, STR("\n]}\n"));
 }
 
+static void listing_make(struct disk_job *job)
+{
+	struct listing *l = container_of(job, struct listing, job);
+	job->err = read_folder(l);
+	if (job->err)
+		return;
+	if (l->json)
+		print_json(&l->page, l);
+	else
+		print_html(&l->page, l);
+}
+
+/* --- On the loop. --- */
+
+static void listing_free(struct listing *l)
+{
+	buf_fini(&l->page);
+	buf_fini(&l->names);
+	mem_free(l->entries);
+	arena_fini(&l->arena);
+	mem_free(l);
+}
+
+static void listing_done(struct mail *m)
+{
+	struct listing *l = container_of(m, struct listing, job.done);
+	l->over = true;
+	if (!l->req)
+		listing_free(l);
+	else
+		loop_queue(&l->req->home->loop, l->req->task);
+}
+
+struct listing *listing_start(struct req *r, const struct tree *tree, struct str path, bool hidden)
+{
+	struct listing *l = MEM_NEW(struct listing);
+	arena_init(&l->arena, NULL, 0);
+	l->req = r;
+	l->hidden = hidden;
+	l->follow = tree->follow;
+	l->json = req_prefers_json(r);
+	l->root = arena_str(&l->arena, tree->root);
+	l->path = arena_str(&l->arena, str_from(path, 1));
+	l->asked = arena_str(&l->arena, r->ask.path);
+	l->job = (struct disk_job){ .done.deliver = listing_done, .to = &r->home->loop.mailbox, .op = DISK_CALL,
+		                    .call = listing_make };
+	if (disk_submit(r->home->disk, &l->job) == 0)
+		return l;
+	listing_free(l);
+	return NULL;
+}
+
+int listing_ready(const struct listing *l)
+{
+	return l->over ? l->job.err : -EAGAIN;
+}
+
+void listing_close(struct listing *l)
+{
+	if (l->over)
+		listing_free(l);
+	else
+		l->req = NULL;
+}
+
 void listing_answer(struct req *r, const struct listing *l)
 {
-	struct buf page = {};
-	bool json = req_prefers_json(r);
-	if (json)
-		print_json(&page, r, l);
-	else
-		print_html(&page, r, l);
-	answer_bytes(r, 200, json ? STR("application/json") : STR("text/html; charset=utf-8"),
-	             arena_str(&r->arena, buf_str(&page)));
+	answer_bytes(r, 200, l->json ? STR("application/json") : STR("text/html; charset=utf-8"),
+	             arena_str(&r->arena, buf_str(&l->page)));
 	answer_add(r, STR("Vary"), STR("Accept"));
 	answer_add(r, STR("Cache-Control"), STR("no-cache"));
-	buf_fini(&page);
 }
