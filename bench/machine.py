@@ -19,5 +19,6 @@ def describe():
         "cores": os.cpu_count(),
         "memory_gb": round(memory_k / 2**20, 1),
         "kernel": platform.release(),
+        "tcp": Path("/proc/sys/net/ipv4/tcp_congestion_control").read_text().strip(),
         "distribution": field("/etc/os-release", "PRETTY_NAME", "="),
     }

@@ -1,4 +1,7 @@
-"""docs/BENCHMARKS.md: written from the raw results alone, so that it always says what was measured."""
+"""docs/BENCHMARKS.md: a section for each scenario, written from the raw results alone, so that it always says what was
+measured.  Sections of what was measured elsewhere, whose raw results are not here, stay as they are."""
+import re
+
 import pictures
 import results
 import table
@@ -15,7 +18,10 @@ give the median of the rounds and half of their range (±). The main figure is *
 tree**: on a shared machine throughput jumps about, while CPU time per request stays within some five percent.
 
 `make bench` measures all of it anew, `make bench ONLY=hot,idle` a part, and `bench/run --help` says what else there is.
+Below each table stands when, how and on which machine it was measured; all values of all rounds are in
+`build/bench/results.json` after a run.
 """
+TARGET = ROOT / "docs" / "BENCHMARKS.md"
 
 
 def plain(scenario, result):
@@ -32,7 +38,12 @@ def settings(result):
 
 
 def machine_text(m):
-    return (f"{m['cpu']}, {m['cores']} cores, {m['memory_gb']} GB of memory, Linux {m['kernel']}, {m['distribution']}")
+    return (f"{m['cpu']}, {m['cores']} cores, {m['memory_gb']} GB of memory, Linux {m['kernel']}, TCP {m['tcp']}, "
+            f"{m['distribution']}")
+
+
+def versions_text(result):
+    return ", ".join(f"{name} {version}" for name, version in result["versions"].items())
 
 
 def section(scenario, result):
@@ -43,46 +54,34 @@ def section(scenario, result):
         *([f"![{scenario.TITLE}](pictures/{scenario.NAME}.svg)", ""] if picture else []),
         table.markdown(*scenario.table(result)), "",
         *(f"- {line}" for line in scenario.verdict(result)), "",
-        f"<sub>{result['date']}, `{result['command']}`; {settings(result)}.</sub>", "",
+        f"<sub>{result['date']}, `{result['command']}`; {settings(result)}. {versions_text(result)}. "
+        f"{machine_text(result['machine'])}.</sub>", "",
     ])
 
 
-def machines(found):
-    """Each machine once, with the scenarios that ran on it if there are several."""
-    by_text = {}
-    for name, result in found.items():
-        by_text.setdefault(machine_text(result["machine"]), []).append(name)
-    if len(by_text) == 1:
-        return [next(iter(by_text)) + "."]
-    return [f"{', '.join(names)}: {text}." for text, names in by_text.items()]
+def kept():
+    """The sections that are there, by their titles."""
+    if not TARGET.exists():
+        return {}
+    parts = re.split(r"^## (.*)\n", TARGET.read_text(), flags=re.MULTILINE)
+    return {title: f"## {title}\n{text.rstrip()}\n" for title, text in zip(parts[1::2], parts[2::2])}
 
 
-def versions(found):
-    """A peer that was upgraded between two scenarios shows both versions."""
-    seen = {}
-    for result in found.values():
-        for name, version in result["versions"].items():
-            seen.setdefault(name, set()).add(version)
-    return "; ".join(f"{name} {', '.join(sorted(v))}" for name, v in seen.items()) + "."
-
-
-def raw(found):
-    return ("## Raw results\n\nAll values of all rounds are in `build/bench/results.json` after a run. "
-            "Scenarios measured: " + ", ".join(f"{name} ({r['date']})" for name, r in found.items()) + ".\n")
+def has_petrel(result):
+    return any(name.split()[0] == "petrel" for name in result["servers"])
 
 
 def write():
     """Returns the exit status: nothing is written before petrel itself was measured."""
     everything = results.read()
-    found = {name: everything[name] for name in ALL if name in everything and "petrel" in everything[name]["servers"]}
+    found = {name: everything[name] for name in ALL if name in everything and has_petrel(everything[name])}
     if not found:
         say("\npetrel wasn't measured: docs/BENCHMARKS.md stays as it is")
         return 1
     pictures.draw(found, ROOT / "docs" / "pictures")
-    parts = [INTRODUCTION, "\n".join(["## The machine", "", *machines(found), "", versions(found), ""]),
-             *(section(ALL[name], result) for name, result in found.items()), raw(found)]
-    target = ROOT / "docs" / "BENCHMARKS.md"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text("\n".join(parts))
-    say(f"\nwritten: {target.relative_to(ROOT)} and its pictures")
+    before = kept()
+    sections = [section(s, found[name]) if name in found else before.get(s.TITLE) for name, s in ALL.items()]
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text("\n".join([INTRODUCTION, *filter(None, sections)]))
+    say(f"\nwritten: {TARGET.relative_to(ROOT)} and its pictures")
     return 0
