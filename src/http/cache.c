@@ -35,7 +35,7 @@ static void cache_free(struct cache *cache)
 	growths_free(cache->growths);
 	shelf_free(cache->shelf);
 	purges_free(cache->purges);
-	line_free(cache->line);
+	lines_free(cache->lines);
 	sketch_free(cache->sketch);
 	mem_str_free(cache->name);
 	mem_str_free(cache->folder);
@@ -95,7 +95,7 @@ static struct cache *cache_new(struct caches *c, const struct cache_rules *rules
 	cache->store = store_new(c->epoch, rules->memory_b);
 	cache->growths = growths_new(c->epoch);
 	cache->purges = purges_new(c->epoch);
-	cache->line = line_new(rules->fills);
+	cache->lines = lines_new(rules->fills);
 	cache->sketch = sketch_new();
 	cache->loops = c->loops;
 	cache->control = c->control;
@@ -198,7 +198,7 @@ struct cache *caches_get(struct caches *c, const struct cache_rules *rules, cons
 	if (cache->shelf)
 		shelf_bound(cache->shelf, rules->disk_b);
 	store_bound(cache->store, rules->memory_b);
-	line_bound(cache->line, rules->fills);
+	lines_bound(cache->lines, rules->fills);
 	open_cluster(cache, c, rules->memcached);
 	cache->refs++;
 	return cache;

@@ -124,9 +124,9 @@ const struct directive CACHE_ROWS[] = {
 	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1, 10000, NULL }, .preset = "64" }),
 	  .doc = "How many variants of one URL are kept within an hour, where its answers depend on other fields (Vary)." },
 	{ .name = "fills", .offset = AT(fills), .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1 }, .preset = "256" }),
-	  .doc = "How many pages are fetched from origins at a time; the others wait in line. A cold cache then does "
-	         "not run its "
-	         "origins down." },
+	  .doc = "How many pages are fetched from one pool, app or address at a time; the others wait in its line. A cold "
+	         "cache then does not run its origins down, and one that hangs holds up no other's pages. What petrel "
+	         "answers by itself has a line, too." },
 	{ .name = "wait", .offset = AT(wait_ms), .args = ARGS({ "time", &TYPE_DURATION, .range = { 1 }, .preset = "5s" }),
 	  .doc = "How long a request waits for a page that is being fetched for another one, before it gets what is "
 	         "stale or asks "

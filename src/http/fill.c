@@ -20,7 +20,7 @@ void fill_end(struct fill *f, enum growing how, struct page *page, unsigned stat
 void fill_leave_line(struct fill *f)
 {
 	if (f->in_line)
-		line_leave(f->cache->line);
+		line_leave(f->cache->lines, &f->place);
 	f->in_line = false;
 }
 
@@ -124,7 +124,14 @@ static enum go ask_cluster(struct fill *f)
 	return GO_NEXT;
 }
 
-/* --- The line of those that may ask an origin. --- */
+/* --- The line of those that may ask an origin: for each backend one, so that who waits for an ill one is in nobody else's
+ * way.  What petrel answers by itself has one, too. --- */
+
+static struct str line_name(const struct fill *f)
+{
+	const struct outward *o = route_outward(f->req.route);
+	return o ? o->backend->name : STR("");
+}
 
 static void line_came(struct mail *m)
 {
@@ -142,7 +149,7 @@ static enum go stand_in_line(struct fill *f)
 		return GO_WAIT;
 	f->entered = true;
 	f->place = (struct line_place){ .mail.deliver = line_came, .to = &fill_home(f)->loop.mailbox };
-	f->in_line = line_enter(f->cache->line, &f->place);
+	f->in_line = line_enter(f->cache->lines, line_name(f), &f->place);
 	return f->in_line ? GO_NEXT : GO_WAIT;
 }
 
@@ -209,7 +216,12 @@ static enum go ask_origin(struct fill *f)
 			fill_add_conditions(f);
 		counter_add(&fill_counts(f)->fills, 1);
 	}
-	return req_run(&f->req) ? GO_ANSWER : GO_WAIT;
+	if (req_run(&f->req))
+		return GO_ANSWER;
+	/* It went on to another route, whose answer is not kept: its own backend's part is over. */
+	if (f->req.again || f->req.passed)
+		fill_leave_line(f);
+	return GO_WAIT;
 }
 
 static enum go (*const PARTS[])(struct fill *) = {
@@ -310,7 +322,7 @@ static bool is_awaiting(struct fill *f)
 {
 	if (f->at == FILL_SHELF)
 		return f->entered && !f->shelf.over;
-	return f->at == FILL_LINE && f->entered && !f->in_line && !line_quit(f->cache->line, &f->place);
+	return f->at == FILL_LINE && f->entered && !f->in_line && !line_quit(f->cache->lines, &f->place);
 }
 
 static void fill_cut(struct fill *f)
