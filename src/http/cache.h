@@ -113,7 +113,7 @@ struct cache_noted {
 [[nodiscard]] int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft,
                               struct cache_noted *then);
 
-/* What the request got of its route's cache, for logs. */
+/* visit.c: what the request got of its route's cache, for logs. */
 enum cached req_cached(const struct req *r);
 /* The rules of this name in a snapshot; NULL. */
 const struct cache_rules *cache_rules_find(const struct conf *c, struct str name);
