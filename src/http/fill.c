@@ -93,6 +93,24 @@ static enum go ask_shelf(struct fill *f)
 	return f->shelf.page && !is_gone(f, f->shelf.page) ? found(f, &f->shelf.page) : GO_NEXT;
 }
 
+/* What memcached has.  GO_NEXT: its origin is asked, with a condition where what there is may still hold. */
+static enum go sort_shared(struct fill *f)
+{
+	struct cluster_ask *a = &f->cluster;
+	if (is_gone(f, a->page))
+		return GO_NEXT;
+	if (a->got != CLUSTER_RENEW && (a->got == CLUSTER_FRESH || !f->stale || !f->heir)) {
+		if (f->cache->shelf)
+			shelf_put(f->cache->shelf, fill_home(f), a->page);
+		return found(f, &a->page);
+	}
+	if (!f->stale) {
+		f->stale = a->page;
+		a->page = NULL;
+	}
+	return GO_NEXT;
+}
+
 static enum go ask_cluster(struct fill *f)
 {
 	struct cluster_ask *a = &f->cluster;
@@ -108,20 +126,7 @@ static enum go ask_cluster(struct fill *f)
 	}
 	if (!a->over)
 		return GO_WAIT;
-	struct page *page = a->page;
-	if (!page)
-		return GO_NEXT;
-	bool renew = a->got == CLUSTER_RENEW || is_gone(f, page) || (f->stale && a->got != CLUSTER_FRESH && f->heir);
-	if (!renew) {
-		if (f->cache->shelf)
-			shelf_put(f->cache->shelf, fill_home(f), page);
-		return found(f, &a->page);
-	}
-	if (!f->stale && !is_gone(f, page)) {
-		f->stale = page;
-		a->page = NULL;
-	}
-	return GO_NEXT;
+	return a->page ? sort_shared(f) : GO_NEXT;
 }
 
 /* --- The line of those that may ask an origin: for each backend one, so that who waits for an ill one is in nobody else's
