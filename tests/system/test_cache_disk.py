@@ -102,6 +102,21 @@ def fetch_all(server, hits=None):
     return found
 
 
+# --- What is checked. ---
+
+def test_a_folder_is_one_caches(command, tmp_path):
+    conf, folder = tmp_path / "petrel.conf", tmp_path / "pages"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    for other in (folder, f"{folder}/", f"{tmp_path}/./pages", tmp_path / "link"):
+        conf.write_text(f"cache one {{ disk {folder} 64m; }}\ncache two {{\n    disk {other} 64m;\n}}\n")
+        done = command("check", "-c", conf)
+        assert done.returncode == 1
+        assert f'{conf}:3:10: error: cache "one" keeps its pages there already' in done.stdout + done.stderr
+    conf.write_text(f"cache one {{ disk {folder} 64m; }}\ncache two {{ disk {folder}2 64m; }}\n")
+    assert command("check", "-c", conf).returncode == 0
+
+
 # --- What is kept. ---
 
 def test_pages_are_there_after_a_restart(disked, tmp_path):
