@@ -61,7 +61,9 @@ const struct directive CACHE_ROWS[] = {
 	  .doc = "How much memory its pages may take, heads and keys included. Past it, what was asked for least goes first." },
 	{ .name = "disk", .fixed = FIXED_RELOAD,
 	  .args = ARGS({ "folder", &TYPE_PATH, AT(folder) }, { "size", &TYPE_SIZE, AT(disk_b), .range = { 64 << 20 } }),
-	  .doc = "A folder, made where it is missing, that keeps pages over restarts, and how much it may hold.",
+	  .doc = "A folder, made where it is missing, that keeps pages over restarts, and how much it may hold. Each cache "
+	         "has a folder of its own. A page that is good for less than ten seconds, stale times included, is not "
+	         "written, unless its origin can be asked whether it still holds (ETag, Last-Modified).",
 	  .example = "disk /var/cache/petrel 20g;" },
 	{ .name = "memcached", .fixed = FIXED_RELOAD, .args = ARGS({ "name", &TYPE_WORD, AT(memcached_name) }),
 	  .doc = "A memcached block: pages are shared with other machines that use the same servers and the same name "

@@ -100,8 +100,7 @@ static enum go sort_shared(struct fill *f)
 	if (is_gone(f, a->page))
 		return GO_NEXT;
 	if (a->got != CLUSTER_RENEW && (a->got == CLUSTER_FRESH || !f->stale || !f->heir)) {
-		if (f->cache->shelf)
-			shelf_put(f->cache->shelf, fill_home(f), a->page);
+		fill_shelve(f, a->page);
 		return found(f, &a->page);
 	}
 	if (!f->stale) {

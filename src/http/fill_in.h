@@ -74,6 +74,8 @@ void fill_add_conditions(struct fill *f);
 /* fill_answer.c: GO_NEXT: the answer's body is to be taken in; GO_ANSWER: the fill is over; GO_WAIT: it waits for its heir;
  * GO_FAIL. */
 enum go fill_decide(struct fill *f);
+/* Into the disk tier, where that is worth a write. */
+void fill_shelve(struct fill *f, struct page *page);
 /* Into the store, and to the other tiers. */
 void fill_keep(struct fill *f, struct page *page);
 /* fill_body.c: GO_NEXT: all of it is there. */
