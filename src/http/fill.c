@@ -6,6 +6,8 @@
 #include "http/fill_in.h"
 #include "http/upstream.h"
 
+enum { LINE_LOOK_MS = 1000 };
+
 /* --- Its end. --- */
 
 void fill_end(struct fill *f, enum growing how, struct page *page, unsigned status, enum end reason)
@@ -141,20 +143,35 @@ static void line_came(struct mail *m)
 {
 	struct fill *f = container_of(m, struct fill, place.mail);
 	f->in_line = true;
+	timer_stop(&f->timer);
 	loop_queue(&fill_home(f)->loop, &f->task);
 }
 
-static enum go stand_in_line(struct fill *f)
+/* Nobody is there any more who wanted it. */
+static bool is_forsaken(const struct fill *f)
 {
-	/* Nobody is there any more who wanted it: those who are come first. */
-	if (f->in_line)
-		return f->wanted && growth_forsaken(f->growth) ? GO_ANSWER : GO_NEXT;
-	if (f->entered)
-		return GO_WAIT;
+	return f->wanted && growth_forsaken(f->growth);
+}
+
+static void enter_line(struct fill *f)
+{
 	f->entered = true;
 	f->place = (struct line_place){ .mail.deliver = line_came, .to = &fill_home(f)->loop.mailbox };
 	f->in_line = line_enter(f->cache->lines, line_name(f), &f->place);
-	return f->in_line ? GO_NEXT : GO_WAIT;
+}
+
+/* As long as a backend hangs nobody's turn comes: who stands there for nobody looks so himself, now and then. */
+static enum go stand_in_line(struct fill *f)
+{
+	struct loop *l = &fill_home(f)->loop;
+	if (!f->entered)
+		enter_line(f);
+	else if (is_forsaken(f) && (f->in_line || line_quit(f->cache->lines, &f->place)))
+		return GO_ANSWER;
+	if (f->in_line)
+		return GO_NEXT;
+	timer_set(&l->wheel, &f->timer, l->now_ms + LINE_LOOK_MS);
+	return GO_WAIT;
 }
 
 /* --- Its request. --- */
@@ -249,7 +266,7 @@ static void fill_run(struct task *t)
 		body_keep(f->req.answer.body, &(struct str){});
 }
 
-static void flow_look(struct timer *t)
+static void fill_look(struct timer *t)
 {
 	struct fill *f = container_of(t, struct fill, timer);
 	loop_queue(&fill_home(f)->loop, &f->task);
@@ -264,7 +281,7 @@ void fill_begin(struct req *r, const struct fill_wish *w, struct fill **heir)
 	arena_init(&f->req.arena, f->req.first, sizeof f->req.first);
 	arena_take(&f->req.arena, &arena);
 	task_init(&f->task, fill_run);
-	timer_init(&f->timer, flow_look);
+	timer_init(&f->timer, fill_look);
 	link_init(&f->link);
 	link_add(&r->home->fetches, &f->link);
 	f->rules = w->rules;

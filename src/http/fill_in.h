@@ -43,7 +43,7 @@ struct fill {
 	struct shelf_ask shelf;
 	struct cluster_ask cluster;
 	struct line_place place;
-	struct timer timer;          /* of a flow that is ahead of those who read it */
+	struct timer timer;          /* in a line; of a flow that is ahead of those who read it */
 	struct came came;
 	struct page *head;           /* the page without its body; the growth's */
 	struct blob *blob;           /* counted; what of the body came in */

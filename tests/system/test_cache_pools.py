@@ -98,6 +98,20 @@ def test_who_went_on_to_another_route_stands_in_nobodys_way(pools):
     end(server, wires)
 
 
+def test_who_left_stands_in_no_line(pools):
+    server = pools()
+    first = hang(server, 2)
+    wait_lines(server, {"ill": (2, 0)})
+    wires = [Wire(server).send(get(f"/ill/{n}")) for n in range(2, 500)]
+    wait_lines(server, {"ill": (2, 498)})
+    for wire in wires[1:]:
+        wire.sock.close()
+    # Nothing has come of the pool.
+    wait_lines(server, {"ill": (2, 1)})
+    end(server, [*first, wires[0]])
+    assert len(server.ill.asked) == 3
+
+
 def test_lines_outlive_reloads_and_end_with_their_pools(pools):
     server = pools()
     wires = hang(server)
