@@ -36,7 +36,7 @@ static void take_cache(void *arg, struct cache *c)
 {
 	struct taking *t = arg;
 	struct cache_sample *s = t->at++;
-	struct line_stats line = line_stats(c->line);
+	struct line_stats line = lines_sum(c->lines);
 	size_t name_b = c->name.n < CACHE_NAME_MOST_B ? c->name.n : CACHE_NAME_MOST_B;
 	memcpy(s->name, c->name.p, name_b);
 	s->memory = store_stats(c->store);
@@ -131,6 +131,20 @@ void cache_sample_print(struct buf *out, const struct cache_sample *s)
 	         ",\"matches\":%" PRIu64 "}",
 	         s->has_memcached ? "true" : "false", s->fills, s->filling, s->waiting, s->validations, s->waits_late,
 	         s->stored, s->not_stored, s->invalidated, s->purges.added, s->purged, s->purges.marks, s->purges.matches);
+}
+
+void cache_lines_print(struct buf *out, struct cache *c)
+{
+	size_t count;
+	struct line_stats *lines = lines_stats(c->lines, &count);
+	buf_add_char(out, '[');
+	for (size_t i = 0; i < count; i++) {
+		buf_add(out, i ? STR(",{") : STR("{"));
+		buf_add_member(out, "pool", lines[i].name);
+		buf_addf(out, ",\"under_way\":%" PRIu64 ",\"waiting\":%" PRIu64 "}", lines[i].inside, lines[i].waiting);
+	}
+	buf_add_char(out, ']');
+	mem_free(lines);
 }
 
 void cache_samples_print(struct buf *out, const struct cache_sample *all, unsigned count)

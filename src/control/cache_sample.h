@@ -12,7 +12,7 @@ struct cache_sample {
 	uint64_t hit_b;
 	struct store_stats memory;
 	uint64_t fills, validations, waits_late, stored, not_stored, invalidated, purged;
-	uint64_t filling, waiting;         /* fills now: under way, and in line */
+	uint64_t filling, waiting;         /* fills now: under way, and in a line */
 	struct purges_stats purges;
 	bool has_disk, has_memcached;
 	struct shelf_stats disk;
@@ -27,5 +27,7 @@ uint64_t cache_sample_asked(const struct cache_sample *s);
 const struct cache_sample *cache_sample_find(const struct cache_sample *all, unsigned count, const char *name);
 /* "name":…,"got":{…}, …: the members of its JSON object, without the braces. */
 void cache_sample_print(struct buf *out, const struct cache_sample *s);
+/* Its fills by whom they ask, now: an array of objects. */
+void cache_lines_print(struct buf *out, struct cache *c);
 /* As an array of objects. */
 void cache_samples_print(struct buf *out, const struct cache_sample *all, unsigned count);

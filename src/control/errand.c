@@ -225,7 +225,7 @@ static const struct errand ERRANDS[] = {
 	  .refusals = REFUSALS({ 404, "There is no such cache, or none at all." },
 	                       { 422, "Not one of the four is given, or it is too long, or a cache's keys can't be told from a "
 	                              "URL." }), .run = errand_purge },
-	{ METHOD_GET, "/caches/*", "One cache.", .stars = GIVEN(CACHE_NAME),
+	{ METHOD_GET, "/caches/*", "One cache, and its fills by the pools that they ask.", .stars = GIVEN(CACHE_NAME),
 	  .refusals = REFUSALS({ 404, "There is no such cache." }),
 	  .example = "{\"name\":\"pages\"}", .run = errand_cache },
 	{ METHOD_GET, "/memcached", "All pools of memcached servers, and how it goes with them.",

@@ -38,12 +38,15 @@ static void refuse_name(struct control *c, struct admin_call *call, struct str n
 void errand_cache(struct control *c, struct admin_call *call)
 {
 	const struct sample *now = observer_look(c->observer);
+	struct cache *cache = caches_find(c->caches, call->stars[0]);
 	struct buf json = {};
 	for (unsigned i = 0; i < now->cache_count; i++) {
-		if (!str_eq(str_of(now->caches[i].name), call->stars[0]))
+		if (!cache || !str_eq(str_of(now->caches[i].name), call->stars[0]))
 			continue;
 		buf_add_char(&json, '{');
 		cache_sample_print(&json, &now->caches[i]);
+		buf_add(&json, STR(",\n  \"lines\":"));
+		cache_lines_print(&json, cache);
 		buf_add(&json, STR("}\n"));
 		admin_answer(call, 200, buf_str(&json));
 		buf_fini(&json);

@@ -326,8 +326,9 @@ static struct str explain_handler(struct explaining *x)
 	if (handler->module->explain)
 		handler->module->explain(x->r, handler->values, &e);
 	buf_addf(x->out, ",\"does\":[%.*s]}", STR_F(buf_str(&sentences)));
-	if (e.backend && e.backend->pool)
-		explain_pool(x, e.backend);
+	const struct outward *outward = route_outward(x->r->route);
+	if (outward && outward->backend->pool)
+		explain_pool(x, outward->backend);
 	buf_fini(&sentences);
 	x->r->passed = e.passes ? x->r->route : NULL;
 	return e.passes ? x->r->ask.path : e.again;

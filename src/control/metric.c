@@ -399,14 +399,42 @@ EACH(cache_requests)
 			           (struct label){ "result", cached_name(k) }, (double)now->caches[i].got[k]);
 }
 
+struct telling_lines {
+	struct metric_out *out;
+	bool waiting;
+};
+
+static void tell_lines(void *arg, struct cache *cache)
+{
+	const struct telling_lines *t = arg;
+	size_t count;
+	struct line_stats *lines = lines_stats(cache->lines, &count);
+	for (size_t i = 0; i < count; i++)
+		put_by_two(t->out, (struct label){ "cache", cache->name }, (struct label){ "pool", lines[i].name },
+		           (double)(t->waiting ? lines[i].waiting : lines[i].inside));
+	mem_free(lines);
+}
+
+EACH(cache_filling)
+{
+	struct telling_lines t = { out, false };
+	(void)now;
+	caches_each(c->caches, tell_lines, &t);
+}
+
+EACH(cache_waiting)
+{
+	struct telling_lines t = { out, true };
+	(void)now;
+	caches_each(c->caches, tell_lines, &t);
+}
+
 PER_CACHE(cache_hit_bytes, s->hit_b)
 PER_CACHE(cache_objects, s->memory.objects)
 PER_CACHE(cache_bytes, s->memory.bytes)
 PER_CACHE(cache_bound, s->memory.bound_b)
 PER_CACHE(cache_evicted, s->memory.evicted)
 PER_CACHE(cache_fills, s->fills)
-PER_CACHE(cache_filling, s->filling)
-PER_CACHE(cache_waiting, s->waiting)
 PER_CACHE(cache_validations, s->validations)
 PER_CACHE(cache_late, s->waits_late)
 PER_CACHE(cache_stored, s->stored)
@@ -527,9 +555,11 @@ const struct metric METRICS[] = {
 	{ "petrel_cache_limit_bytes", "Memory that a cache may take.", METRIC_GAUGE, "cache", cache_bound },
 	{ "petrel_cache_evicted_total", "Pages that had to make room.", METRIC_COUNTER, "cache", cache_evicted },
 	{ "petrel_cache_fills_total", "Pages that a cache asked origins for.", METRIC_COUNTER, "cache", cache_fills },
-	{ "petrel_cache_fills_under_way", "Pages that are being fetched.", METRIC_GAUGE, "cache", cache_filling },
-	{ "petrel_cache_fills_waiting", "Pages that wait until fewer are being fetched.", METRIC_GAUGE, "cache",
-	  cache_waiting },
+	{ "petrel_cache_fills_under_way",
+	  "Pages that are being fetched, by the pool that is asked; none where petrel answers by itself.", METRIC_GAUGE,
+	  "cache pool", cache_filling },
+	{ "petrel_cache_fills_waiting", "Pages that wait until fewer are being fetched from the same pool.", METRIC_GAUGE,
+	  "cache pool", cache_waiting },
 	{ "petrel_cache_validations_total", "Pages that an origin was asked about with a condition.", METRIC_COUNTER, "cache",
 	  cache_validations },
 	{ "petrel_cache_waits_late_total", "Requests that waited too long for another one's fill.", METRIC_COUNTER, "cache",

@@ -3,6 +3,7 @@
  *
  * Everything that goes by the cache goes on to the handler as if there were none. */
 #include <errno.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/must.h"
@@ -199,13 +200,36 @@ const struct cache_rules *cache_rules_find(const struct conf *c, struct str name
 	return NULL;
 }
 
-static void check_names(struct checker *c, struct cache_values *v)
+/* By its name, or, where that can be looked at, by what it is. */
+static bool is_same_folder(const struct checker *c, struct str a, struct str b)
+{
+	struct stat one, other;
+	if (str_eq(a, b))
+		return true;
+	return check_files(c) && !stat(a.p, &one) && !stat(b.p, &other) && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
+/* Two that write into one folder would undo each other's work: the second one would find it locked. */
+static void check_folder(struct checker *c, const struct cache_rules *all, const struct cache_rules *rules)
+{
+	for (const struct cache_rules *other = all; rules->folder.n && other < rules; other++) {
+		if (!other->folder.n || !is_same_folder(c, other->folder, rules->folder))
+			continue;
+		check_error(c, &rules->folder, "cache \"%.*s\" keeps its pages there already", STR_F(other->name));
+		check_hint(c, "each cache has a folder of its own");
+		return;
+	}
+}
+
+static void check_caches(struct checker *c, struct cache_values *v)
 {
 	struct cache_rules *all = v->caches.p;
 	for (size_t i = 0; i < v->caches.count; i++) {
 		cache_rules_check(c, &all[i]);
 		if (rules_of(v, all[i].name) != &all[i])
 			check_error(c, &all[i].name, "there is a cache \"%.*s\" already", STR_F(all[i].name));
+		check_folder(c, all, &all[i]);
 	}
 }
 
@@ -213,7 +237,7 @@ static void cache_check(struct checker *c, void *values)
 {
 	struct cache_values *v = values;
 	if (check_scope(c) == SCOPE_MAIN)
-		check_names(c, v);
+		check_caches(c, v);
 	if (!check_was_set(c, &v->name))
 		return;
 	v->rules = rules_of(v, v->name);

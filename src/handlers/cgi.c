@@ -167,7 +167,7 @@ const struct module CGI = {
 	.size = sizeof(struct cgi),
 	.directives = DIRECTIVES,
 	.handle = cgi_handle,
-	.minds_fin = gateway_minds_fin,
+	.outward = gateway_outward,
 	.explain = gateway_explain,
 	.check = cgi_check,
 };

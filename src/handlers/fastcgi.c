@@ -309,7 +309,7 @@ const struct module FASTCGI = {
 	.size = sizeof(struct gateway),
 	.directives = DIRECTIVES,
 	.handle = gateway_handle,
-	.minds_fin = gateway_minds_fin,
+	.outward = gateway_outward,
 	.explain = gateway_explain,
 	.check = fastcgi_check,
 };

@@ -22,9 +22,9 @@ static enum go proxy_handle(struct req *r, const void *values)
 	return upstream_handle(r, &((const struct proxy *)values)->outward);
 }
 
-static bool proxy_minds_fin(const void *values)
+static const struct outward *proxy_outward(const void *values)
 {
-	return outward_minds_fin(&((const struct proxy *)values)->outward);
+	return &((const struct proxy *)values)->outward;
 }
 
 static void proxy_explain(struct req *r, const void *values, struct explained *out)
@@ -33,7 +33,6 @@ static void proxy_explain(struct req *r, const void *values, struct explained *o
 	struct buf target = {};
 	proxy_target(r, v, &target);
 	explain_say(out, "asks the server for %.*s %.*s", STR_F(r->ask.method_name), STR_F(buf_str(&target)));
-	out->backend = v->outward.backend;
 	buf_fini(&target);
 }
 
@@ -172,7 +171,7 @@ const struct module PROXY = {
 	.size = sizeof(struct proxy),
 	.directives = DIRECTIVES,
 	.handle = proxy_handle,
-	.minds_fin = proxy_minds_fin,
+	.outward = proxy_outward,
 	.explain = proxy_explain,
 	.check = proxy_check,
 };

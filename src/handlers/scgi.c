@@ -84,7 +84,7 @@ const struct module SCGI = {
 	.size = sizeof(struct gateway),
 	.directives = DIRECTIVES,
 	.handle = gateway_handle,
-	.minds_fin = gateway_minds_fin,
+	.outward = gateway_outward,
 	.explain = gateway_explain,
 	.check = scgi_check,
 };

@@ -86,7 +86,7 @@ const struct module UWSGI = {
 	.size = sizeof(struct gateway),
 	.directives = DIRECTIVES,
 	.handle = gateway_handle,
-	.minds_fin = gateway_minds_fin,
+	.outward = gateway_outward,
 	.explain = gateway_explain,
 	.check = uwsgi_check,
 };

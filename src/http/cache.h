@@ -36,7 +36,7 @@ struct cache_rules {
 	uint64_t object_b;               /* the largest answer that is stored */
 	uint64_t slice_b;                /* larger ones than this in slices of this size; 0: never */
 	uint64_t variants;               /* most of one URL */
-	uint64_t fills;                  /* at once; the others wait in a line */
+	uint64_t fills;                  /* at once, of each backend; the others wait in its line */
 	uint64_t wait_ms;                /* a request waits so long for another's fill */
 	struct items purge_from;         /* struct network: who may PURGE */
 	bool show_key;
@@ -67,7 +67,7 @@ struct cache {
 	struct counter clustered;        /* whether it has one: any thread's */
 	struct loop *control;
 	struct sketch *sketch;           /* how often what is not kept was asked for */
-	struct line *line;               /* fills at once */
+	struct lines *lines;             /* fills at once, for each backend */
 	unsigned loops;
 	struct cache_counts *counts;     /* by loop */
 };
@@ -113,7 +113,7 @@ struct cache_noted {
 [[nodiscard]] int cache_purge(struct cache *c, struct mailbox *to, enum purge_kind kind, struct str text, bool soft,
                               struct cache_noted *then);
 
-/* What the request got of its route's cache, for logs. */
+/* visit.c: what the request got of its route's cache, for logs. */
 enum cached req_cached(const struct req *r);
 /* The rules of this name in a snapshot; NULL. */
 const struct cache_rules *cache_rules_find(const struct conf *c, struct str name);

@@ -61,7 +61,9 @@ const struct directive CACHE_ROWS[] = {
 	  .doc = "How much memory its pages may take, heads and keys included. Past it, what was asked for least goes first." },
 	{ .name = "disk", .fixed = FIXED_RELOAD,
 	  .args = ARGS({ "folder", &TYPE_PATH, AT(folder) }, { "size", &TYPE_SIZE, AT(disk_b), .range = { 64 << 20 } }),
-	  .doc = "A folder, made where it is missing, that keeps pages over restarts, and how much it may hold.",
+	  .doc = "A folder, made where it is missing, that keeps pages over restarts, and how much it may hold. Each cache "
+	         "has a folder of its own. A page that is good for less than ten seconds, stale times included, is not "
+	         "written, unless its origin can be asked whether it still holds (ETag, Last-Modified).",
 	  .example = "disk /var/cache/petrel 20g;" },
 	{ .name = "memcached", .fixed = FIXED_RELOAD, .args = ARGS({ "name", &TYPE_WORD, AT(memcached_name) }),
 	  .doc = "A memcached block: pages are shared with other machines that use the same servers and the same name "
@@ -124,9 +126,9 @@ const struct directive CACHE_ROWS[] = {
 	  .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1, 10000, NULL }, .preset = "64" }),
 	  .doc = "How many variants of one URL are kept within an hour, where its answers depend on other fields (Vary)." },
 	{ .name = "fills", .offset = AT(fills), .args = ARGS({ "count", &TYPE_NUMBER, .range = { 1 }, .preset = "256" }),
-	  .doc = "How many pages are fetched from origins at a time; the others wait in line. A cold cache then does "
-	         "not run its "
-	         "origins down." },
+	  .doc = "How many pages are fetched from one pool, app or address at a time; the others wait in its line. A cold "
+	         "cache then does not run its origins down, and one that hangs holds up no other's pages. What petrel "
+	         "answers by itself has a line, too." },
 	{ .name = "wait", .offset = AT(wait_ms), .args = ARGS({ "time", &TYPE_DURATION, .range = { 1 }, .preset = "5s" }),
 	  .doc = "How long a request waits for a page that is being fetched for another one, before it gets what is "
 	         "stale or asks "

@@ -5,11 +5,9 @@
 #pragma once
 
 #include "base/buf.h"
-#include "http/backend.h"
 
 struct explained {
 	struct buf *sentences;          /* as strings of a JSON array */
-	const struct backend *backend;  /* whom it would ask; NULL: nobody */
 	bool passes;                    /* where it has no answer the next route that matches is tried */
 	struct str again;               /* the path that it would be routed by anew, where nothing before it answers; .p NULL */
 };

@@ -6,6 +6,8 @@
 #include "http/fill_in.h"
 #include "http/upstream.h"
 
+enum { LINE_LOOK_MS = 1000 };
+
 /* --- Its end. --- */
 
 void fill_end(struct fill *f, enum growing how, struct page *page, unsigned status, enum end reason)
@@ -20,7 +22,7 @@ void fill_end(struct fill *f, enum growing how, struct page *page, unsigned stat
 void fill_leave_line(struct fill *f)
 {
 	if (f->in_line)
-		line_leave(f->cache->line);
+		line_leave(f->cache->lines, &f->place);
 	f->in_line = false;
 }
 
@@ -93,6 +95,23 @@ static enum go ask_shelf(struct fill *f)
 	return f->shelf.page && !is_gone(f, f->shelf.page) ? found(f, &f->shelf.page) : GO_NEXT;
 }
 
+/* What memcached has.  GO_NEXT: its origin is asked, with a condition where what there is may still hold. */
+static enum go sort_shared(struct fill *f)
+{
+	struct cluster_ask *a = &f->cluster;
+	if (is_gone(f, a->page))
+		return GO_NEXT;
+	if (a->got != CLUSTER_RENEW && (a->got == CLUSTER_FRESH || !f->stale || !f->heir)) {
+		fill_shelve(f, a->page);
+		return found(f, &a->page);
+	}
+	if (!f->stale) {
+		f->stale = a->page;
+		a->page = NULL;
+	}
+	return GO_NEXT;
+}
+
 static enum go ask_cluster(struct fill *f)
 {
 	struct cluster_ask *a = &f->cluster;
@@ -108,42 +127,51 @@ static enum go ask_cluster(struct fill *f)
 	}
 	if (!a->over)
 		return GO_WAIT;
-	struct page *page = a->page;
-	if (!page)
-		return GO_NEXT;
-	bool renew = a->got == CLUSTER_RENEW || is_gone(f, page) || (f->stale && a->got != CLUSTER_FRESH && f->heir);
-	if (!renew) {
-		if (f->cache->shelf)
-			shelf_put(f->cache->shelf, fill_home(f), page);
-		return found(f, &a->page);
-	}
-	if (!f->stale && !is_gone(f, page)) {
-		f->stale = page;
-		a->page = NULL;
-	}
-	return GO_NEXT;
+	return a->page ? sort_shared(f) : GO_NEXT;
 }
 
-/* --- The line of those that may ask an origin. --- */
+/* --- The line of those that may ask an origin: for each backend one, so that who waits for an ill one is in nobody else's
+ * way.  What petrel answers by itself has one, too. --- */
+
+static struct str line_name(const struct fill *f)
+{
+	const struct outward *o = route_outward(f->req.route);
+	return o ? o->backend->name : STR("");
+}
 
 static void line_came(struct mail *m)
 {
 	struct fill *f = container_of(m, struct fill, place.mail);
 	f->in_line = true;
+	timer_stop(&f->timer);
 	loop_queue(&fill_home(f)->loop, &f->task);
 }
 
-static enum go stand_in_line(struct fill *f)
+/* Nobody is there any more who wanted it. */
+static bool is_forsaken(const struct fill *f)
 {
-	/* Nobody is there any more who wanted it: those who are come first. */
-	if (f->in_line)
-		return f->wanted && growth_forsaken(f->growth) ? GO_ANSWER : GO_NEXT;
-	if (f->entered)
-		return GO_WAIT;
+	return f->wanted && growth_forsaken(f->growth);
+}
+
+static void enter_line(struct fill *f)
+{
 	f->entered = true;
 	f->place = (struct line_place){ .mail.deliver = line_came, .to = &fill_home(f)->loop.mailbox };
-	f->in_line = line_enter(f->cache->line, &f->place);
-	return f->in_line ? GO_NEXT : GO_WAIT;
+	f->in_line = line_enter(f->cache->lines, line_name(f), &f->place);
+}
+
+/* As long as a backend hangs nobody's turn comes: who stands there for nobody looks so himself, now and then. */
+static enum go stand_in_line(struct fill *f)
+{
+	struct loop *l = &fill_home(f)->loop;
+	if (!f->entered)
+		enter_line(f);
+	else if (is_forsaken(f) && (f->in_line || line_quit(f->cache->lines, &f->place)))
+		return GO_ANSWER;
+	if (f->in_line)
+		return GO_NEXT;
+	timer_set(&l->wheel, &f->timer, l->now_ms + LINE_LOOK_MS);
+	return GO_WAIT;
 }
 
 /* --- Its request. --- */
@@ -209,7 +237,12 @@ static enum go ask_origin(struct fill *f)
 			fill_add_conditions(f);
 		counter_add(&fill_counts(f)->fills, 1);
 	}
-	return req_run(&f->req) ? GO_ANSWER : GO_WAIT;
+	if (req_run(&f->req))
+		return GO_ANSWER;
+	/* It went on to another route, whose answer is not kept: its own backend's part is over. */
+	if (f->req.again || f->req.passed)
+		fill_leave_line(f);
+	return GO_WAIT;
 }
 
 static enum go (*const PARTS[])(struct fill *) = {
@@ -233,7 +266,7 @@ static void fill_run(struct task *t)
 		body_keep(f->req.answer.body, &(struct str){});
 }
 
-static void flow_look(struct timer *t)
+static void fill_look(struct timer *t)
 {
 	struct fill *f = container_of(t, struct fill, timer);
 	loop_queue(&fill_home(f)->loop, &f->task);
@@ -248,7 +281,7 @@ void fill_begin(struct req *r, const struct fill_wish *w, struct fill **heir)
 	arena_init(&f->req.arena, f->req.first, sizeof f->req.first);
 	arena_take(&f->req.arena, &arena);
 	task_init(&f->task, fill_run);
-	timer_init(&f->timer, flow_look);
+	timer_init(&f->timer, fill_look);
 	link_init(&f->link);
 	link_add(&r->home->fetches, &f->link);
 	f->rules = w->rules;
@@ -310,7 +343,7 @@ static bool is_awaiting(struct fill *f)
 {
 	if (f->at == FILL_SHELF)
 		return f->entered && !f->shelf.over;
-	return f->at == FILL_LINE && f->entered && !f->in_line && !line_quit(f->cache->line, &f->place);
+	return f->at == FILL_LINE && f->entered && !f->in_line && !line_quit(f->cache->lines, &f->place);
 }
 
 static void fill_cut(struct fill *f)

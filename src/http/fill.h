@@ -3,7 +3,7 @@
  *
  *	shelf     asks the disk tier
  *	cluster   asks memcached
- *	line      waits until so few fills are under way that it may go on
+ *	line      waits until so few fills ask the same backend that it may go on
  *	origin    is a request of its own (struct req), which is handled as its client's would be, and pulls the answer into
  *	          a blob that any number of clients read while it grows (share/growth.h)
  *

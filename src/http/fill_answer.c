@@ -13,13 +13,32 @@
 enum {
 	PASS_S = 60,                 /* so long a page that can't be kept is asked for without waiting for others */
 	VARY_S = 3600,               /* so long variants are counted */
+	DISK_LEAST_MS = 10 * 1000,   /* what lives shorter is over before anybody looks for it on disk */
 };
+
+static bool is_short(const struct page *p)
+{
+	return image_lives_ms(&p->image) < DISK_LEAST_MS;
+}
+
+/* A short-lived page that its origin can be asked about is written, but not again each time that it still holds: what is
+ * on disk has to be asked about in any case.  Another one is not, and what it takes the place of is not there any more. */
+void fill_shelve(struct fill *f, struct page *page)
+{
+	struct shelf *shelf = f->cache->shelf;
+	bool renewed = f->stale && f->came.status == 304;
+	if (!shelf || (renewed && is_short(page) && is_short(f->stale)))
+		return;
+	if (!is_short(page) || page_field(page, STR("ETag")).n || page_field(page, STR("Last-Modified")).n)
+		shelf_put(shelf, fill_home(f), page);
+	else
+		shelf_drop(shelf, fill_home(f), page_key(page));
+}
 
 /* To the other tiers. */
 static void offer(struct fill *f, struct page *page)
 {
-	if (f->cache->shelf)
-		shelf_put(f->cache->shelf, fill_home(f), page);
+	fill_shelve(f, page);
 	if (f->rules->memcached)
 		cluster_put(f->rules->memcached, fill_home(f), f->cache->name, page, f->cluster.over ? &f->cluster : NULL);
 }

@@ -43,7 +43,7 @@ struct fill {
 	struct shelf_ask shelf;
 	struct cluster_ask cluster;
 	struct line_place place;
-	struct timer timer;          /* of a flow that is ahead of those who read it */
+	struct timer timer;          /* in a line; of a flow that is ahead of those who read it */
 	struct came came;
 	struct page *head;           /* the page without its body; the growth's */
 	struct blob *blob;           /* counted; what of the body came in */
@@ -74,6 +74,8 @@ void fill_add_conditions(struct fill *f);
 /* fill_answer.c: GO_NEXT: the answer's body is to be taken in; GO_ANSWER: the fill is over; GO_WAIT: it waits for its heir;
  * GO_FAIL. */
 enum go fill_decide(struct fill *f);
+/* Into the disk tier, where that is worth a write. */
+void fill_shelve(struct fill *f, struct page *page);
 /* Into the store, and to the other tiers. */
 void fill_keep(struct fill *f, struct page *page);
 /* fill_body.c: GO_NEXT: all of it is there. */

@@ -93,11 +93,19 @@ static uint64_t validated_s(const struct image *i)
 	return i->fresh_s < LEAST_S ? LEAST_S : i->fresh_s < MOST_S ? i->fresh_s : MOST_S;
 }
 
-uint64_t image_useful_ms(const struct image *i)
+static uint64_t left_s(const struct image *i)
 {
 	uint64_t stale_s = i->revalidate_s > i->error_s ? i->revalidate_s : i->error_s, until_s = i->fresh_s + stale_s;
-	uint64_t left_s = until_s > i->age_s ? until_s - i->age_s : 0;
-	if (!(i->flags & (IMAGE_VARY | IMAGE_PASS)))
-		left_s += validated_s(i);
-	return left_s * 1000;
+	return until_s > i->age_s ? until_s - i->age_s : 0;
+}
+
+uint64_t image_lives_ms(const struct image *i)
+{
+	return i->flags & IMAGE_VALIDATE ? 0 : left_s(i) * 1000;
+}
+
+uint64_t image_useful_ms(const struct image *i)
+{
+	uint64_t more_s = i->flags & (IMAGE_VARY | IMAGE_PASS) ? 0 : validated_s(i);
+	return (left_s(i) + more_s) * 1000;
 }

@@ -115,5 +115,7 @@ bool freshness_use_if_error(const struct page *p, const struct ask *a, const str
 /* The client wants nothing but what is stored (only-if-cached): 504 where nothing is. */
 bool freshness_only_if_cached(const struct ask *a, const struct freshness_rules *rules);
 
+/* How long it may be an answer by itself from came_ms on: fresh, or stale; ms. */
+uint64_t image_lives_ms(const struct image *i);
 /* How long it stays useful at all from came_ms on: fresh, stale, or to be validated; ms.  For tiers that forget by time. */
 uint64_t image_useful_ms(const struct image *i);

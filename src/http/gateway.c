@@ -34,13 +34,11 @@ void gateway_explain(struct req *r, const void *values, struct explained *out)
 	const struct gateway *g = values;
 	struct told told = { { tell }, out };
 	cgi_vars(r, &g->cgi, (int64_t)r->ask.length_b, &told.sink);
-	out->backend = g->outward.backend;
 }
 
-bool gateway_minds_fin(const void *values)
+const struct outward *gateway_outward(const void *values)
 {
-	const struct gateway *g = values;
-	return outward_minds_fin(&g->outward);
+	return &((const struct gateway *)values)->outward;
 }
 
 enum heard gateway_hear(struct call *c, struct str *in, struct str *data)

@@ -22,7 +22,7 @@ extern const struct arg GATEWAY_ARGS[];
 void gateway_check(struct checker *c, struct gateway *g, const struct codec *codec, enum protocol protocol);
 void gateway_explain(struct req *r, const void *values, struct explained *out);
 enum go gateway_handle(struct req *r, const void *values);
-bool gateway_minds_fin(const void *values);
+const struct outward *gateway_outward(const void *values);
 
 static inline const struct gateway *gateway_of(const struct call *c)
 {

@@ -8,6 +8,7 @@
 
 struct req;
 struct explained;
+struct outward;
 struct conf;
 struct checker;
 struct log;
@@ -55,9 +56,9 @@ struct module {
 	bool gate_foretells;
 	/* Fills r->answer.  Exactly one module handles a request. */
 	enum go (*handle)(struct req *r, const void *values);
-	/* Whether a client that sends no more is taken for gone while the handler works, or a cache waits for what it would
-	 * answer.  NULL: it is not. */
-	bool (*minds_fin)(const void *values);
+	/* How a handler asks servers (http/upstream.h), for who has to know beforehand whom a route asks.  NULL: it answers by
+	 * itself. */
+	const struct outward *(*outward)(const void *values);
 	/* Whether it may leave requests to the next route that matches (req_pass()).  NULL: never. */
 	bool (*passes)(const void *values);
 	/* What handle(), or a gate that does not foretell, would do, for `petrel ctl explain` (http/explain.h).  NULL:

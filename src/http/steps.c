@@ -199,8 +199,8 @@ bool req_minds_fin(const struct req *r)
 {
 	if (r->call)
 		return upstream_minds_fin(r->call);
-	const struct hook *handler = r->step == STEP_GATE && r->visit ? &r->route->handler : NULL;
-	return handler && handler->module && handler->module->minds_fin && handler->module->minds_fin(handler->values);
+	const struct outward *o = r->step == STEP_GATE && r->visit ? route_outward(r->route) : NULL;
+	return o && outward_minds_fin(o);
 }
 
 void req_abort(struct req *r, enum end end)

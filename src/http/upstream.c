@@ -238,6 +238,12 @@ void upstream_close(struct call *c)
 	c->req->call = NULL;
 }
 
+const struct outward *route_outward(const struct route *route)
+{
+	const struct hook *handler = &route->handler;
+	return handler->module && handler->module->outward ? handler->module->outward(handler->values) : NULL;
+}
+
 bool outward_minds_fin(const struct outward *o)
 {
 	return !o->backend->half_close && !o->codec->is_raw;

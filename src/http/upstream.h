@@ -137,6 +137,8 @@ void upstream_close(struct call *c);
 /* What is known of a request when a server of this backend is chosen for it: by a call, and by who wants to know what one
  * would do. */
 void upstream_know(const struct backend *b, struct req *r, struct pick *out);
+/* How a route's handler asks servers; NULL: it asks nobody. */
+const struct outward *route_outward(const struct route *route);
 /* Whether a client that sends no more means that it left. */
 bool upstream_minds_fin(const struct call *c);
 bool outward_minds_fin(const struct outward *o);

@@ -9,6 +9,11 @@ enum go visit_goes_by(struct visit *v, enum cached cached, enum forward forward,
 	return GO_NEXT;
 }
 
+enum cached req_cached(const struct req *r)
+{
+	return r->visit ? r->visit->status.cached : CACHED_NONE;
+}
+
 static void add_member(struct buf *out, const char *name, struct str text)
 {
 	buf_add_member(out, name, text);

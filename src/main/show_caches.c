@@ -142,6 +142,21 @@ static void show_tiers(const json_t *cache, bool colour, struct buf *out)
 	}
 }
 
+/* By whom they ask. */
+static void show_lines(const json_t *lines, bool colour, struct buf *out)
+{
+	const json_t *line;
+	size_t i;
+	json_array_foreach(lines, i, line) {
+		const char *pool = text_of(line, "pool");
+		line_head(out, colour, i ? "" : "of pools");
+		plain_add(out, *pool ? str_of(pool) : STR("petrel itself"));
+		buf_add(out, STR(": "));
+		part(out, line, "under_way", "under way", ", ");
+		part(out, line, "waiting", "in line", "\n");
+	}
+}
+
 void show_cache(const json_t *json, bool colour, struct buf *out)
 {
 	const json_t *fills = json_object_get(json, "fills"), *purges = json_object_get(json, "purges");
@@ -156,6 +171,7 @@ void show_cache(const json_t *json, bool colour, struct buf *out)
 	part(out, fills, "waiting", "in line", ", ");
 	part(out, fills, "validations", "validated", ", ");
 	part(out, fills, "waits_late", "waits given up", "\n");
+	show_lines(json_object_get(json, "lines"), colour, out);
 	line_head(out, colour, "answers");
 	part(out, json, "stored", "stored", ", ");
 	part(out, json, "not_stored", "not", ", ");

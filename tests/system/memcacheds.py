@@ -1,6 +1,7 @@
 """memcached servers for the tests: real ones, and ones that do what no server should."""
 
 import os
+import pathlib
 import re
 import signal
 import socket
@@ -48,6 +49,13 @@ class Memcached:
 
     def signal(self, number):
         os.kill(self.process.pid, number)
+        if number == signal.SIGSTOP:
+            wait_for(self.stands_still, "memcached to stop")
+
+    def stands_still(self):
+        """All of its threads."""
+        stats = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
 
     def kill(self):
         self.process.kill()

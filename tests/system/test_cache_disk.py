@@ -14,7 +14,7 @@ import time
 import pytest
 from cached import fetch, is_hit, numbered
 from conftest import SLOW, alive, wait_for
-from origins import answer, http
+from origins import answer, field, http
 from wire import Wire, get
 
 CONF = """
@@ -102,6 +102,21 @@ def fetch_all(server, hits=None):
     return found
 
 
+# --- What is checked. ---
+
+def test_a_folder_is_one_caches(command, tmp_path):
+    conf, folder = tmp_path / "petrel.conf", tmp_path / "pages"
+    folder.mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    for other in (folder, f"{folder}/", f"{tmp_path}/./pages", tmp_path / "link"):
+        conf.write_text(f"cache one {{ disk {folder} 64m; }}\ncache two {{\n    disk {other} 64m;\n}}\n")
+        done = command("check", "-c", conf)
+        assert done.returncode == 1
+        assert f'{conf}:3:10: error: cache "one" keeps its pages there already' in done.stdout + done.stderr
+    conf.write_text(f"cache one {{ disk {folder} 64m; }}\ncache two {{ disk {folder}2 64m; }}\n")
+    assert command("check", "-c", conf).returncode == 0
+
+
 # --- What is kept. ---
 
 def test_pages_are_there_after_a_restart(disked, tmp_path):
@@ -114,6 +129,45 @@ def test_pages_are_there_after_a_restart(disked, tmp_path):
     fetch_all(again, hits=True)
     assert len(again.origin.asked) == asked
     assert int(fetch(again, targets()[3])["age"] or 0) >= 0
+
+
+def test_what_lives_shortly_is_not_written(disked, tmp_path):
+    """But what its origin can be asked about is: once."""
+    fields = {"brief": "Cache-Control: max-age=9\r\n", "stale": "Cache-Control: max-age=1, stale-while-revalidate=60\r\n",
+              "asked": 'Cache-Control: no-cache\r\nETag: "e"\r\n', "long": FRESH}
+
+    def reply(asked):
+        if field(asked, "if-none-match"):
+            return answer(b"", "304 Not Modified", fields["asked"])
+        return answer(b"x" * 20000, fields=fields[asked.target.split("/")[1]])
+
+    server = disked(tmp_path / "cache", reply)
+    for n in range(10):
+        assert len(fetch(server, f"/brief/{n}").body) == 20000
+    for target in ("/stale/", "/asked/", "/long/"):
+        assert len(fetch(server, target).body) == 20000
+    wait_kept(server, 60000)
+    for _ in range(10):
+        assert len(fetch(server, "/asked/").body) == 20000
+    assert len(fetch(server, "/long/2").body) == 20000
+    wait_kept(server, 80000)
+    assert kept(server.cache_folder) < 100000
+    server.stop()
+    again = disked(tmp_path / "cache")
+    assert is_hit(fetch(again, "/stale/")) and is_hit(fetch(again, "/long/"))
+    assert len(fetch(again, "/asked/").body) == 20000
+    asked = [field(asked, "if-none-match") for asked in again.origin.asked if asked.target == "/asked/"]
+    assert asked == [None] + ['"e"'] * 11
+
+
+def test_what_is_not_written_is_not_there_as_it_was(disked, tmp_path):
+    lives = iter([3600, 5, 3600])
+    server = disked(tmp_path / "cache", numbered(lambda asked: f"Cache-Control: max-age={next(lives)}\r\n"))
+    assert fetch(server, "/").body == b"1 /"
+    wait_kept(server, 1)
+    assert fetch(server, "/", "Cache-Control: no-cache\r\n").body == b"2 /"
+    server.stop()
+    assert fetch(disked(tmp_path / "cache"), "/").body == b"3 /"
 
 
 def test_the_first_hit_comes_at_once(disked, tmp_path):

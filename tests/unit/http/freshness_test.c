@@ -343,10 +343,13 @@ static void useful(void **state)
 	(void)state;
 	struct image i = { .age_s = 10, .fresh_s = 100, .revalidate_s = 5, .error_s = 20 };
 	assert_int_equal(image_useful_ms(&i), (110 + 100) * 1000);
+	assert_int_equal(image_lives_ms(&i), 110 * 1000);
 	i.flags = IMAGE_PASS;
 	assert_int_equal(image_useful_ms(&i), 110 * 1000);
 	i = (struct image){ .flags = IMAGE_VALIDATE };
 	assert_int_equal(image_useful_ms(&i), 60 * 1000);
+	i = (struct image){ .fresh_s = 60, .flags = IMAGE_VALIDATE };
+	assert_int_equal(image_lives_ms(&i), 0);
 	i = (struct image){ .age_s = UINT32_MAX, .fresh_s = UINT32_MAX, .revalidate_s = UINT32_MAX };
 	assert_true(image_useful_ms(&i) > 0);
 }
