@@ -235,7 +235,7 @@ static void add_framing(struct call *c, struct buf *out)
 
 unsigned proxy_ask(struct call *c, struct buf *out)
 {
-	buf_add(out, c->req->ask.method_name);
+	buf_add(out, ask_method(&c->req->ask));
 	buf_add_char(out, ' ');
 	proxy_target(c->req, proxy_of(c), out);
 	buf_add(out, STR(" HTTP/1.1\r\n"));

@@ -118,7 +118,7 @@ static void put_request(const struct run *run, int64_t body_b)
 	struct req *r = run->r;
 	char id[REQ_ID_B];
 	req_id_print(r, id);
-	put(run, STR("REQUEST_METHOD"), r->ask.method_name);
+	put(run, STR("REQUEST_METHOD"), ask_method(&r->ask));
 	put(run, STR("REQUEST_SCHEME"), req_scheme(r));
 	put(run, STR("REQUEST_URI"), target_origin_form(&r->arena, r->ask.target));
 	put(run, STR("QUERY_STRING"), r->ask.query);

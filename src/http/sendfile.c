@@ -52,18 +52,6 @@ static void keep_fields(struct req *r, const struct reply *reply)
 			r->kept_fields[r->kept_field_count++] = reply->fields[i];
 }
 
-/* Whatever was sent with the request was for the application. */
-static void ask_plainly(struct req *r)
-{
-	if (r->ask.method != METHOD_HEAD) {
-		r->ask.method = METHOD_GET;
-		r->ask.method_name = STR("GET");
-	}
-	r->ask.framing = FRAMING_NONE;
-	r->ask.length_b = 0;
-	r->upload = body_of_str(&r->arena, STR(""));
-}
-
 static enum go refused(struct req *r, struct str what, const char *why)
 {
 	log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: the application asks for \"%.*s\" to be sent: %s",
@@ -74,7 +62,7 @@ static enum go refused(struct req *r, struct str what, const char *why)
 static enum go serve(struct req *r, const struct reply *reply, struct str path, struct str query)
 {
 	keep_fields(r, reply);
-	ask_plainly(r);
+	req_become_get(r);
 	r->ask.query = query;
 	return req_again(r, path);
 }

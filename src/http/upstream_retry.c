@@ -137,9 +137,10 @@ bool upstream_again(struct call *c)
 }
 
 enum go upstream_sorry(struct call *c)
+/* The call is over with it: the page for its status may be another origin's to make. */
 {
 	struct req *r = c->req;
-	c->at = CALL_FAILED;
+	upstream_close(c);
 	if (c->fault == FAULT_UPLOAD)
 		return req_upload_broken(r);
 	if (c->fault == FAULT_QUEUE || c->fault == FAULT_NO_SERVER)
