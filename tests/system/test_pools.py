@@ -310,6 +310,8 @@ RETRIED = [
     ("hangs", hang, "retry 1 on timeout; timeout answer 100ms;", 200),
     ("hangs, but that is not retried", hang, "retry 1 on connect; timeout answer 100ms;", 504),
     ("503", once(answer("", "503 Oh", "Connection: close\r\n")), "retry 1 on 503;", 200),
+    ("503, and its connection stays", http(lambda asked: answer("", "503 Oh")),
+     "retry 1 on 503; balance least_connections;", 200),
     ("503, but that is not retried", once(answer("", "503 Oh", "Connection: close\r\n")), "retry 1;", 503),
     ("429", once(answer("", "429 Oh", "Connection: close\r\n")), "retry 1 on 429;", 200),
     ("garbage", once(b"nonsense\r\n\r\n"), "retry 1;", 200),
