@@ -1,7 +1,7 @@
 /* The listing of a folder: read on a thread of the disk engine, shown as a page or as JSON. */
 #pragma once
 
-#include "handlers/files_look.h"
+#include "http/hot_look.h"
 
 struct listing;   /* a reading under way or done; belongs to its request */
 

@@ -84,6 +84,16 @@ static void split_path(struct run *run)
 	add_index(run);
 }
 
+struct str cgi_script(struct req *r, const struct cgi_conf *conf, bool *split)
+{
+	struct run run = { .r = r, .conf = conf };
+	if (conf->mounted)
+		return (struct str){};
+	split_path(&run);
+	*split = conf->split.n && str_ends(run.script, conf->split);
+	return run.script;
+}
+
 static void put_path(const struct run *run)
 {
 	put(run, STR("SCRIPT_NAME"), run->script);
