@@ -89,6 +89,8 @@ struct backend {
 };
 
 #define KEEP_AUTO UINT64_MAX
+/* Where an app's shell looks for programs, unless its env says otherwise. */
+#define APP_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 enum { BACKEND_BUCKETS = 256, BACKEND_NAME_B = 63 };
 
 /* The module's values: of main alone. */
