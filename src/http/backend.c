@@ -208,8 +208,9 @@ static const struct directive APP[] = {
 	               { "descriptors", &TYPE_NUMBER, APP_AT(recycle_descriptors), ARG_KEYWORD },
 	               { "idle", &TYPE_DURATION, APP_AT(recycle_idle_ms), ARG_KEYWORD, .preset = "1m" }),
 	  .doc = "When a process is replaced: after so many requests, at this age, when it holds so much memory or so many "
-	         "descriptors; and one past the least number ends after so much idleness. It finishes what it has, and its "
-	         "replacement is ready before. 0: never.",
+	         "descriptors; and one past the least number ends after so much idleness. It finishes what it has (see "
+	         "drain_timeout), and its replacement is ready before. Busy processes are looked at ten times a second: one "
+	         "that grows fast gets as far past its bound as it does while its replacement starts. 0: never.",
 	  .example = "recycle requests 1000 age 1h memory 256m descriptors 500 idle 5m;" },
 	{ .name = "user", .fixed = FIXED_RELOAD, .offset = APP_AT(user), .args = ARGS({ "name", &TYPE_WORD }),
 	  .doc = "The user that it runs as, when petrel is started as root; without it, the user that serves." },
@@ -228,6 +229,10 @@ static const struct directive APP[] = {
 	  .doc = "A process that can't be connected to after this time is given up." },
 	{ .name = "stop_timeout", .fixed = FIXED_RELOAD, .offset = APP_AT(stop_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = SOME_TIME, .preset = "10s" }),
+	{ .name = "drain_timeout", .offset = APP_AT(drain_timeout_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = SOME_TIME, .preset = "5m" }),
+	  .doc = "How long a process that is to be replaced or is no longer needed may take to finish what it has, long "
+	         "downloads and tunnels (WebSocket) included; then it is asked to end all the same." },
 	  .doc = "How long a process that was asked to end (SIGTERM) may take, before it is killed." },
 	{ .name = "limits_process", .fixed = FIXED_RELOAD, .kind = DIR_GROUP, .inner = PROCESS_LIMITS,
 	  .doc = "Limits of each process." },

@@ -354,6 +354,47 @@ def changed(one, mark):
     one.reload(re.sub(r"MARK \w+", f"MARK {mark}", one.conf_file.read_text()))
 
 
+def test_a_rolling_restart_drops_no_request(site, command):
+    one = site(php() + 'app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 2; }',
+               conf=SITE + "admin unix:{dir}/admin.sock;\n")
+    before = set(one.wait_apps(4))
+    with Load(one, "/pid.php", clients=4) as first, Load(one, "/", clients=4) as second:
+        for name in "php", "web":
+            assert command("ctl", "--socket", one.dir / "admin.sock", "app", name, "restart").returncode == 0
+        wait_for(lambda: len(one.apps) == 4 and not set(one.apps) & before, "others in place of all", 30)
+        no_failure(first)
+        no_failure(second)
+
+
+def test_a_tunnel_does_not_hold_a_process_for_ever(site):
+    one = site(STUBBORN.replace("COMMAND", "exec python3 tunnel.py").replace("stop_timeout", "drain_timeout 1s; stop_timeout"),
+               wait=False)
+    (one.dir / "tunnel.py").write_text(WEB + '''
+class Tunnel(Handler):
+    def do_GET(self):
+        if not self.headers["Upgrade"]: return super().do_GET()
+        self.send_response(101)
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Upgrade", "websocket")
+        self.end_headers()
+        self.wfile.flush()
+        while data := self.rfile.read1(1000): self.connection.sendall(data)
+Handler = Tunnel
+''' + SERVE)
+    one.wait_ready()
+    before = one.pid_of("/")
+    with one.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 101 ")
+        changed(one, "two")
+        wait_for(lambda: one.pid_of("/") != before, "its replacement", 20)
+        client.sendall(b"still here")
+        assert client.recv(10) == b"still here"
+        assert client.recv(1) == b""
+    one.wait_said(rf"process {before} \(web/1\) is not done after drain_timeout \(1 under way\), and is ended")
+    wait_for(lambda: not alive(before), "its end")
+
+
 def test_a_reload_that_changes_an_app_replaces_its_processes(site):
     one = site(php("env MARK one;") +
                'app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 1; }')
