@@ -141,8 +141,9 @@ static const struct directive POOL[] = {
 	               { "body", &TYPE_WORD, HEALTH_AT(body), ARG_KEYWORD },
 	               { "host", &TYPE_WORD, HEALTH_AT(host), ARG_KEYWORD }),
 	  .doc = "Asks each server regularly: by an HTTP request, or by a connection alone (health tcp). It leaves after fall "
-	         "wrong answers in a row and comes back after rise right ones. Right is the status of expect (200 to 399 "
-	         "without it), and an answer whose first 64 KB hold the text of body.",
+	         "wrong answers in a row and comes back after rise right ones, also before the time that eject left it out "
+	         "for is over. Right is the status of expect (200 to 399 without it), and an answer whose first 64 KB hold "
+	         "the text of body.",
 	  .example = "health GET /healthz every 2s timeout 1s rise 2 fall 3 expect 200;\nhealth tcp every 5s;" },
 	{ .name = "slow_start", .offset = AT(slow_start_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = ANY_TIME, .preset = "0" }),
@@ -152,7 +153,8 @@ static const struct directive POOL[] = {
 	               { "for", &TYPE_DURATION, AT(eject_ms), ARG_KEYWORD, SOME_TIME, "10s" },
 	               { "slower", &TYPE_NUMBER, AT(latency_factor), ARG_KEYWORD, { .max = 1000 }, "0" }),
 	  .doc = "A server that failed so many requests in a row gets none for a while; then one shows how it is. slower: also "
-	         "one whose answers take that many times as long as those of the others. 0: never." },
+	         "one whose answers take that many times as long as those of the others. 0: never. Where one that failed is "
+	         "found well by `health` as often as rise says, its time is over early." },
 	RULES("5s"),
 	{},
 };
