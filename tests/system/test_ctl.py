@@ -140,6 +140,16 @@ def test_changes_are_listed(petrel, ctl, backends):
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  \w+ +pool api: ", ctl(server, "changes"))
 
 
+def test_a_reload_by_a_signal_is_a_change(petrel, ctl, backends):
+    server = petrel(conf(backends[0]))
+    server.reload("nonsense;", works=False)
+    assert ctl(server, "changes") == "no changes\n"
+    server.reload(conf(backends[0]))
+    changes = json.loads(wait_for(lambda: "SIGHUP" in ctl(server, "changes") and ctl(server, "--json", "changes"), "it"))
+    assert [c["did"] for c in changes["changes"]] == ["the configuration was read again, after SIGHUP"]
+    assert (changes["changes"][0]["uid"], changes["changes"][0]["pid"]) == (os.getuid(), os.getpid())
+
+
 def test_log_reopen(petrel, ctl, backends):
     server = petrel(conf(backends[0]))
     log = server.dir / "access.log"
