@@ -235,7 +235,7 @@ static void start_program(struct spawner *s, const struct cgi *v, const struct s
 	struct script script;
 	int err = script_find(root, m->name, &script);
 	if (err) {
-		tell_failed(s, m->id, err, "it is no program");
+		tell_failed(s, m->id, err, SPAWN_NO_PROGRAM);
 		return;
 	}
 	struct items env = script_env(m->text, &v->gateway.cgi.params, root, m->name, &script);
