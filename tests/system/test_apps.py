@@ -466,6 +466,51 @@ def test_one_that_ignores_sigterm_is_killed(site):
     assert time.monotonic() - begin < 5
 
 
+def test_one_that_writes_to_closed_pipes(site):
+    """Its client is gone in the middle of its answer, which kills it: another takes its place.  Nobody dies of what he
+    says to a worker that is gone: it can still be said while he ends."""
+    one = site(STUBBORN.replace("COMMAND", "exec python3 chatty.py"), wait=False)
+    (one.dir / "chatty.py").write_text(WEB + '''
+def bye(*args):
+    for n in range(100): os.write(2, b"bye\\n")
+    open("said", "w").close()
+    os._exit(0)
+class Endless(Handler):
+    def do_GET(self):
+        if self.path != "/endless": return super().do_GET()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.flush()
+        while True:
+            try: self.connection.sendall(b"x" * 100000)
+            except ConnectionResetError: pass
+Handler = Endless
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, bye)
+''' + SERVE)
+    one.wait_ready()
+    before = one.pid_of("/")
+    with one.connect() as client:
+        client.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.recv(100000)
+    one.wait_said(r"was killed by SIGPIPE")
+    assert one.pid_of("/") != before
+    worker = one.worker
+    os.kill(worker, signal.SIGKILL)
+    one.wait_worker(other_than=worker)
+    wait_for((one.dir / "said").exists, "its last words")
+    wait_for(lambda: one.request("/").status == 200, "answers", 20)
+    assert not zombies(one.pid)
+
+
+def test_one_that_says_nothing_any_more(site):
+    """A closed standard error is not its end."""
+    one = site('app web { command "exec python3 web.py >&- 2>&-"; folder {dir}; protocol http; processes 1; }')
+    pid = one.pid_of("/")
+    for _ in range(5):
+        assert one.pid_of("/") == pid
+
+
 def test_what_it_forked_ends_with_it(site):
     mark = f"{10000 + os.getpid()}.5"
     one = site(STUBBORN.replace("COMMAND", f"sleep {mark} & setsid sleep {mark} & exec python3 web.py"))
