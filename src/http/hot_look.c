@@ -230,7 +230,8 @@ static void add_got(struct req *r, struct hot_search *l, struct str key, struct 
 /* One loop, of those that ask for a stale object, looks after it.  Where the kernel can tell at once, the request goes on
  * with what is there now, else with what there was: no request waits.  What is there now is held by the
  * request, as the store may have no room for it; what was there is borrowed for the turn. */
-static struct object *recheck(struct req *r, struct hot_search *l, struct object *o, const struct tree *tree, struct str path)
+static struct object *recheck(struct req *r, struct hot_search *l, struct object *o, const struct tree *tree,
+                              struct str path)
 {
 	struct home *h = r->home;
 	uint64_t stale_ms = atomic_load_explicit(&hot_of(o)->fresh_until_ms, memory_order_relaxed);

@@ -111,7 +111,7 @@ static bool is_ours(const struct cgroups *c, pid_t pid)
 	return pid > 1;
 }
 
-/* Petrel's own processes go to a group below theirs. */
+/* Petrel's own processes go to a group below theirs; -EBUSY where there are others. */
 static int move_down(const struct cgroups *c)
 {
 	char folder[PATH_B], path[PATH_B], text[TEXT_B];
@@ -120,14 +120,17 @@ static int move_down(const struct cgroups *c)
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	struct str rest = read_text(path, text);
+	bool others = false;
 	while (rest.n) {
 		char pid[24];
-		snprintf(pid, sizeof pid, "%.*s", STR_F(str_cut(&rest, '\n')));
-		int err = is_ours(c, atoi(pid)) ? write_text(folder, "cgroup.procs", pid) : 0;
-		if (err && err != -ESRCH)
+		struct str line = str_cut(&rest, '\n');
+		snprintf(pid, sizeof pid, "%.*s", STR_F(line));
+		int err = is_ours(c, atoi(pid)) ? write_text(folder, "cgroup.procs", pid) : -EBUSY;
+		if (err && err != -EBUSY && err != -ESRCH)
 			return err;
+		others |= err == -EBUSY;
 	}
-	return 0;
+	return others ? -EBUSY : 0;
 }
 
 static const char *const CONTROLLERS[] = { "memory", "cpu", "pids" };
@@ -139,12 +142,21 @@ static unsigned needs_of(const struct cgroup_limits *l)
 	return (l->memory_b ? 1u << MEMORY : 0) | (l->cpu_percent ? 1u << CPU : 0) | (l->tasks ? 1u << PIDS : 0);
 }
 
+/* The hierarchy's root alone may have processes beside groups.  Elsewhere the kernel would let cpu and pids be divided
+ * with processes there, and make the groups such that only threads can enter them. */
+static bool may_stay(const struct cgroups *c)
+{
+	char path[PATH_B];
+	snprintf(path, sizeof path, "%s/cgroup.type", c->base);
+	return access(path, F_OK) < 0;
+}
+
 static int divide(struct cgroups *c, const char *controller, const char **why)
 {
 	char text[16];
 	snprintf(text, sizeof text, "+%s", controller);
-	int err = write_text(c->base, "cgroup.subtree_control", text);
-	if (err == -EBUSY && (err = move_down(c)) == 0)
+	int err = may_stay(c) ? 0 : move_down(c);
+	if (!err)
 		err = write_text(c->base, "cgroup.subtree_control", text);
 	if (err == -ENOENT || err == -EINVAL)
 		*why = "a controller that it needs (memory, cpu, pids) is not to be had in this hierarchy";

@@ -537,9 +537,12 @@ PAGED = (CONF.replace("route *  ", "error_page 404 502 503 504 /sorry; route /so
          .replace("server GOOD;", "server GOOD; request_body stream;"))
 
 
-@pytest.mark.parametrize("script, status", [
-    (lambda peer: None, 502), (hang, 504), (once(b"nonsense\r\n\r\n"), 502), (once(answer("mine", "404 Not Found")), 404)],
-    ids=["closes", "hangs", "garbage", "answers"])
+@table("script, status", [
+    ("closes", lambda peer: None, 502),
+    ("hangs", hang, 504),
+    ("garbage", once(b"nonsense\r\n\r\n"), 502),
+    ("answers", once(answer("mine", "404 Not Found", "Connection: close\r\n")), 404),
+])
 @pytest.mark.parametrize("way", ["collect", "stream"])
 @pytest.mark.parametrize("request_", [get("/bad"), b"POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
                                       b"POST /bad HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
