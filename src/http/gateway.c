@@ -91,7 +91,10 @@ void gateway_explain(struct req *r, const void *values, struct explained *out)
 {
 	const struct gateway *g = values;
 	struct told told = { { tell }, out };
+	bool split = false;
 	cgi_vars(r, &g->cgi, (int64_t)r->ask.length_b, &told.sink);
+	if (checks(r, g) && cgi_script(r, &g->cgi, &split).n && split)
+		explain_say(out, "answers 404 where there is no such file");
 	out->backend = g->outward.backend;
 }
 
