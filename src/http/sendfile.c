@@ -67,11 +67,13 @@ static enum go serve(struct req *r, const struct reply *reply, struct str path, 
 	return req_again(r, path);
 }
 
-/* A path as a URL has it, perhaps with a query. */
+/* A path as a URL has it, perhaps with a query.  A value of a field may hold blanks; what goes into a request line may
+ * not. */
 static enum go serve_path(struct req *r, const struct reply *reply, struct str to)
 {
 	size_t mark = str_find(to, '?');
-	struct str path, query = mark < to.n ? str_from(to, mark + 1) : (struct str){};
+	struct str path, query = str_from(to, mark + 1);
+	query = mark < to.n ? target_clean(&r->arena, str_head(query, str_find(query, '#'))) : (struct str){};
 	const char *why;
 	if (target_path(&r->arena, str_head(to, mark), &path, &why))
 		return refused(r, to, why);
