@@ -241,7 +241,7 @@ def test_one_that_ends_at_start_harms_nobody_else(site):
     one.wait_said(r"app web: process \d+ \(web/1\) exited with status 3 after .*; it said last: no database", count=3)
     assert one.request("/").status == 503
     assert one.request("/pid.php").status == 200
-    assert not zombies(one.pid)
+    wait_for(lambda: not zombies(one.pid), "its burial")
 
 
 def test_what_can_not_be_started_is_started_later(site):
@@ -362,8 +362,8 @@ def test_a_rolling_restart_drops_no_request(site, command):
         for name in "php", "web":
             assert command("ctl", "--socket", one.dir / "admin.sock", "app", name, "restart").returncode == 0
         wait_for(lambda: len(one.apps) == 4 and not set(one.apps) & before, "others in place of all", 30)
-        no_failure(first)
-        no_failure(second)
+        no_failure(first, 20)
+        no_failure(second, 20)
 
 
 def test_a_tunnel_does_not_hold_a_process_for_ever(site):
