@@ -57,17 +57,13 @@ class Petrel(Cache, servers.Petrel):
     more = ""
 
     def conf(self):
-        return f"""
-listen 127.0.0.1:{self.port};
-loops 1;
-access_log off;
+        return self.with_head(f"""
 admin unix:{self.folder}/admin.sock;
-limits {{ connections {CONNECTIONS}; idle_timeout 300s; }}
 pool bench {{ server {self.origins[0]}; keepalive {gateways.KEPT}; }}
 {self.more}
 cache pages {{ memory {self.room_b}; {self.cache_options} }}
 site * {{ route * {{ cache pages; proxy bench; }} }}
-"""
+""")
 
 
 class Nginx(Cache, servers.Nginx):
@@ -91,17 +87,8 @@ class Nginx(Cache, servers.Nginx):
         return self.room_k
 
     def conf(self):
-        user = "user root;" if os.geteuid() == 0 else ""
-        return f"""
-            {user}
-            daemon off; worker_processes 1; worker_rlimit_nofile 20000;
-            pid {self.folder}/pid; error_log {self.folder}/error.log crit;
-            events {{ worker_connections {CONNECTIONS}; }}
-            http {{
-                access_log off; tcp_nodelay on; sendfile on; tcp_nopush on;
-                keepalive_timeout 300s; keepalive_requests 1000000000;
-                client_body_temp_path {self.folder}/a; proxy_temp_path {self.folder}/b;
-                fastcgi_temp_path {self.folder}/c; uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e;
+        return self.in_http(f"""
+                sendfile on; tcp_nopush on;
                 {self.open_files}
                 proxy_cache_path {self.pages} levels=1:2 keys_zone=pages:{self.zone_k}k
                     max_size={self.files_k}k inactive=10d use_temp_path=off;
@@ -113,8 +100,7 @@ class Nginx(Cache, servers.Nginx):
                         proxy_cache pages; proxy_cache_lock on;
                     }}
                 }}
-            }}
-            """
+            """)
 
     def held_b(self):
         return self.memory_b() + sum(f.stat().st_blocks * 512 for f in self.pages.rglob("*") if f.is_file())

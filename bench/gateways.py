@@ -1,12 +1,9 @@
 """The same servers before origins: each passes everything on, set up as its manual advises, with connections to the
 origins kept where it can.  `origins` are addresses: host:port, or paths of Unix sockets."""
-import os
-
 import servers
-from servers import CONNECTIONS
+from servers import TUNNEL_S
 
 KEPT = 128  # idle connections to an origin: more than any scenario's load
-TUNNEL_S = 3600
 
 
 def petrel_address(where):
@@ -25,19 +22,15 @@ class Petrel(servers.Petrel):
 
     def conf(self):
         origins = "\n".join(f"    server {petrel_address(o)} {self.server_options};" for o in self.origins)
-        return f"""
-listen 127.0.0.1:{self.port};
-loops 1;
-access_log off;
+        return self.with_head(f"""
 admin unix:{self.admin};
-limits {{ connections {CONNECTIONS}; idle_timeout 300s; }}
 pool bench {{
 {origins}
     {self.pool_options}
 }}
 {self.more}
 site * {{ root {self.stage.work}; route * {{ {self.handler} bench; }} }}
-"""
+""")
 
 
 class PetrelFastcgi(Petrel):
@@ -49,23 +42,12 @@ class Nginx(servers.Nginx):
     location = 'proxy_pass http://bench; proxy_http_version 1.1; proxy_set_header Connection "";'
 
     def conf(self):
-        user = "user root;" if os.geteuid() == 0 else ""
         origins = "\n".join(f"server {'unix:' if o.startswith('/') else ''}{o} {self.server_options};"
                             for o in self.origins)
-        return f"""
-            {user}
-            daemon off; worker_processes 1; worker_rlimit_nofile 20000;
-            pid {self.folder}/pid; error_log {self.folder}/error.log crit;
-            events {{ worker_connections {CONNECTIONS}; }}
-            http {{
-                access_log off; tcp_nodelay on;
-                keepalive_timeout 300s; keepalive_requests 1000000000;
-                client_body_temp_path {self.folder}/a; proxy_temp_path {self.folder}/b;
-                fastcgi_temp_path {self.folder}/c; uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e;
+        return self.in_http(f"""
                 upstream bench {{ {origins} keepalive {KEPT}; keepalive_requests 1000000000; }}
                 server {{ listen 127.0.0.1:{self.port}; root {self.stage.work}; location / {{ {self.location} }} }}
-            }}
-            """
+            """)
 
 
 class NginxFastcgi(Nginx):
@@ -84,22 +66,7 @@ class Haproxy(servers.Haproxy):
 
     def conf(self):
         origins = "\n".join(f"    server s{i} {o} {self.server_options}" for i, o in enumerate(self.origins))
-        return f"""
-global
-    nbthread 1
-    maxconn {CONNECTIONS}
-    no strict-limits
-defaults
-    mode http
-    timeout client 300s
-    timeout http-keep-alive 300s
-    timeout connect 5s
-    timeout server 60s
-    timeout tunnel {TUNNEL_S}s
-frontend front
-    bind 127.0.0.1:{self.port}
-    maxconn {CONNECTIONS}
-    default_backend bench
+        return self.in_frontend("default_backend bench") + f"""
 backend bench
     {self.backend_options}
 {origins}
@@ -129,24 +96,12 @@ class LighttpdFastcgi(Lighttpd):
 
 class Caddy(servers.Caddy):
     def conf(self):
-        return f"""
-{{
-	admin off
-	auto_https off
-	log {{
-		level ERROR
-	}}
-}}
-:{self.port} {{
-	bind 127.0.0.1
-	reverse_proxy {" ".join(self.origins)} {{
+        return self.in_site(f"""reverse_proxy {" ".join(self.origins)} {{
 		transport http {{
 			keepalive_idle_conns {2 * KEPT}
 			keepalive_idle_conns_per_host {KEPT}
 		}}
-	}}
-}}
-"""
+	}}""")
 
 
 PROXIES = (Petrel, Haproxy, Nginx, Lighttpd, Caddy)

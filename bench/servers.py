@@ -18,6 +18,7 @@ from stage import BUILD, ROOT, port_free
 
 CONNECTIONS = 19900  # what 20,000 descriptors allow
 START_S = 15
+TUNNEL_S = 3600
 
 
 def end_tree(process):
@@ -140,16 +141,15 @@ class Petrel(Server):
     sites = 0  # so many more than the one
 
     def conf(self):
-        listen = f"127.0.0.1:{self.port}" + (" reuseport" if self.reuseport else "")
-        return "\n".join([
-            f"listen {listen};",
-            "loops 1;",
-            "access_log off;",
-            f"limits {{ connections {CONNECTIONS}; idle_timeout 300s; }}",
+        return self.with_head(
             *(f'site s{i}.example {{ root {self.stage.site}; route = /which {{ respond 200 "s{i}\\n"; }}'
               " route * { files; } }" for i in range(self.sites)),
-            f"site * {{ root {self.stage.site}; route * {{ files; }} }}",
-            ""])
+            f"site * {{ root {self.stage.site}; route * {{ files; }} }}")
+
+    def with_head(self, *rest):
+        listen = f"127.0.0.1:{self.port}" + (" reuseport" if self.reuseport else "")
+        return "\n".join([f"listen {listen};", "loops 1;", "access_log off;",
+                          f"limits {{ connections {CONNECTIONS}; idle_timeout 300s; }}", *rest, ""])
 
     def command(self):
         return [self.program, "run", "-c", self.conf_path]
@@ -179,27 +179,33 @@ class Nginx(Server):
 
     def conf(self):
         listen = f"127.0.0.1:{self.port}" + (" reuseport" if self.reuseport else "")
-        user = "user root;" if os.geteuid() == 0 else ""
         servers = "\n".join(
             f'server {{ listen {listen}; server_name s{i}.example; root {self.stage.site};'
             f' location = /which {{ return 200 "s{i}\\n"; }} }}' for i in range(self.sites))
         if self.reuseport:  # an option of the address: only its first mention may carry it
             servers = servers.replace(" reuseport", "")
-        return f"""
-            {user}
-            daemon off; worker_processes 1; worker_rlimit_nofile 20000;
-            pid {self.folder}/pid; error_log {self.folder}/error.log;
-            events {{ worker_connections {CONNECTIONS}; }}
-            http {{
+        return self.in_http(f"""
                 types {{ text/html html; }}
-                access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; {self.extra}
-                keepalive_timeout 300s; keepalive_requests 1000000000;
+                sendfile on; tcp_nopush on; {self.extra}
                 open_file_cache max=30000 inactive=60s; open_file_cache_valid 30s;
-                client_body_temp_path {self.folder}/a; proxy_temp_path {self.folder}/b;
-                fastcgi_temp_path {self.folder}/c; uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e;
                 server_names_hash_max_size 65536;
                 server {{ listen {listen} default_server; root {self.stage.site}; }}
                 {servers}
+            """)
+
+    def in_http(self, text):
+        user = "user root;" if os.geteuid() == 0 else ""
+        return f"""
+            {user}
+            daemon off; worker_processes 1; worker_rlimit_nofile 20000;
+            pid {self.folder}/pid; error_log {self.folder}/error.log crit;
+            events {{ worker_connections {CONNECTIONS}; }}
+            http {{
+                access_log off; tcp_nodelay on;
+                keepalive_timeout 300s; keepalive_requests 1000000000;
+                client_body_temp_path {self.folder}/a; proxy_temp_path {self.folder}/b;
+                fastcgi_temp_path {self.folder}/c; uwsgi_temp_path {self.folder}/d; scgi_temp_path {self.folder}/e;
+                {text}
             }}
             """
 
@@ -268,6 +274,9 @@ class Caddy(Server):
     version_args = ("version",)
 
     def conf(self):
+        return self.in_site(f"root * {self.stage.site}\n\tfile_server")
+
+    def in_site(self, text):
         return f"""
 {{
 	admin off
@@ -278,8 +287,7 @@ class Caddy(Server):
 }}
 :{self.port} {{
 	bind 127.0.0.1
-	root * {self.stage.site}
-	file_server
+	{text}
 }}
 """
 
@@ -297,6 +305,10 @@ class Haproxy(Server):
     version_args = ("-v",)
 
     def conf(self):
+        return self.in_frontend(
+            f"http-request return status 200 content-type text/html file {self.stage.site}/hot.html")
+
+    def in_frontend(self, text):
         return f"""
 global
     nbthread 1
@@ -307,11 +319,12 @@ defaults
     timeout client 300s
     timeout http-keep-alive 300s
     timeout connect 5s
-    timeout server 5s
-frontend canned
+    timeout server 60s
+    timeout tunnel {TUNNEL_S}s
+frontend front
     bind 127.0.0.1:{self.port}
     maxconn {CONNECTIONS}
-    http-request return status 200 content-type text/html file {self.stage.site}/hot.html
+    {text}
 """
 
     def command(self):

@@ -14,6 +14,7 @@ enum {
 	                         * first of a new command or configuration takes no old one's place */
 	LOOK_MS = 250,          /* between looks at what processes use, where that has bounds */
 	LOOK_LAZY_MS = 5000,    /* and where it is only for the listing */
+	LOOK_REQUESTS = 100,    /* of one process: after so many it is looked at sooner */
 };
 
 /* Who there is. */
@@ -110,12 +111,12 @@ void app_publish(struct app *a)
 
 /* --- Growing and shrinking. --- */
 
-/* For so many requests that wait: half as many again as there are, and not while they can't be started. */
+/* For so many requests that wait: half as many again as there are, and not while as many can't be started. */
 static void grow(struct app *a, const struct census *c, uint64_t waiting)
 {
 	uint64_t ready = c->fresh + c->outdated, more = ready / 2 + 1;
-	uint64_t wanted = ready + (waiting < more ? waiting : more);
-	if (c->backing_off || wanted <= a->wanted)
+	uint64_t wanted = ready + c->backing_off + (waiting < more ? waiting : more);
+	if ((c->backing_off && c->backing_off >= ready) || wanted <= a->wanted)
 		return;
 	a->wanted = wanted < a->conf.processes_max ? wanted : a->conf.processes_max;
 }
@@ -270,9 +271,19 @@ static void look_at(struct app *a, struct process *p)
 	         p->descriptors);
 }
 
-static void ask_for_use(struct app *a, const struct process *p)
+void app_seen(struct app *a, struct process *p)
+{
+	if (p->state != PROCESS_READY || p->due)
+		return;
+	look_at(a, p);
+	if (p->due)
+		app_changed(a);
+}
+
+static void ask_for_use(struct app *a, struct process *p)
 {
 	const struct spawn_message m = { .kind = SPAWN_LOOK, .id = p->id };
+	p->requests_seen = p->requests;
 	(void)!a->ways->send(a->ways->apps, &m, -1);
 }
 
@@ -286,7 +297,7 @@ static void look_at_all(struct app *a)
 		if (p->state != PROCESS_READY)
 			continue;
 		look_at(a, p);
-		if (ask)
+		if (ask || (bounded && p->requests >= p->requests_seen + LOOK_REQUESTS))
 			ask_for_use(a, p);
 	}
 	if (ask)

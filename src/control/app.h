@@ -71,6 +71,8 @@ void app_restart(struct app *a);
 void app_changed(struct app *a);
 /* The pool's servers are those that serve. */
 void app_publish(struct app *a);
+/* What it uses is known anew. */
+void app_seen(struct app *a, struct process *p);
 /* Now and then: bounds, load.  True: there was something to do, come again soon. */
 bool app_tick(struct app *a);
 /* A process ended that was not meant to; text is a sentence without its name. */

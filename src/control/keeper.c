@@ -18,11 +18,35 @@ struct sight {
 	struct peer *slow;
 };
 
-static void ejection_end(struct kept_pool *kept, struct peer *peer, uint64_t now_ms)
+static void ejection_end(struct kept_pool *kept, struct peer *peer, const char *why)
 {
-	peer_set_state(kept->pool, peer, 0, PEER_EJECTED, now_ms);
-	log_note(kept->keeper->ring, LOG_LEVEL_INFO, "pool %.*s: %.*s gets requests again", STR_F(pool_name(kept->pool)),
-	         STR_F(peer->name));
+	peer_set_state(kept->pool, peer, 0, PEER_EJECTED, kept->keeper->loop->now_ms);
+	log_note(kept->keeper->ring, LOG_LEVEL_INFO, "pool %.*s: %.*s gets requests again%s", STR_F(pool_name(kept->pool)),
+	         STR_F(peer->name), why);
+}
+
+static struct kept_place *place_of(const struct kept_pool *kept, const struct peer *peer)
+{
+	struct kept_place *p = NULL;
+	for (struct link *at = kept->servers.next; at != &kept->servers && !p; at = at->next)
+		p = place_named(container_of(at, struct kept_server, link), peer->name);
+	return p;
+}
+
+/* It failed requests, and since then its health check has found it well as often as a sick one has to be.  Of one that
+ * is slow a look says nothing. */
+static bool is_well_since(struct kept_pool *kept, const struct peer *peer)
+{
+	struct kept_place *p = place_of(kept, peer);
+	unsigned most = pool_rules(kept->pool).eject_after;
+	if (!p || !p->probed || !most || peer->failures < most)
+		return false;
+	const struct probe *probe = &p->probe;
+	if (p->ejection_ms != peer->ejected_until_ms) {
+		p->ejection_ms = peer->ejected_until_ms;
+		p->looks_before = probe->looks + (probe->at != PROBE_PAUSE);
+	}
+	return probe->looks >= p->looks_before + kept->health.rise && probe->good >= kept->health.rise;
 }
 
 /* Loops eject without a word; whoever was ejected since the last tick is named here. */
@@ -33,7 +57,9 @@ static void see_ejection(struct kept_pool *kept, struct peer *peer)
 	if (!(peer->state & PEER_EJECTED))
 		return;
 	if (until_ms <= k->loop->now_ms)
-		ejection_end(kept, peer, k->loop->now_ms);
+		ejection_end(kept, peer, "");
+	else if (is_well_since(kept, peer))
+		ejection_end(kept, peer, ": its health check has found it well since");
 	else if (until_ms - kept->eject_ms > k->ticked_ms)
 		log_note(k->ring, LOG_LEVEL_WARN, "pool %.*s: %.*s gets no requests for %llu ms: %u failed in a row",
 		         STR_F(pool_name(kept->pool)), STR_F(peer->name), (unsigned long long)kept->eject_ms,

@@ -54,6 +54,8 @@ struct kept_place {
 	unsigned weight;             /* 0: as configured */
 	struct probe probe;
 	bool probed;
+	uint64_t ejection_ms;        /* until when it is ejected, as last seen; */
+	uint64_t looks_before;       /* looks of the probe that had begun by then */
 };
 
 /* --- keeper_server.c --- */
@@ -62,6 +64,8 @@ struct kept_server *server_new(struct kept_pool *p, const struct server_conf *co
 void server_free(struct kept_server *s);
 /* Also where it was removed; NULL. */
 struct kept_server *server_find(const struct kept_pool *p, struct str text);
+/* The peer's of this name; NULL. */
+struct kept_place *place_named(const struct kept_server *s, struct str name);
 /* The operator's changes are forgotten. */
 void server_reset(struct kept_server *s);
 /* Whether the line now asks for another address. */

@@ -211,6 +211,14 @@ static struct kept_place *place_find(struct kept_server *s, const struct addr *a
 	return NULL;
 }
 
+struct kept_place *place_named(const struct kept_server *s, struct str name)
+{
+	for (struct link *at = s->places.next; at != &s->places; at = at->next)
+		if (str_eq(buf_str(&place_at(at)->name), name))
+			return place_at(at);
+	return NULL;
+}
+
 /* True where anything is not as it was. */
 static bool place_take(struct kept_server *s, const struct resolved *r)
 {

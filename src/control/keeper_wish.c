@@ -23,16 +23,6 @@ static struct kept_pool *pool_named(const struct keeper *k, struct str name)
 	return NULL;
 }
 
-static struct kept_place *place_named(const struct kept_server *s, struct str name)
-{
-	for (struct link *at = s->places.next; at != &s->places; at = at->next) {
-		struct kept_place *p = container_of(at, struct kept_place, link);
-		if (str_eq(buf_str(&p->name), name))
-			return p;
-	}
-	return NULL;
-}
-
 static bool named(const struct kept_pool *p, struct str name, struct named *out)
 {
 	out->server = server_find(p, name);

@@ -150,7 +150,7 @@ static void become_ready(struct process *p)
 	p->ready_ms = p->counted_ms = loop_of(p)->now_ms;
 	p->kept = false;
 	app_publish(p->app);
-	p->requests_before = p->requests = p->peer ? atomic_load(&p->peer->requests) : 0;
+	p->requests_before = p->requests = p->requests_seen = p->peer ? atomic_load(&p->peer->requests) : 0;
 }
 
 static bool is_late(const struct process *p)
@@ -236,12 +236,23 @@ static void swept(void *arg)
 		wait_for(p, RETIRE_MS);
 }
 
+/* A tunnel may be open for days. */
+static void end_undone(struct process *p)
+{
+	log_line(p->app->ways->ring, LOG_LEVEL_WARN,
+	         "app %.*s: process %d (%s) is not done after drain_timeout (%u under way), and is ended",
+	         STR_F(buf_str(&p->app->name)), (int)p->pid, p->name, (unsigned)atomic_load(&p->peer->busy));
+	end(p);
+}
+
 static void look_if_done(struct process *p)
 {
 	if (!p->peer)
 		end(p);
 	else if (is_done(p))
 		p->sweep = sweep_start(p->app->ways->pools, p->peer, &loop_of(p)->mailbox, swept, p);
+	else if (loop_of(p)->now_ms >= p->drained_ms)
+		end_undone(p);
 	else
 		wait_for(p, RETIRE_MS);
 }
@@ -249,6 +260,7 @@ static void look_if_done(struct process *p)
 void process_retire(struct process *p)
 {
 	enter(p, PROCESS_RETIRING);
+	p->drained_ms = loop_of(p)->now_ms + p->app->conf.drain_timeout_ms;
 	app_publish(p->app);
 	look_if_done(p);
 }
@@ -382,6 +394,7 @@ void process_heard(struct process *p, const struct spawn_message *m, int fd)
 	case SPAWN_SEEN:
 		p->memory_b = m->memory_b;
 		p->descriptors = m->descriptors;
+		app_seen(p->app, p);
 		break;
 	default: break;
 	}

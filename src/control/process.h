@@ -38,12 +38,14 @@ struct process {
 	struct timer timer;          /* what the state waits for */
 	uint64_t asked_ms;           /* when it was asked for last */
 	uint64_t ready_ms;
+	uint64_t drained_ms;         /* PROCESS_RETIRING: when it has to be done */
 	uint64_t counted_ms;         /* when it was seen to have had requests last */
 	struct peer *peer;           /* counted; NULL: not in the pool yet */
 	bool kept;                   /* started anew in the same place: requests may wait at its socket already */
 	struct sweep *sweep;         /* under way; NULL: none */
 	uint64_t requests, requests_before;   /* of the peer: as last looked at, and at its start */
 	uint64_t memory_b, descriptors;       /* as last looked at */
+	uint64_t requests_seen;               /* of the peer: when the spawner was asked for those */
 	const char *due;             /* why it is to be replaced; NULL: it is not */
 	unsigned failures;           /* ends in a row that were too soon */
 	bool late;                   /* ended by us: it was not ready in time */

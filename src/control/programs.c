@@ -128,7 +128,7 @@ static void answer(struct program *p, const char *status)
 static void refuse(struct program *p, int err, struct str why)
 {
 	struct str path = var_of(p, STR("SCRIPT_NAME"));
-	if (err == ENOENT) {
+	if (err == ENOENT && str_eq(why, STR(SPAWN_NO_PROGRAM))) {
 		answer(p, "404 Not Found");
 		return;
 	}

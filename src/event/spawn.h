@@ -28,6 +28,10 @@ enum spawn_kind {
 
 enum { SPAWN_NAME_B = 4096, SPAWN_TEXT_B = 60000, SPAWN_FDS = 2 };
 
+/* What SPAWN_FAILED says of a SPAWN_RUN whose file is not there, or is no program: whoever asked for it was wrong, and not
+ * its operator. */
+#define SPAWN_NO_PROGRAM "it is no program"
+
 struct spawn_message {
 	enum spawn_kind kind;
 	uint64_t id;

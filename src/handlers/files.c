@@ -1,13 +1,13 @@
-/* files: serves what lies below a root.  Runs on the request's loop; the disk is asked by files_look.c.
+/* files: serves what lies below a root.  Runs on the request's loop; the disk is asked by http/hot_look.c.
  *
  * The handler may be called several times for a request, once after each wait.  It begins anew each time: what it has
- * found before is in the hot set, or held by its struct look, so that there is no place to come back to. */
+ * found before is in the hot set, or held by its struct hot_search, so that there is no place to come back to. */
 #include <errno.h>
 
 #include "base/mem.h"
 #include "base/must.h"
 #include "handlers/files_listing.h"
-#include "handlers/files_look.h"
+#include "http/hot_look.h"
 #include "handlers/handlers.h"
 #include "http/check.h"
 #include "http/conditional.h"
@@ -34,14 +34,14 @@ struct files {
 /* Of one request, in its arena. */
 struct state {
 	struct tree tree;
-	struct look look;
+	struct hot_search look;
 	struct listing *listing;
 };
 
 static void state_close(struct req *r, void *state)
 {
 	struct state *s = state;
-	look_close(r, &s->look);
+	hot_look_close(r, &s->look);
 	if (s->listing)
 		listing_close(s->listing);
 	s->listing = NULL;
@@ -114,23 +114,13 @@ static enum go serve(struct req *r, const struct files *v, struct state *s, stru
 	return GO_ANSWER;
 }
 
-static enum go broken(struct req *r, int err)
-{
-	if (err == -EAGAIN)
-		return GO_WAIT;
-	if (err == -EBUSY || err == -EMFILE || err == -ENFILE || err == -ENOMEM)
-		return req_shed(r, err == -EBUSY ? END_DISK_QUEUE : END_DESCRIPTORS);
-	log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s can't be read: %s", STR_F(r->ask.path), strerror(-err));
-	return req_answer(r, 500);
-}
-
 /* The sibling of this encoding, where it is there and not older than the file itself. */
 static struct hot *sibling(struct req *r, struct state *s, const struct hot *h, struct str path, enum encoding e,
                            int *err)
 {
 	struct str suffix = encoding_suffix(e);
 	struct str name = arena_strf(&r->arena, "%.*s%.*s", STR_F(path), STR_F(suffix));
-	struct hot *found = look_up(r, &s->look, &s->tree, name, err);
+	struct hot *found = hot_look_up(r, &s->look, &s->tree, name, err);
 	if (!found)
 		return NULL;
 	bool usable = (found->kind == HOT_BYTES || found->kind == HOT_FILE) && found->mtime_ns >= h->mtime_ns;
@@ -152,7 +142,7 @@ static enum go serve_file(struct req *r, const struct files *v, struct state *s,
 		if (accepts.quality[e])
 			siblings[e] = sibling(r, s, h, path, e, &err);
 		if (err)
-			return broken(r, err);
+			return hot_look_said(r, err);
 		have |= (siblings[e] != NULL) << e;
 	}
 	enum encoding best = accepts_best(&accepts, have);
@@ -186,7 +176,7 @@ static enum go list(struct req *r, const struct files *v, struct state *s, struc
 		return req_shed(r, END_DISK_QUEUE);
 	int err = listing_ready(s->listing);
 	if (err)
-		return broken(r, err);
+		return hot_look_said(r, err);
 	listing_answer(r, s->listing);
 	return GO_ANSWER;
 }
@@ -209,9 +199,9 @@ static enum go serve_folder(struct req *r, const struct files *v, struct state *
 	for (size_t i = 0; i < core->index.count; i++) {
 		int err;
 		struct str name = arena_strf(&r->arena, "%.*s%.*s", STR_F(path), STR_F(names[i]));
-		struct hot *h = look_up(r, &s->look, &s->tree, name, &err);
+		struct hot *h = hot_look_up(r, &s->look, &s->tree, name, &err);
 		if (err)
-			return broken(r, err);
+			return hot_look_said(r, err);
 		if (h->kind == HOT_BYTES || h->kind == HOT_FILE)
 			return serve_index(r, v, s, h, name);
 	}
@@ -234,9 +224,9 @@ static bool is_hidden(struct str path)
 static enum go serve_path(struct req *r, const struct files *v, struct state *s, struct str path)
 {
 	int err;
-	struct hot *h = look_up(r, &s->look, &s->tree, path, &err);
+	struct hot *h = hot_look_up(r, &s->look, &s->tree, path, &err);
 	if (err)
-		return broken(r, err);
+		return hot_look_said(r, err);
 	switch (h->kind) {
 	case HOT_ERROR:
 		return missing(r, h);
@@ -274,9 +264,9 @@ static enum go try(struct req *r, const struct files *v, struct state *s)
 		int err;
 		if (!text.n || text.p[0] != '/')
 			continue;
-		struct hot *h = look_up(r, &s->look, &s->tree, text, &err);
+		struct hot *h = hot_look_up(r, &s->look, &s->tree, text, &err);
 		if (err)
-			return broken(r, err);
+			return hot_look_said(r, err);
 		if (!is_there(h, text))
 			continue;
 		if (!req_reads(r))

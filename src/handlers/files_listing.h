@@ -2,7 +2,7 @@
  * engine. */
 #pragma once
 
-#include "handlers/files_look.h"
+#include "http/hot_look.h"
 
 struct listing;   /* under way or done; belongs to its request */
 

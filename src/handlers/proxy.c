@@ -32,7 +32,7 @@ static void proxy_explain(struct req *r, const void *values, struct explained *o
 	const struct proxy *v = values;
 	struct buf target = {};
 	proxy_target(r, v, &target);
-	explain_say(out, "asks the server for %.*s %.*s", STR_F(r->ask.method_name), STR_F(buf_str(&target)));
+	explain_say(out, "asks the server for %.*s %.*s", STR_F(ask_method(&r->ask)), STR_F(buf_str(&target)));
 	buf_fini(&target);
 }
 

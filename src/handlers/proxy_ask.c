@@ -93,9 +93,15 @@ static bool is_set(const struct proxy *v, struct str name)
 	return false;
 }
 
+/* Applications that are told of fields in variables can't tell these from the ones that say where the body ends. */
+static bool is_framing(struct str name)
+{
+	return field_is_like(name, STR("Content-Length")) || field_is_like(name, STR("Transfer-Encoding"));
+}
+
 static bool is_passed(const struct proxy *v, const struct ask *ask, const struct ids *ids, const struct field *f)
 {
-	if (f->id == FIELD_HOST || f->id == FIELD_CONTENT_LENGTH || f->id == FIELD_EXPECT || field_is_hop(f->name))
+	if (f->id == FIELD_HOST || f->id == FIELD_EXPECT || field_is_hop(f->name) || is_framing(f->name))
 		return false;
 	if (v->forwarded != FORWARDED_PASS && is_forwarded(f->name))
 		return false;
@@ -235,7 +241,7 @@ static void add_framing(struct call *c, struct buf *out)
 
 unsigned proxy_ask(struct call *c, struct buf *out)
 {
-	buf_add(out, c->req->ask.method_name);
+	buf_add(out, ask_method(&c->req->ask));
 	buf_add_char(out, ' ');
 	proxy_target(c->req, proxy_of(c), out);
 	buf_add(out, STR(" HTTP/1.1\r\n"));

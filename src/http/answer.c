@@ -212,6 +212,15 @@ enum go req_again(struct req *r, struct str path)
 	return GO_AGAIN;
 }
 
+void req_become_get(struct req *r)
+{
+	if (r->ask.method != METHOD_HEAD)
+		r->ask.method = METHOD_GET;
+	r->ask.framing = FRAMING_NONE;
+	r->ask.length_b = 0;
+	r->upload = body_of_str(&r->arena, STR(""));
+}
+
 enum go req_pass(struct req *r)
 {
 	start_over(r);
@@ -247,8 +256,7 @@ enum go req_again_page(struct req *r, struct str path)
 	must(!r->kept_status && r->again < REQ_AGAIN);
 	r->kept_status = r->answer.status;
 	keep_fields(r);
-	if (r->ask.method != METHOD_HEAD)
-		r->ask.method = METHOD_GET;
+	req_become_get(r);
 	forget_conditions(&r->ask);
 	return req_again(r, path);
 }

@@ -141,8 +141,9 @@ static const struct directive POOL[] = {
 	               { "body", &TYPE_WORD, HEALTH_AT(body), ARG_KEYWORD },
 	               { "host", &TYPE_WORD, HEALTH_AT(host), ARG_KEYWORD }),
 	  .doc = "Asks each server regularly: by an HTTP request, or by a connection alone (health tcp). It leaves after fall "
-	         "wrong answers in a row and comes back after rise right ones. Right is the status of expect (200 to 399 "
-	         "without it), and an answer whose first 64 KB hold the text of body.",
+	         "wrong answers in a row and comes back after rise right ones, also before the time that eject left it out "
+	         "for is over. Right is the status of expect (200 to 399 without it), and an answer whose first 64 KB hold "
+	         "the text of body.",
 	  .example = "health GET /healthz every 2s timeout 1s rise 2 fall 3 expect 200;\nhealth tcp every 5s;" },
 	{ .name = "slow_start", .offset = AT(slow_start_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = ANY_TIME, .preset = "0" }),
@@ -152,7 +153,8 @@ static const struct directive POOL[] = {
 	               { "for", &TYPE_DURATION, AT(eject_ms), ARG_KEYWORD, SOME_TIME, "10s" },
 	               { "slower", &TYPE_NUMBER, AT(latency_factor), ARG_KEYWORD, { .max = 1000 }, "0" }),
 	  .doc = "A server that failed so many requests in a row gets none for a while; then one shows how it is. slower: also "
-	         "one whose answers take that many times as long as those of the others. 0: never." },
+	         "one whose answers take that many times as long as those of the others. 0: never. Where one that failed is "
+	         "found well by `health` as often as rise says, its time is over early." },
 	RULES("5s"),
 	{},
 };
@@ -208,8 +210,9 @@ static const struct directive APP[] = {
 	               { "descriptors", &TYPE_NUMBER, APP_AT(recycle_descriptors), ARG_KEYWORD },
 	               { "idle", &TYPE_DURATION, APP_AT(recycle_idle_ms), ARG_KEYWORD, .preset = "1m" }),
 	  .doc = "When a process is replaced: after so many requests, at this age, when it holds so much memory or so many "
-	         "descriptors; and one past the least number ends after so much idleness. It finishes what it has, and its "
-	         "replacement is ready before. 0: never.",
+	         "descriptors; and one past the least number ends after so much idleness. It finishes what it has (see "
+	         "drain_timeout), and its replacement is ready before. Busy processes are looked at ten times a second: one "
+	         "that grows fast gets as far past its bound as it does while its replacement starts. 0: never.",
 	  .example = "recycle requests 1000 age 1h memory 256m descriptors 500 idle 5m;" },
 	{ .name = "user", .fixed = FIXED_RELOAD, .offset = APP_AT(user), .args = ARGS({ "name", &TYPE_WORD }),
 	  .doc = "The user that it runs as, when petrel is started as root; without it, the user that serves." },
@@ -226,13 +229,18 @@ static const struct directive APP[] = {
 	{ .name = "start_timeout", .offset = APP_AT(start_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = SOME_TIME, .preset = "30s" }),
 	  .doc = "A process that can't be connected to after this time is given up." },
+	{ .name = "drain_timeout", .offset = APP_AT(drain_timeout_ms),
+	  .args = ARGS({ "time", &TYPE_DURATION, .range = SOME_TIME, .preset = "5m" }),
+	  .doc = "How long a process that is to be replaced or is no longer needed may take to finish what it has, long "
+	         "downloads and tunnels (WebSocket) included; then it is asked to end all the same." },
 	{ .name = "stop_timeout", .fixed = FIXED_RELOAD, .offset = APP_AT(stop_timeout_ms),
 	  .args = ARGS({ "time", &TYPE_DURATION, .range = SOME_TIME, .preset = "10s" }),
 	  .doc = "How long a process that was asked to end (SIGTERM) may take, before it is killed." },
 	{ .name = "limits_process", .fixed = FIXED_RELOAD, .kind = DIR_GROUP, .inner = PROCESS_LIMITS,
 	  .doc = "Limits of each process." },
 	{ .name = "cgroup", .fixed = FIXED_RELOAD, .kind = DIR_GROUP, .inner = CGROUP,
-	  .doc = "Limits of all processes together, by a control group, where petrel may make one." },
+	  .doc = "Limits of all processes together, by a control group (cgroup v2), where petrel may make one: the log says "
+	         "where it may not." },
 	CHOICE("least_connections"),
 	RULES("30s"),
 	{},

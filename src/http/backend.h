@@ -45,7 +45,7 @@ struct app_conf {
 	uint64_t connections;            /* requests under way on one process at a time; at least 1 after the check */
 	struct items env_lines;          /* struct env_line: as configured */
 	struct items env;                /* struct str, "NAME=value", NUL behind it */
-	uint64_t start_timeout_ms, stop_timeout_ms;
+	uint64_t start_timeout_ms, drain_timeout_ms, stop_timeout_ms;
 	uint64_t max_memory_b, max_cpu_s, max_descriptors, max_processes;   /* rlimits; 0: as inherited */
 	uint64_t cgroup_memory_b, cgroup_cpu_percent, cgroup_tasks;         /* 0: none */
 };
@@ -89,6 +89,8 @@ struct backend {
 };
 
 #define KEEP_AUTO UINT64_MAX
+/* Where an app's shell looks for programs, unless its env says otherwise. */
+#define APP_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 enum { BACKEND_BUCKETS = 256, BACKEND_NAME_B = 63 };
 
 /* The module's values: of main alone. */

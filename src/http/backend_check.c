@@ -273,6 +273,7 @@ static void check_app(struct checker *c, const struct backends *v, struct backen
 	check_person(c, &b->app);
 	check_folder(c, &b->app);
 	check_env(c, &b->app);
+	check_command(c, &b->app);
 	check_numbers(c, b);
 }
 

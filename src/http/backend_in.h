@@ -1,4 +1,5 @@
-/* What the parts of the module BACKENDS know of each other: backend.c (tables), backend_type.c, backend_check.c. */
+/* What the parts of the module BACKENDS know of each other: backend.c (tables), backend_type.c, backend_check.c,
+ * backend_command.c. */
 #pragma once
 
 #include "http/backend.h"
@@ -17,5 +18,7 @@ void backends_check(struct checker *c, void *values);
 void backends_index(struct backends *v);
 struct backend *backends_find(const struct backends *v, struct str name);
 void backends_insert(struct backends *v, struct backend *b);
+/* Warns where the program that an app's command begins with is not there. */
+void check_command(struct checker *c, const struct app_conf *a);
 /* RETRY_… of the words. */
 unsigned retry_bits(const struct items *words);

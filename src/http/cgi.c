@@ -84,6 +84,16 @@ static void split_path(struct run *run)
 	add_index(run);
 }
 
+struct str cgi_script(struct req *r, const struct cgi_conf *conf, bool *split)
+{
+	struct run run = { .r = r, .conf = conf };
+	if (conf->mounted)
+		return (struct str){};
+	split_path(&run);
+	*split = conf->split.n && str_ends(run.script, conf->split);
+	return run.script;
+}
+
 static void put_path(const struct run *run)
 {
 	put(run, STR("SCRIPT_NAME"), run->script);
@@ -118,7 +128,7 @@ static void put_request(const struct run *run, int64_t body_b)
 	struct req *r = run->r;
 	char id[REQ_ID_B];
 	req_id_print(r, id);
-	put(run, STR("REQUEST_METHOD"), r->ask.method_name);
+	put(run, STR("REQUEST_METHOD"), ask_method(&r->ask));
 	put(run, STR("REQUEST_SCHEME"), req_scheme(r));
 	put(run, STR("REQUEST_URI"), target_origin_form(&r->arena, r->ask.target));
 	put(run, STR("QUERY_STRING"), r->ask.query);

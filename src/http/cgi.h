@@ -33,6 +33,10 @@ struct cgi_sink {
 /* All variables of the request, one by one.  body_b: of its body, LENGTH_UNKNOWN where nobody knows. */
 void cgi_vars(struct req *r, const struct cgi_conf *conf, int64_t body_b, struct cgi_sink *to);
 
+/* The path of the file that is to be run; empty where the application is none (`mount`).  *split: it ends as the split
+ * says, so that nothing but a script can be meant. */
+struct str cgi_script(struct req *r, const struct cgi_conf *conf, bool *split);
+
 /* --- The answer. --- */
 
 struct cgi_answer {

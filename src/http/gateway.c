@@ -1,9 +1,13 @@
 /* Values and checks of the handlers that speak CGI's variables.  Constant while the snapshot lives. */
 #include "http/gateway.h"
 
+#include <errno.h>
+
 #include "base/mem.h"
 #include "http/check.h"
+#include "http/core.h"
 #include "http/explain.h"
+#include "http/hot_look.h"
 #include "http/sendfile.h"
 
 static enum go on_reply(struct req *r, struct call *c)
@@ -11,9 +15,63 @@ static enum go on_reply(struct req *r, struct call *c)
 	return sendfile_reply(r, c, gateway_of(c)->sendfile);
 }
 
+/* --- Whether the script is there. --- */
+
+/* Of one request, in its arena. */
+struct script_look {
+	struct tree tree;
+	struct hot_search look;
+};
+
+static void script_close(struct req *r, void *state)
+{
+	hot_look_close(r, &((struct script_look *)state)->look);
+}
+
+static struct script_look *script_look_of(struct req *r)
+{
+	if (!r->state) {
+		struct script_look *s = ARENA_NEW(&r->arena, struct script_look);
+		s->tree = (struct tree){ req_core(r)->root, FOLLOW_ANY };
+		r->state = s;
+		r->state_close = script_close;
+	}
+	return r->state;
+}
+
+/* With a path that leads past a file, PHP would run that file, whatever it is: /picture.jpg/x.php. */
+static bool is_missing(const struct hot *h, bool split)
+{
+	return h->kind == HOT_ERROR && (h->err == -ENOTDIR || (h->err == -ENOENT && split));
+}
+
+static enum go find_script(struct req *r, struct str script, bool split)
+{
+	struct script_look *s = script_look_of(r);
+	int err;
+	struct hot *h = hot_look_up(r, &s->look, &s->tree, script, &err);
+	if (err == -EAGAIN)
+		return GO_WAIT;
+	enum go go = err ? hot_look_said(r, err) : is_missing(h, split) ? req_answer(r, 404) : GO_NEXT;
+	script_close(r, s);
+	r->state = NULL;
+	r->hot = HOT_UNASKED;  /* no file was asked for */
+	return go;
+}
+
+static bool checks(const struct req *r, const struct gateway *g)
+{
+	bool here = g->check == CHECK_ON || (g->check == CHECK_AUTO && g->outward.backend->is_app);
+	return here && !r->call && req_core(r)->root.n;
+}
+
 enum go gateway_handle(struct req *r, const void *values)
 {
-	return upstream_handle(r, &((const struct gateway *)values)->outward);
+	const struct gateway *g = values;
+	bool split = false;
+	struct str script = checks(r, g) ? cgi_script(r, &g->cgi, &split) : (struct str){};
+	enum go go = script.n ? find_script(r, script, split) : GO_NEXT;
+	return go == GO_NEXT ? upstream_handle(r, &g->outward) : go;
 }
 
 /* Of all variables, those that say what is run. */
@@ -33,7 +91,10 @@ void gateway_explain(struct req *r, const void *values, struct explained *out)
 {
 	const struct gateway *g = values;
 	struct told told = { { tell }, out };
+	bool split = false;
 	cgi_vars(r, &g->cgi, (int64_t)r->ask.length_b, &told.sink);
+	if (checks(r, g) && cgi_script(r, &g->cgi, &split).n && split)
+		explain_say(out, "answers 404 where there is no such file");
 }
 
 const struct outward *gateway_outward(const void *values)
@@ -114,6 +175,13 @@ const struct directive GATEWAY_SCRIPTS[] = {
 	  .doc = "The route is one application that is no file: its path is SCRIPT_NAME, what follows is PATH_INFO, and there "
 	         "is no SCRIPT_FILENAME.",
 	  .example = "mount /app;" },
+	{ .name = "check",
+	  .args = ARGS({ "choice", &TYPE_CHOICE, AT(check), .preset = "auto",
+	                 .range = { .words = (const char *const[]){ "auto", "on", "off", NULL } } }),
+	  .doc = "Whether a script has to be a file below root: 404 where there is none. php-cgi would run any file that "
+	         "stands where the path has a folder: what a visitor uploaded, by /picture.jpg/x.php. auto: for apps, whose "
+	         "files are on this machine.",
+	  .example = "check off;" },
 	ROW_PARAM,
 	SENDFILE_ROW(AT(sendfile)),
 	{},

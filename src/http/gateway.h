@@ -5,10 +5,13 @@
 #include "http/cgi.h"
 #include "http/upstream.h"
 
+enum { CHECK_AUTO, CHECK_ON, CHECK_OFF };
+
 /* A handler's values on a route. */
 struct gateway {
 	struct target target;
 	struct cgi_conf cgi;
+	int check;                   /* that scripts are there: CHECK_… */
 	bool sendfile;
 	struct outward outward;      /* made by gateway_check() */
 };

@@ -104,23 +104,29 @@ bool fields_name(const struct field *fields, size_t count, struct str name)
 	return false;
 }
 
+static const struct str METHODS[] = {
+	[METHOD_GET] = { "GET", 3 },
+	[METHOD_HEAD] = { "HEAD", 4 },
+	[METHOD_POST] = { "POST", 4 },
+	[METHOD_PUT] = { "PUT", 3 },
+	[METHOD_DELETE] = { "DELETE", 6 },
+	[METHOD_OPTIONS] = { "OPTIONS", 7 },
+	[METHOD_PATCH] = { "PATCH", 5 },
+	[METHOD_TRACE] = { "TRACE", 5 },
+	[METHOD_CONNECT] = { "CONNECT", 7 },
+};
+
 enum method method_of(struct str name)
 {
-	static const struct str NAMES[] = {
-		[METHOD_GET] = { "GET", 3 },
-		[METHOD_HEAD] = { "HEAD", 4 },
-		[METHOD_POST] = { "POST", 4 },
-		[METHOD_PUT] = { "PUT", 3 },
-		[METHOD_DELETE] = { "DELETE", 6 },
-		[METHOD_OPTIONS] = { "OPTIONS", 7 },
-		[METHOD_PATCH] = { "PATCH", 5 },
-		[METHOD_TRACE] = { "TRACE", 5 },
-		[METHOD_CONNECT] = { "CONNECT", 7 },
-	};
-	for (size_t i = METHOD_GET; i < countof(NAMES); i++)
-		if (str_eq(name, NAMES[i]))
+	for (size_t i = METHOD_GET; i < countof(METHODS); i++)
+		if (str_eq(name, METHODS[i]))
 			return (enum method)i;
 	return METHOD_OTHER;
+}
+
+struct str ask_method(const struct ask *a)
+{
+	return a->method == METHOD_OTHER ? a->method_name : METHODS[a->method];
 }
 
 struct str status_reason(unsigned status)

@@ -69,7 +69,7 @@ enum framing {
 /* A request's head, checked: RFC 9112's grammar holds, and nothing in it can be read in two ways. */
 struct ask {
 	enum method method;
-	struct str method_name;
+	struct str method_name;     /* as it came, for logs: see ask_method() */
 	struct str target;          /* as it came */
 	struct str path;            /* decoded, dot segments and doubled slashes gone; begins with '/' ("*" for OPTIONS *) */
 	struct str query;           /* raw, without the '?'; p is NULL where there was no '?' */
@@ -97,6 +97,8 @@ struct str ask_cookie(const struct ask *a, struct str name);
 /* The id of a field's name, case ignored. */
 enum field_id field_id(struct str name);
 enum method method_of(struct str name);
+/* What an origin is asked with: what the client said, unless the request became a GET on its way. */
+struct str ask_method(const struct ask *a);
 /* Whether a field speaks of one connection and not of the message (RFC 9110, 7.6.1): never passed on.  Connection names
  * more of them: fields_name(). */
 bool field_is_hop(struct str name);

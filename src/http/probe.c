@@ -68,6 +68,7 @@ static void judge(struct probe *p, bool well)
 	else
 		disconnect(p);
 	p->looks++;
+	p->good = well ? p->good + 1 : 0;
 	timer_stop(&p->timer);
 	timer_set(&p->loop->wheel, &p->timer, p->loop->now_ms + pause_ms(p));
 	if (!turns(p, well))

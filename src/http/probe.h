@@ -25,6 +25,7 @@ struct probe {
 	bool known;                      /* it was called */
 	char why[PROBE_WHY_B];           /* of the last look: "answered 200", "can't be connected to: Connection refused" */
 	uint64_t looks;
+	uint64_t good;                   /* looks in a row, the last one included, that found it well */
 
 	/* The probe's own. */
 	struct loop *loop;

@@ -189,6 +189,9 @@ void answer_bytes(struct req *r, unsigned status, struct str type, struct str by
 /* Routes the request anew, with this path (absolute, decoded; in the arena): return req_again(r, path);  Answers 508
  * after REQ_AGAIN times. */
 enum go req_again(struct req *r, struct str path);
+/* A plain GET (HEAD stays HEAD) from now on: what came with the request was for whoever has seen it, and may have been
+ * read.  The connection still knows what there is of its body. */
+void req_become_get(struct req *r);
 /* The route has no answer after all: goes on with the next one that matches: return req_pass(r); */
 enum go req_pass(struct req *r);
 /* As req_again() at STEP_HEAD, for the page of an answer that went wrong: as a plain GET, past all gates, since the

@@ -52,18 +52,6 @@ static void keep_fields(struct req *r, const struct reply *reply)
 			r->kept_fields[r->kept_field_count++] = reply->fields[i];
 }
 
-/* Whatever was sent with the request was for the application. */
-static void ask_plainly(struct req *r)
-{
-	if (r->ask.method != METHOD_HEAD) {
-		r->ask.method = METHOD_GET;
-		r->ask.method_name = STR("GET");
-	}
-	r->ask.framing = FRAMING_NONE;
-	r->ask.length_b = 0;
-	r->upload = body_of_str(&r->arena, STR(""));
-}
-
 static enum go refused(struct req *r, struct str what, const char *why)
 {
 	log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s: the application asks for \"%.*s\" to be sent: %s",
@@ -74,16 +62,18 @@ static enum go refused(struct req *r, struct str what, const char *why)
 static enum go serve(struct req *r, const struct reply *reply, struct str path, struct str query)
 {
 	keep_fields(r, reply);
-	ask_plainly(r);
+	req_become_get(r);
 	r->ask.query = query;
 	return req_again(r, path);
 }
 
-/* A path as a URL has it, perhaps with a query. */
+/* A path as a URL has it, perhaps with a query.  A value of a field may hold blanks; what goes into a request line may
+ * not. */
 static enum go serve_path(struct req *r, const struct reply *reply, struct str to)
 {
 	size_t mark = str_find(to, '?');
-	struct str path, query = mark < to.n ? str_from(to, mark + 1) : (struct str){};
+	struct str path, query = str_from(to, mark + 1);
+	query = mark < to.n ? target_clean(&r->arena, str_head(query, str_find(query, '#'))) : (struct str){};
 	const char *why;
 	if (target_path(&r->arena, str_head(to, mark), &path, &why))
 		return refused(r, to, why);

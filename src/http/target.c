@@ -181,3 +181,21 @@ struct str target_encode(struct arena *a, struct str path)
 	p[n] = '\0';
 	return (struct str){ p, n };
 }
+
+struct str target_clean(struct arena *a, struct str target)
+{
+	static const char HEX[] = "0123456789ABCDEF";
+	char *p = arena_raw(a, target.n * 3 + 1);
+	size_t n = 0;
+	for (size_t i = 0; i < target.n; i++) {
+		unsigned char c = (unsigned char)target.p[i];
+		if (c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\') {
+			p[n++] = (char)c;
+			continue;
+		}
+		p[n++] = '%';
+		p[n++] = HEX[c >> 4];
+		p[n++] = HEX[c & 15];
+	}
+	return (struct str){ p, n };
+}

@@ -14,3 +14,6 @@ bool target_take_authority(struct str *target, struct str *authority);
 struct str target_origin_form(struct arena *a, struct str target);
 /* The other way: a path, percent-encoded for a Location field or a link. */
 struct str target_encode(struct arena *a, struct str path);
+/* A URL holds printable ASCII only: the rest is percent-encoded, which also keeps blanks and control characters out of
+ * fields and request lines. */
+struct str target_clean(struct arena *a, struct str target);

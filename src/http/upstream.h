@@ -93,6 +93,8 @@ struct call {
 	enum fault fault;
 	struct pool *pool;
 	struct peer *peer;               /* with a slot; NULL */
+	struct peer *asked_peer;         /* whom this attempt asked; its answer may be complete, and the slot given back in
+	                                  * this turn.  NULL: nobody yet */
 	struct origin *origin;           /* NULL where there is none (any more) */
 	struct body body;                /* the answer's */
 	struct str input;                /* received and not understood yet; in home->inbox, for this turn */

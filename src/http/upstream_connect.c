@@ -194,6 +194,7 @@ static void note_peer(struct call *c)
 	memcpy(c->peer_name, c->peer->name.p, n);
 	c->peer_name[n] = '\0';
 	c->peer_id = c->peer->id;
+	c->asked_peer = c->peer;
 	c->req->trip.server = str_make(c->peer_name, n);
 }
 

@@ -108,10 +108,12 @@ static bool was_tried(const struct call *c, const struct peer *peer)
 	return false;
 }
 
+/* A server that answered works, whatever its status: it needs no moment. */
 static enum went got(struct call *c, struct peer *peer)
 {
+	bool pauses = !c->paused && c->fault != FAULT_STATUS && was_tried(c, peer);
 	c->since_ms = call_home(c)->loop.now_ms;
-	c->at = !c->paused && was_tried(c, peer) ? CALL_PAUSE : CALL_CONNECT;
+	c->at = pauses ? CALL_PAUSE : CALL_CONNECT;
 	c->peer = c->at == CALL_CONNECT ? peer : NULL;
 	if (!c->peer)
 		peer_leave(c->pool, peer, OUTCOME_NONE, 0, c->since_ms);

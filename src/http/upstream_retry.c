@@ -66,8 +66,9 @@ bool upstream_may_repeat(const struct call *c, enum fault fault)
 static void forget(struct call *c)
 {
 	/* A connection that was idle too long says nothing about its server. */
-	if (c->peer && c->fault != FAULT_STALE && c->pick.tried_count < POOL_TRIED)
-		c->pick.tried[c->pick.tried_count++] = c->peer;
+	if (c->asked_peer && c->fault != FAULT_STALE && c->pick.tried_count < POOL_TRIED)
+		c->pick.tried[c->pick.tried_count++] = c->asked_peer;
+	c->asked_peer = NULL;
 	c->fresh |= c->fault == FAULT_STALE;
 	upstream_leave(c, FAULTS[c->fault].outcome, false);
 	spool_fini(&c->spool);
@@ -126,8 +127,8 @@ bool upstream_again(struct call *c)
 	bool again = upstream_may_repeat(c, c->fault) && (c->fault == FAULT_STATUS || pool_may_retry(c->pool));
 	if (c->fault != FAULT_UPLOAD && c->fault != FAULT_STALE)
 		say(c, again);
-	if (c->peer && again)
-		atomic_fetch_add(&c->peer->retried, 1);
+	if (c->asked_peer && again)
+		atomic_fetch_add(&c->asked_peer->retried, 1);
 	c->req->cause = again ? END_DONE : end_of(c);
 	if (is_traced(c))
 		trace_failed(c, end_of(c));
@@ -136,10 +137,11 @@ bool upstream_again(struct call *c)
 	return again;
 }
 
+/* The call is over with it: the page for its status may be another origin's to make. */
 enum go upstream_sorry(struct call *c)
 {
 	struct req *r = c->req;
-	c->at = CALL_FAILED;
+	upstream_close(c);
 	if (c->fault == FAULT_UPLOAD)
 		return req_upload_broken(r);
 	if (c->fault == FAULT_QUEUE || c->fault == FAULT_NO_SERVER)

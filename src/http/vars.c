@@ -480,25 +480,6 @@ struct str tmpl_field(const struct tmpl *t, struct req *r)
 	return str_trim(copy);
 }
 
-/* A URL holds printable ASCII only; this also keeps control characters out of fields and request lines. */
-static struct str url_clean(struct arena *a, struct str target)
-{
-	static const char HEX[] = "0123456789ABCDEF";
-	char *p = arena_raw(a, target.n * 3 + 1);
-	size_t n = 0;
-	for (size_t i = 0; i < target.n; i++) {
-		unsigned char c = (unsigned char)target.p[i];
-		if (c > ' ' && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\') {
-			p[n++] = (char)c;
-			continue;
-		}
-		p[n++] = '%';
-		p[n++] = HEX[c >> 4];
-		p[n++] = HEX[c & 15];
-	}
-	return (struct str){ p, n };
-}
-
 /* Parts that were decoded are encoded again: a '?' or '%' that was one letter of a name stays one. */
 struct str tmpl_url(const struct tmpl *t, struct req *r)
 {
@@ -513,7 +494,7 @@ struct str tmpl_url(const struct tmpl *t, struct req *r)
 		out.n = from;
 		buf_add(&out, encoded);
 	}
-	struct str target = url_clean(&r->arena, buf_str(&out));
+	struct str target = target_clean(&r->arena, buf_str(&out));
 	buf_fini(&out);
 	return target;
 }

@@ -3,14 +3,17 @@
 #pragma once
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/str.h"
 
 /* Where groups can be made; found once. */
 struct cgroups {
 	bool looked;
-	char base[512];          /* petrel's own group; empty: there is none that we may divide */
+	char base[512];          /* petrel's own group; empty: there is none */
 	const char *why;         /* not */
+	pid_t supervisor;
+	unsigned divided;        /* controllers that groups below it have, as bits */
 };
 
 struct cgroup_limits {
@@ -20,5 +23,5 @@ struct cgroup_limits {
 /* The app's group, made where it is missing, with these bounds: its cgroup.procs, open for writing, the caller's; or
  * -errno, and why is a sentence. */
 [[nodiscard]] int cgroup_open(struct cgroups *c, struct str app, const struct cgroup_limits *limits, const char **why);
-/* Removes the app's group; it is empty. */
-void cgroup_remove(struct cgroups *c, struct str app);
+/* Removes all groups that were made here; nothing runs in them any more. */
+void cgroups_remove(struct cgroups *c);

@@ -19,6 +19,7 @@ enum channel_kind {
 	CHANNEL_DRAIN,    /* finish what is under way, until the configured deadline, then exit 0 */
 	CHANNEL_STOP,     /* exit 0 soon */
 	CHANNEL_RELOADED, /* the answer to CHANNEL_RELOAD.  text: JSON: {"ok":bool,"messages":[…]} */
+	CHANNEL_HUP,      /* SIGHUP had the configuration read again, and it is in effect; text: "PID UID" of who sent it */
 	CHANNEL_SPAWNER,  /* text: empty; fd: the worker's end of a new spawner's pair (event/spawn.h).  It has all
 	                   * configurations before the worker has them */
 	CHANNEL_STATE,    /* text: empty; fd: a memory file with what is kept (control/state.h), before the first configuration.

@@ -20,13 +20,14 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "http/backend.h"
 
 enum {
 	ABOVE = 16,        /* where descriptors are out of each other's way */
 	WHAT_B = 160,
 };
 
-#define PATH_PRESET "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PATH_PRESET "PATH=" APP_PATH
 
 /* What could not be done. */
 struct failure {

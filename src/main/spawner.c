@@ -235,7 +235,7 @@ static void start_program(struct spawner *s, const struct cgi *v, const struct s
 	struct script script;
 	int err = script_find(root, m->name, &script);
 	if (err) {
-		tell_failed(s, m->id, err, "it is no program");
+		tell_failed(s, m->id, err, SPAWN_NO_PROGRAM);
 		return;
 	}
 	struct items env = script_env(m->text, &v->gateway.cgi.params, root, m->name, &script);
@@ -512,13 +512,6 @@ static bool is_over(struct spawner *s)
 	return s->ending && link_alone(&s->running) && waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
 }
 
-static void remove_cgroups(struct spawner *s)
-{
-	const struct backends *all = s->conf ? conf_backends(s->conf) : NULL;
-	for (size_t i = 0; all && i < all->apps.count; i++)
-		cgroup_remove(&s->cgroups, ((const struct backend *)all->apps.p)[i].name);
-}
-
 int spawner_main(int channel)
 {
 	struct spawner s = { .channel = channel, .worker = -1 };
@@ -531,7 +524,7 @@ int spawner_main(int channel)
 	}
 	while (!is_over(&s))
 		turn(&s);
-	remove_cgroups(&s);
+	cgroups_remove(&s.cgroups);
 	if (s.conf)
 		conf_free(s.conf);
 	spawn_received_fini(&s.received);

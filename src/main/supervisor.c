@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -56,6 +57,8 @@ struct supervisor {
 	bool served;            /* some worker was ready once: from now on, failures do not end us */
 	bool asked;             /* the worker wants an answer to the reload under way */
 	bool again, again_asked;   /* another one came meanwhile */
+	pid_t hup_pid;          /* who sent SIGHUP last */
+	uid_t hup_uid;
 	bool reopen;            /* logs are to be reopened when the worker is ready */
 	bool told;              /* we ended the worker, and have said why */
 	int status;
@@ -124,6 +127,14 @@ static void start_worker(struct supervisor *s)
 
 /* --- reloads --- */
 
+/* For the worker's list of changes. */
+static void tell_hup(struct supervisor *s)
+{
+	char text[40];
+	snprintf(text, sizeof text, "%d %u", (int)s->hup_pid, (unsigned)s->hup_uid);
+	(void)!channel_send(s->worker.channel, CHANNEL_HUP, str_of(text), NULL, 0);
+}
+
 /* Tells whoever asked how it ended, once, and makes ready for the next. */
 static void reload_done(struct supervisor *s, bool ok)
 {
@@ -133,6 +144,8 @@ static void reload_done(struct supervisor *s, bool ok)
 		(void)!channel_send(s->worker.channel, CHANNEL_RELOADED, buf_str(&json), NULL, 0);
 		buf_fini(&json);
 	}
+	if (ok && !s->asked && s->worker.channel >= 0)
+		tell_hup(s);
 	reply_show(&s->messages);
 	say(ok ? "reloaded: the new configuration is in effect" : "not reloaded: the configuration stays as it was");
 	notify_send("READY=1\nSTATUS=%s", ok ? "serving" : "serving; the last reload failed");
@@ -395,11 +408,18 @@ static void stop(struct supervisor *s, enum phase phase, enum channel_kind kind,
 	enter(s, phase, wait_ms);
 }
 
-static void take_signal(struct supervisor *s, uint32_t number)
+static void hang_up(struct supervisor *s, const struct signalfd_siginfo *from)
+{
+	s->hup_pid = (pid_t)from->ssi_pid;
+	s->hup_uid = from->ssi_uid;
+	reload_wanted(s, false);
+}
+
+static void take_signal(struct supervisor *s, const struct signalfd_siginfo *info)
 {
 	pid_t pid = s->worker.pid;
 	int status;
-	switch (number) {
+	switch (info->ssi_signo) {
 	case SIGTERM:
 	case SIGINT:
 		if (s->phase == PHASE_ENDING)
@@ -414,7 +434,7 @@ static void take_signal(struct supervisor *s, uint32_t number)
 		/* The worker closes its own: whoever comes now is refused, and goes elsewhere at once. */
 		grants_close_sockets(&s->current.grants);
 		break;
-	case SIGHUP: reload_wanted(s, false); break;
+	case SIGHUP: hang_up(s, info); break;
 	case SIGUSR1: reopen_wanted(s); break;
 	case SIGCHLD:
 		if (child_ended(&s->worker, &status))
@@ -427,7 +447,7 @@ static void read_signals(struct supervisor *s)
 {
 	struct signalfd_siginfo info;
 	while (s->phase != PHASE_ENDED && read(s->signals, &info, sizeof info) == sizeof info)
-		take_signal(s, info.ssi_signo);
+		take_signal(s, &info);
 }
 
 static void deadline(struct supervisor *s)

@@ -8,7 +8,7 @@
 
 #include "base/mem.h"
 #include "base/num.h"
-#include "handlers/files_look.h"
+#include "http/hot_look.h"
 #include "http/core.h"
 
 enum {
@@ -169,7 +169,7 @@ static void warm_some(struct timer *t)
 	uint64_t rate = conf_core(w->home->use->conf)->hot_warm_rate;
 	uint64_t due = (l->now_ms - w->begun_ms + PACE_MS) * rate / 1000;
 	for (; w->at < w->count && w->at < due; w->at++)
-		look_ahead(w->home, &w->entries[w->at].tree, w->entries[w->at].path);
+		hot_look_ahead(w->home, &w->entries[w->at].tree, w->entries[w->at].path);
 	if (w->at == w->count || !rate)
 		warm_end(w);
 	else

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "base/num.h"
@@ -511,6 +512,16 @@ static void reloaded(struct worker *w, struct str json)
 	answer_calls(w, ok ? 200 : 422, json);
 }
 
+/* Nobody waits for an answer: the list of changes has it. */
+static void hung_up(struct worker *w, const char *text)
+{
+	int pid = 0;
+	unsigned uid = 0;
+	if (sscanf(text, "%d %u", &pid, &uid) == 2)
+		changes_add(&w->admin.changes, clock_wall_ms(), &(struct caller){ .pid = pid, .uid = uid },
+		            STR("the configuration was read again, after SIGHUP"));
+}
+
 /* The supervisor opens them, with its rights. */
 static void reopen(struct control *c)
 {
@@ -638,6 +649,10 @@ static void on_message(struct worker *w, struct channel_message *m)
 		break;
 	case CHANNEL_RELOADED:
 		reloaded(w, buf_str(&m->text));
+		break;
+	case CHANNEL_HUP:
+		buf_add_char(&m->text, '\0');
+		hung_up(w, m->text.p);
 		break;
 	case CHANNEL_SPAWNER:
 		on_spawner(w, m);

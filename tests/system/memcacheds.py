@@ -1,15 +1,16 @@
 """memcached servers for the tests: real ones, and ones that do what no server should."""
 
+import contextlib
 import os
 import pathlib
 import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 from conftest import free_port, wait_for
+from origins import Origin
 
 
 class Memcached:
@@ -99,44 +100,14 @@ class Memcached:
         return [key.replace("%3A", ":") for key in found if pattern in key.replace("%3A", ":")]
 
 
-class Liar:
-    """Takes connections and behaves as `way` says: a function of the socket, run in a thread for each."""
+class Liar(Origin):
+    """Takes connections and behaves as `way` says: a function of the socket; None takes none."""
 
-    def __init__(self, way, backlog=128):
-        self.way = way
-        self.listener = socket.socket()
-        self.listener.bind(("127.0.0.1", 0))
-        self.listener.listen(backlog)
-        self.port = self.listener.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
-        self.taken = []
-        if way:
-            threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                sock, _ = self.listener.accept()
-            except OSError:
-                return
-            self.taken.append(sock)
-            threading.Thread(target=self.run, args=(sock,), daemon=True).start()
-
-    def run(self, sock):
-        try:
-            self.way(sock)
-        except OSError:
-            pass
-        sock.close()
-
-    def end(self):
-        try:
-            self.listener.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-        self.listener.close()
-        for sock in self.taken:
-            sock.close()
+    def __init__(self, way, **kwargs):
+        def script(peer):
+            with contextlib.suppress(OSError):
+                way(peer.sock)
+        super().__init__(way and script, **kwargs)
 
 
 # --- Ways. ---

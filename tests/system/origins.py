@@ -150,7 +150,8 @@ def pairs(data):
 
 
 class Origin:
-    """Listens until the test ends; `script` may be exchanged at any time, for the connections to come."""
+    """Listens until the test ends; `script` may be exchanged at any time, for the connections to come.  None: nobody
+    accepts them."""
 
     def __init__(self, script, path=None, backlog=1024):
         self.script = script
@@ -168,7 +169,8 @@ class Origin:
             self.port = self.listener.getsockname()[1]
             self.address = f"127.0.0.1:{self.port}"
         self.listener.listen(backlog)
-        threading.Thread(target=self.accept, daemon=True).start()
+        if script:
+            threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
         while True:
@@ -293,10 +295,8 @@ UPGRADE = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade:
            b"Sec-WebSocket-Accept: x\r\n\r\n")
 
 
-def echo_tunnel(peer):
+def echo(peer):
     """Says back what comes; when the other side sends no more, says "end" and closes."""
-    peer.ask()
-    peer.send(UPGRADE)
     try:
         while True:
             if not peer.left:
@@ -308,3 +308,9 @@ def echo_tunnel(peer):
             peer.sock.sendall(b"end")
         except OSError:
             pass
+
+
+def echo_tunnel(peer):
+    peer.ask()
+    peer.send(UPGRADE)
+    echo(peer)

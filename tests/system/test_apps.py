@@ -241,7 +241,7 @@ def test_one_that_ends_at_start_harms_nobody_else(site):
     one.wait_said(r"app web: process \d+ \(web/1\) exited with status 3 after .*; it said last: no database", count=3)
     assert one.request("/").status == 503
     assert one.request("/pid.php").status == 200
-    assert not zombies(one.pid)
+    wait_for(lambda: not zombies(one.pid), "its burial")
 
 
 def test_what_can_not_be_started_is_started_later(site):
@@ -354,6 +354,47 @@ def changed(one, mark):
     one.reload(re.sub(r"MARK \w+", f"MARK {mark}", one.conf_file.read_text()))
 
 
+def test_a_rolling_restart_drops_no_request(site, command):
+    one = site(php() + 'app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 2; }',
+               conf=SITE + "admin unix:{dir}/admin.sock;\n")
+    before = set(one.wait_apps(4))
+    with Load(one, "/pid.php", clients=4) as first, Load(one, "/", clients=4) as second:
+        for name in "php", "web":
+            assert command("ctl", "--socket", one.dir / "admin.sock", "app", name, "restart").returncode == 0
+        wait_for(lambda: len(one.apps) == 4 and not set(one.apps) & before, "others in place of all", 30)
+        no_failure(first, 20)
+        no_failure(second, 20)
+
+
+def test_a_tunnel_does_not_hold_a_process_for_ever(site):
+    one = site(STUBBORN.replace("COMMAND", "exec python3 tunnel.py").replace("stop_timeout", "drain_timeout 1s; stop_timeout"),
+               wait=False)
+    (one.dir / "tunnel.py").write_text(WEB + '''
+class Tunnel(Handler):
+    def do_GET(self):
+        if not self.headers["Upgrade"]: return super().do_GET()
+        self.send_response(101)
+        self.send_header("Connection", "Upgrade")
+        self.send_header("Upgrade", "websocket")
+        self.end_headers()
+        self.wfile.flush()
+        while data := self.rfile.read1(1000): self.connection.sendall(data)
+Handler = Tunnel
+''' + SERVE)
+    one.wait_ready()
+    before = one.pid_of("/")
+    with one.connect() as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 101 ")
+        changed(one, "two")
+        wait_for(lambda: one.pid_of("/") != before, "its replacement", 20)
+        client.sendall(b"still here")
+        assert client.recv(10) == b"still here"
+        assert client.recv(1) == b""
+    one.wait_said(rf"process {before} \(web/1\) is not done after drain_timeout \(1 under way\), and is ended")
+    wait_for(lambda: not alive(before), "its end")
+
+
 def test_a_reload_that_changes_an_app_replaces_its_processes(site):
     one = site(php("env MARK one;") +
                'app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 1; }')
@@ -423,6 +464,51 @@ def test_one_that_ignores_sigterm_is_killed(site):
     one.stop()
     assert not alive(after)
     assert time.monotonic() - begin < 5
+
+
+def test_one_that_writes_to_closed_pipes(site):
+    """Its client is gone in the middle of its answer, which kills it: another takes its place.  Nobody dies of what he
+    says to a worker that is gone: it can still be said while he ends."""
+    one = site(STUBBORN.replace("COMMAND", "exec python3 chatty.py"), wait=False)
+    (one.dir / "chatty.py").write_text(WEB + '''
+def bye(*args):
+    for n in range(100): os.write(2, b"bye\\n")
+    open("said", "w").close()
+    os._exit(0)
+class Endless(Handler):
+    def do_GET(self):
+        if self.path != "/endless": return super().do_GET()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.flush()
+        while True:
+            try: self.connection.sendall(b"x" * 100000)
+            except ConnectionResetError: pass
+Handler = Endless
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGTERM, bye)
+''' + SERVE)
+    one.wait_ready()
+    before = one.pid_of("/")
+    with one.connect() as client:
+        client.sendall(b"GET /endless HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.recv(100000)
+    one.wait_said(r"was killed by SIGPIPE")
+    assert one.pid_of("/") != before
+    worker = one.worker
+    os.kill(worker, signal.SIGKILL)
+    one.wait_worker(other_than=worker)
+    wait_for((one.dir / "said").exists, "its last words")
+    wait_for(lambda: one.request("/").status == 200, "answers", 20)
+    assert not zombies(one.pid)
+
+
+def test_one_that_says_nothing_any_more(site):
+    """A closed standard error is not its end."""
+    one = site('app web { command "exec python3 web.py >&- 2>&-"; folder {dir}; protocol http; processes 1; }')
+    pid = one.pid_of("/")
+    for _ in range(5):
+        assert one.pid_of("/") == pid
 
 
 def test_what_it_forked_ends_with_it(site):

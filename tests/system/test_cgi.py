@@ -44,6 +44,8 @@ def cgi(site):
             (folder / name).chmod(0o755)
         (folder / "data.txt").write_text("not executable\n")
         (folder / "outside").symlink_to("/bin/ls")
+        (folder / "orphan").write_text("#!/no/such/interpreter\n")
+        (folder / "orphan").chmod(0o755)
         return one.wait_ready()
     return start
 
@@ -104,6 +106,14 @@ def test_its_standard_error_is_in_the_log(cgi):
     one = cgi()
     one.request("/cgi/complains")
     one.wait_said(r"cgi /cgi/complains\[\d+\]: no such table")
+
+
+def test_one_that_can_not_be_run(cgi):
+    """It is there: its operator is told what it lacks."""
+    one = cgi()
+    assert one.request("/cgi/orphan").status == 500
+    one.wait_said(r"cgi: /cgi/orphan could not be started: can't run .*/cgi/orphan \(No such file or directory\)")
+    assert one.request("/cgi/status").status == 404
 
 
 def test_a_timeout_is_said(cgi):

@@ -49,7 +49,7 @@ def liar():
 
     yield start
     for one in started:
-        one.end()
+        one.close()
 
 
 @pytest.fixture

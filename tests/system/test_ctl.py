@@ -140,6 +140,16 @@ def test_changes_are_listed(petrel, ctl, backends):
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  \w+ +pool api: ", ctl(server, "changes"))
 
 
+def test_a_reload_by_a_signal_is_a_change(petrel, ctl, backends):
+    server = petrel(conf(backends[0]))
+    server.reload("nonsense;", works=False)
+    assert ctl(server, "changes") == "no changes\n"
+    server.reload(conf(backends[0]))
+    changes = json.loads(wait_for(lambda: "SIGHUP" in ctl(server, "changes") and ctl(server, "--json", "changes"), "it"))
+    assert [c["did"] for c in changes["changes"]] == ["the configuration was read again, after SIGHUP"]
+    assert (changes["changes"][0]["uid"], changes["changes"][0]["pid"]) == (os.getuid(), os.getpid())
+
+
 def test_log_reopen(petrel, ctl, backends):
     server = petrel(conf(backends[0]))
     log = server.dir / "access.log"
@@ -240,14 +250,20 @@ def test_clients_that_leave_before_their_answer(petrel, ctl, backends):
     assert len(json.loads(ctl(server, "--json", "pool", "api"))["servers"]) == 1
 
 
-def test_applications_are_shown_and_restarted(petrel, ctl):
+def start_app(petrel, processes):
+    """A petrel with an application, which answers."""
     server = petrel("""
 listen 127.0.0.1:{port};
 admin unix:{dir}/admin.sock;
 site * { route * { proxy web; } }
-app web { command "exec python3 -m http.server --bind 127.0.0.1 $PORT"; protocol http; processes 1..2; folder {dir}; }
-""")
+app web { command "exec python3 -m http.server --bind 127.0.0.1 $PORT"; protocol http; processes COUNT; folder {dir}; }
+""".replace("COUNT", processes))
     wait_for(lambda: server.request("/").status == 200, "the application")
+    return server
+
+
+def test_applications_are_shown_and_restarted(petrel, ctl):
+    server = start_app(petrel, "1..2")
     assert re.search(r"^web +1 of 1 +1\.\.2 ", ctl(server, "apps"), re.M)
     before = json.loads(ctl(server, "--json", "app", "web"))["processes"][0]["pid"]
     assert re.search(rf"^web/\d+ +{before} +ready ", ctl(server, "app", "web"), re.M)

@@ -23,7 +23,7 @@ site example.org *.example.org {
     route /odd/* { proxy odd; }
     route /stuck/* { proxy stuck; }
     route /secret/* { internal; files; }
-    route *.php { fastcgi 127.0.0.1:9; }
+    route *.php { fastcgi 127.0.0.1:9 { check on; } }
     include more.conf;
     route /none/* { }
     route * { files { try $path $path/ /index.php; } }
@@ -103,6 +103,7 @@ def test_files_and_what_comes_after_them(explain, server):
     assert first["handler"]["does"] == [f"serves {www}/blog/x, where it is there", f"serves {www}/blog/x/, where it is there"]
     assert (then["path"], then["route"]["pattern"]) == ("/index.php", "*.php")
     assert f'SCRIPT_FILENAME is "{www}/index.php"' in then["handler"]["does"]
+    assert "answers 404 where there is no such file" in then["handler"]["does"]
     assert then["pool"]["servers"][0]["server"] == "127.0.0.1:9"
 
 

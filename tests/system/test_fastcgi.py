@@ -44,7 +44,7 @@ BACKEND
 site * {
     root WWW;
     route /files/* { internal; files; }
-    route *.php*   { fastcgi php; }
+    route *.php*   { fastcgi php INNER }
     route */       { fastcgi php; }
     route *        { files; }
 }
@@ -55,14 +55,14 @@ APP = """app php {{ command php-cgi; processes {processes}; env PHP_INI_SCAN_DIR
 @pytest.fixture
 def site(petrel, public):
     """site(backend): the scripts above, behind petrel."""
-    def start(backend, loops=1):
+    def start(backend, loops=1, inner=";"):
         www = public / "www"
         (www / "files").mkdir(parents=True)
         for name, text in PHP.items():
             (www / name).write_text(text)
         (www / "files/one").write_text("the file")
         www.chmod(0o777)
-        conf = CONF.replace("BACKEND", backend).replace("LOOPS", str(loops)).replace("WWW", str(www))
+        conf = CONF.replace("BACKEND", backend).replace("LOOPS", str(loops)).replace("WWW", str(www)).replace("INNER", inner)
         server = petrel(conf if os.geteuid() == 0 else conf.replace("user www-data;", ""))
         server.www = www
         return server
@@ -157,6 +157,26 @@ def test_paths(php):
     assert ask(php, get("/nothing.php")).status == 404
     a = ask(php, get("/move.php"))
     assert (a.status, a["location"]) == (302, "/index.php")
+
+
+def test_only_scripts_are_run(php):
+    """A path that leads past a file does not have PHP run that file, whatever a visitor put there."""
+    (php.www / "picture.jpg").write_text("<?php echo 6 * 7;")
+    for path in "/picture.jpg/x.php", "/picture.jpg/x.php/more", "/picture.jpg/vars.php", "/picture.jpg/":
+        a = ask(php, get(path))
+        assert a.status in (403, 404) and a.body != b"42", (path, a)
+    assert ask(php, get("/none.php")).status == 404
+    # One that comes later is found.
+    (php.www / "none.php").write_text("<?php echo 'here';")
+    wait_for(lambda: ask(php, get("/none.php")).body == b"here", "the new script")
+
+
+@needs_cgi
+def test_scripts_that_are_not_checked(site):
+    """What `check` keeps from happening: should PHP ever do better by itself, it has no use any more."""
+    server = site(APP.format(processes="1", more=""), inner="{ check off; }")
+    (server.www / "picture.jpg").write_text("<?php echo 6 * 7;")
+    assert ask(server, get("/picture.jpg/x.php")).body == b"42"
 
 
 def test_status_and_fields(php):

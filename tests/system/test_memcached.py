@@ -283,7 +283,7 @@ def test_a_lying_server_is_a_miss(serve, way):
         got = ask(server, get(f"/kv/k{i}"))
         assert got.status == 202 or way == "no page" and got.body == b"hello"
     assert time.monotonic() - began < (30 if SLOW else 3)
-    bad.end()
+    bad.close()
 
 
 # --- Looking at it. ---

@@ -310,6 +310,8 @@ RETRIED = [
     ("hangs", hang, "retry 1 on timeout; timeout answer 100ms;", 200),
     ("hangs, but that is not retried", hang, "retry 1 on connect; timeout answer 100ms;", 504),
     ("503", once(answer("", "503 Oh", "Connection: close\r\n")), "retry 1 on 503;", 200),
+    ("503, and its connection stays", http(lambda asked: answer("", "503 Oh")),
+     "retry 1 on 503; balance least_connections;", 200),
     ("503, but that is not retried", once(answer("", "503 Oh", "Connection: close\r\n")), "retry 1;", 503),
     ("429", once(answer("", "429 Oh", "Connection: close\r\n")), "retry 1 on 429;", 200),
     ("garbage", once(b"nonsense\r\n\r\n"), "retry 1;", 200),
@@ -409,6 +411,39 @@ def test_ejection(pooled):
     failing(server, 0, http(server.members[0].reply))
     wait_for(lambda: counts(server, 2).get("a"), "a to come back")
     assert counts(server, 10) == {"a": 5, "b": 5}
+
+
+def test_a_well_server_is_not_left_alone_for_long(pooled):
+    """It failed requests, and its health check finds it well: as often as `rise` says ends its time early."""
+    server = pooled(2, "retry 1; retry_budget 100%; eject 3 for 1h; health GET /health every 50ms timeout 2s rise 4;")
+    member, failed = server.members[0], []
+
+    def reply(asked):
+        if asked.target != "/health" and len(failed) < 3:
+            failed.append(asked)
+            return b"nonsense\r\n\r\n"
+        return Counting.reply(member, asked)
+    failing(server, 0, http(reply))
+    wait_for(lambda: all(one.asked for one in server.origins), "looks")
+    wait_for(lambda: counts(server, 2) and len(failed) == 3, "failures")
+    begin = time.monotonic()
+    said(server, "3 failed in a row")
+    wait_for(lambda: counts(server, 2).get("a"), "a to come back")
+    assert time.monotonic() - begin > 0.15
+    said(server, "gets requests again: its health check has found it well since")
+
+
+def test_a_slow_server_is_left_alone(pooled):
+    """One that takes many times as long as the others, and never fails."""
+    server = pooled(3, "eject 5 for 1h slower 4;")
+
+    def slow(asked):
+        time.sleep(0.2 if SLOW else 0.05)
+        return answer("a")
+    failing(server, 0, http(slow))
+    counts(server, 12)
+    said(server, f"{server.origins[0].address} gets no requests for 3600000 ms: it takes ")
+    assert counts(server, 6) == {"b": 3, "c": 3}
 
 
 def test_all_are_ejected(pooled):

@@ -477,6 +477,16 @@ def test_answers_in_place_of_the_server(proxied):
     assert ask(server, get("/files/one")).status == 404
 
 
+def test_another_answer_of_the_server(proxied):
+    """What it names is asked for as a URL has to be: nothing of it gets to stand where the request line goes on."""
+    def reply(asked):
+        if asked.target == "/first":
+            return answer("not this", fields="X-Accel-Redirect: /again?a=b \xe9 HTTP/1.0#c\r\n")
+        return answer(asked.target)
+    a = ask(proxied(http(reply)), get("/first"))
+    assert (a.status, a.body) == (200, b"/again?a=b%20%E9%20HTTP/1.0")
+
+
 # --- Clients that leave. ---
 
 def test_a_client_that_leaves(proxied):
@@ -622,12 +632,12 @@ def test_a_tunnel_is_refused(proxied):
 
 
 def test_an_idle_tunnel(proxied):
-    server = proxied(echo_tunnel, rules="timeout tunnel 150ms;")
+    server = proxied(echo_tunnel, rules="timeout tunnel 500ms;")
     with open_tunnel(server) as w:
         for _ in range(5):
             w.send(b"x")
             assert w.take(1) == b"x"
-            time.sleep(0.05)
+            time.sleep(0.15)
         w.assert_closed()
     logged(server, "/ws 101 tunnel_timeout")
 

@@ -10,7 +10,7 @@ import time
 
 import pytest
 from conftest import BINARY, SLOW, wait_for
-from test_ctl import Backend, ctl, names  # noqa: F401 (a fixture)
+from test_ctl import backends, ctl, names, start_app  # noqa: F401 (fixtures)
 from test_operator import Unix
 
 CONF = """
@@ -28,14 +28,6 @@ site * {{ route * {{ respond 200 other; }} }}
 pool api {{ server {server}; queue 7; }}
 """
 STATE = "state {dir}/state.json;"
-
-
-@pytest.fixture
-def backends():
-    both = [Backend("one"), Backend("two")]
-    yield both
-    for one in both:
-        one.stop()
 
 
 def conf(server="127.0.0.1:1", more=""):
@@ -141,13 +133,7 @@ def test_what_is_wrong_is_said(petrel, ctl, words, says):
 
 
 def test_an_app_is_made_larger_while_it_runs(petrel, ctl):
-    server = petrel("""
-listen 127.0.0.1:{port};
-admin unix:{dir}/admin.sock;
-site * { route * { proxy web; } }
-app web { command "exec python3 -m http.server --bind 127.0.0.1 $PORT"; protocol http; processes 1; folder {dir}; }
-""")
-    wait_for(lambda: server.request("/").status == 200, "the application")
+    server = start_app(petrel, "1")
     before = json.loads(ctl(server, "--json", "app", "web"))["processes"][0]["pid"]
     ctl(server, "set", "app", "web", "processes", "2..3")
     wait_for(lambda: len(json.loads(ctl(server, "--json", "app", "web"))["processes"]) == 2, "another process")

@@ -2,11 +2,11 @@
 
 import json
 import socket
-import threading
 
 import pytest
 
 from conftest import free_port, wait_for
+from origins import echo
 
 STREAM = """
 listen 127.0.0.1:{port} stream echo;
@@ -16,41 +16,14 @@ site * { route * { respond 200 "x"; } }
 """
 
 
-class Echo:
-    """Sends back what comes, and says goodbye when its client sends no more."""
-
-    def __init__(self):
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.first = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
-
-    def serve(self, client):
-        data = client.recv(65536)
-        self.first.append(data)
-        try:
-            while data:
-                client.sendall(data)
-                data = client.recv(65536)
-            client.sendall(b"bye")
-        except OSError:
-            pass  # the client did not wait for it
-        client.close()
-
-
 @pytest.fixture
-def echo():
-    server = Echo()
-    yield server
-    server.socket.close()
+def echoing(origin):
+    """Says back what comes, and the first of it is in .asked."""
+    def script(peer):
+        peer.more()
+        peer.origin.asked.append(peer.left)
+        echo(peer)
+    return origin(script)
 
 
 def connect(port):
@@ -66,26 +39,26 @@ def read_all(client):
     return got
 
 
-def test_bytes_go_there_and_back_and_each_side_may_end_first(petrel, echo):
-    server = petrel(STREAM % (echo.port, ""))
+def test_bytes_go_there_and_back_and_each_side_may_end_first(petrel, echoing):
+    server = petrel(STREAM % (echoing.port, ""))
     with connect(server.port) as client:
         client.sendall(b"hello")
         assert client.recv(5) == b"hello"
         client.sendall(b"x" * 300000)
         client.shutdown(socket.SHUT_WR)
         got = read_all(client)
-    assert got == b"x" * 300000 + b"bye"
+    assert got == b"x" * 300000 + b"end"
     line = wait_for(lambda: (server.dir / "access.log").read_text(), "the log's line")
     assert '"STREAM echo HTTP/1.1" 101 300008' in line
 
 
-def test_the_server_learns_who_the_client_is(petrel, echo):
-    server = petrel(STREAM % (echo.port, "send_proxy v1;"))
+def test_the_server_learns_who_the_client_is(petrel, echoing):
+    server = petrel(STREAM % (echoing.port, "send_proxy v1;"))
     with connect(server.port) as client:
         local = client.getsockname()
         client.sendall(b"hello")
-        wait_for(lambda: echo.first, "the first bytes")
-        assert echo.first[0].startswith(f"PROXY TCP4 127.0.0.1 127.0.0.1 {local[1]} {server.port}\r\n".encode())
+        wait_for(lambda: echoing.asked, "the first bytes")
+        assert echoing.asked[0].startswith(f"PROXY TCP4 127.0.0.1 127.0.0.1 {local[1]} {server.port}\r\n".encode())
 
 
 def test_a_server_that_is_not_there_ends_the_connection(petrel):

@@ -46,10 +46,10 @@ def table(names, rows):
 @pytest.fixture
 def served(petrel, origin):
     """served(script): a server with a bad origin and a good one; retries and the like are the pool's RULES."""
-    def start(script=None, rules="retry 0;", time="300ms", address=None, unix=False, handler="proxy"):
+    def start(script=None, rules="retry 0;", time="300ms", address=None, unix=False, handler="proxy", conf=CONF):
         bad = origin(script, unix=unix) if script else None
         good = origin(http())
-        conf = CONF.replace("BAD", address or bad.address).replace("GOOD", good.address).replace("HANDLER", handler)
+        conf = conf.replace("BAD", address or bad.address).replace("GOOD", good.address).replace("HANDLER", handler)
         server = petrel(conf.replace("TIME", time).replace("RULES", rules))
         server.bad, server.good = bad, good
         assert ask(server, get("/good")).body == b"hello"
@@ -529,6 +529,45 @@ def try_send(w, data):
         w.sock.sendall(data)
     except OSError:
         pass
+
+
+# --- Pages in the place of an answer that failed. ---
+
+PAGED = (CONF.replace("route *  ", "error_page 404 502 503 504 /sorry; route /sorry { proxy good; }\n    route *  ")
+         .replace("server GOOD;", "server GOOD; request_body stream;"))
+
+
+@table("script, status", [
+    ("closes", lambda peer: None, 502),
+    ("hangs", hang, 504),
+    ("garbage", once(b"nonsense\r\n\r\n"), 502),
+    ("answers", once(answer("mine", "404 Not Found", "Connection: close\r\n")), 404),
+])
+@pytest.mark.parametrize("way", ["collect", "stream"])
+@pytest.mark.parametrize("request_", [get("/bad"), b"POST /bad HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+                                      b"POST /bad HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                                      b"5\r\nhello\r\n0\r\n\r\n"], ids=["GET", "POST", "chunks"])
+def test_a_page_of_another_server(served, script, status, way, request_):
+    """It is asked for by GET, without the body, which the first server has had: what follows on that connection is not
+    taken for it."""
+    server = served(script, conf=PAGED, rules=f"retry 0; request_body {way};")
+    with Wire(server) as w:
+        for _ in range(3):
+            a = w.ask(request_)
+            assert (a.status, a.body) == (status, b"hello"), log_of(server)
+            assert w.ask(get("/good")).body == b"hello"
+    seen = [(asked.method, asked.target, asked.body) for asked in server.good.asked]
+    assert seen == [("GET", "/good", b"")] + [("GET", "/sorry", b""), ("GET", "/good", b"")] * 3
+
+
+def test_a_page_that_fails_like_the_answer(served):
+    """The plain page, and no circle."""
+    server = served(lambda peer: None, conf=PAGED.replace("/sorry { proxy good; }", "/sorry { proxy bad; }"))
+    with Wire(server) as w:
+        for _ in range(3):
+            a = w.ask(get("/bad"))
+            assert a.status == 502 and b"502 Bad Gateway" in a.body
+            assert w.ask(get("/good")).body == b"hello"
 
 
 # --- Clients. ---

@@ -373,6 +373,28 @@ static void a_process_that_is_due_is_replaced_before_it_ends(void **state)
 	serve("php/2");
 }
 
+/* A tunnel, say. */
+static void a_process_that_never_gets_done_is_ended(void **state)
+{
+	(void)state;
+	uint64_t id = one_runs(PHP "processes 1; recycle requests 1; drain_timeout 10s; }");
+	struct peer *tunnel = ask();
+	walk(1100);
+	uint64_t next = wants_start(NULL);
+	started(next);
+	walk(400);
+	serve("php/2");
+	walk(9500);
+	nothing();
+	walk(600);
+	wants_signal(id, SIGTERM);
+	ended(id, SIGTERM);
+	answer(tunnel);
+	walk(3000);
+	nothing();
+	serve("php/2");
+}
+
 static void memory_and_descriptors_are_looked_at(void **state)
 {
 	(void)state;
@@ -394,6 +416,35 @@ static void memory_and_descriptors_are_looked_at(void **state)
 		if (i < countof(ROWS) - 1)
 			tear_down(state);
 	}
+}
+
+static int looks(void)
+{
+	int count = 0;
+	while (spawn_receive(spawner, &heard) == 0)
+		count += heard.m.kind == SPAWN_LOOK;
+	return count;
+}
+
+/* One that has much to do may grow fast. */
+static void the_busy_are_looked_at_more_often(void **state)
+{
+	(void)state;
+	int quiet, busy;
+	one_runs(PHP "processes 1; recycle memory 64m; }");
+	looks();
+	for (int i = 0; i < 10; i++) {
+		have_requests(1);
+		walk(100);
+	}
+	quiet = looks();
+	for (int i = 0; i < 10; i++) {
+		have_requests(200);
+		walk(100);
+	}
+	busy = looks();
+	assert_in_range(quiet, 1, 5);
+	assert_in_range(busy, 8, 11);
 }
 
 static void age_ends_processes_one_after_the_other(void **state)
@@ -469,6 +520,33 @@ static void who_waits_makes_it_grow_and_quiet_makes_it_shrink(void **state)
 	ended(heard.m.id, 0);
 	walk(5000);
 	nothing();
+}
+
+/* One that can't be started keeps no others from being, as long as more of them run. */
+static void it_grows_past_one_that_backs_off(void **state)
+{
+	(void)state;
+	struct pool_waiter waiter;
+	uint64_t ids[3];
+	configure(PHP "processes 3..6; }");
+	for (int i = 0; i < 3; i++)
+		ids[i] = wants_start(NULL);
+	for (int i = 0; i < 3; i++)
+		started(ids[i]);
+	struct peer *busy[] = { ask(), ask() };
+	ended(ids[2], 1 << 8);
+	uint64_t id = wants_start(NULL);
+	started(id);
+	ended(id, 1 << 8);
+	serve("php/1 php/2");
+	wait_in_queue(&waiter);
+	id = wants_start(NULL);
+	started(id);
+	serve("php/1 php/2 php/4");
+	turn();
+	assert_null(waiter.peer);
+	answer(busy[0]);
+	answer(busy[1]);
 }
 
 static void none_until_there_is_a_request(void **state)
@@ -622,9 +700,12 @@ int main(void)
 		TEST(one_that_ends_after_its_work_has_not_failed),
 		TEST(what_can_not_be_started_is_tried_again),
 		TEST(a_process_that_is_due_is_replaced_before_it_ends),
+		TEST(a_process_that_never_gets_done_is_ended),
 		TEST(memory_and_descriptors_are_looked_at),
+		TEST(the_busy_are_looked_at_more_often),
 		TEST(age_ends_processes_one_after_the_other),
 		TEST(who_waits_makes_it_grow_and_quiet_makes_it_shrink),
+		TEST(it_grows_past_one_that_backs_off),
 		TEST(none_until_there_is_a_request),
 		TEST(a_changed_command_replaces_processes_and_nothing_else_does),
 		TEST(an_app_that_is_removed_finishes_first),

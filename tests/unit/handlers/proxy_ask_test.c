@@ -61,6 +61,8 @@ static const struct {
 	/* Bodies. */
 	{ QUIET, POST "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n", "hello",
 	  "POST /app/ HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello" },
+	{ QUIET, POST "Content-Length: 5\r\nContent_Length: 0\r\ntransfer_Encoding: chunked\r\nX_Y: 1\r\n\r\n", "hello",
+	  "POST /app/ HTTP/1.1\r\nHost: h\r\nX_Y: 1\r\nContent-Length: 5\r\n\r\nhello" },
 	{ QUIET, POST "\r\n", "", "POST /app/ HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n" },
 	{ QUIET, POST "Transfer-Encoding: chunked\r\n\r\n", "hello",
 	  "POST /app/ HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n" },

@@ -137,10 +137,10 @@ static void garbage_is_refused(void **state)
 		{ "x", 1, 0, -EBADMSG },
 		{ "xyz", 3, 1, -EBADMSG },
 		{ "\xff\xff\xff\xff", 4, 0, -EBADMSG },
-		{ "\x0c\0\0\0", 4, 3, -EBADMSG },       /* one past the last kind */
+		{ "\x0d\0\0\0", 4, 3, -EBADMSG },       /* one past the last kind */
 		{ "\0\0\0\0", 4, 65, -EBADMSG },        /* more descriptors than fit */
 		{ "\0\0\0\0", 4, 200, -EBADMSG },
-		{ "\x0b\0\0\0", 4, 2, 0 },
+		{ "\x0c\0\0\0", 4, 2, 0 },
 		{ "", 0, 1, -EPIPE },                   /* what an end that is gone looks like */
 	};
 	for (size_t i = 0; i < sizeof ROWS / sizeof *ROWS; i++) {

@@ -1,6 +1,6 @@
-/* Looking files up.  A request's side (struct look, struct wait) and a fetch, which brings one path into the hot set and
- * belongs to no request: it goes on when they leave.  All on the loop that began them; the disk engine sends mail. */
-#include "handlers/files_look.h"
+/* Looking files up.  A request's side (struct hot_search, struct wait) and a fetch, which brings one path into the hot set
+ * and belongs to no request: it goes on when they leave.  All on the loop that began them; the disk engine sends mail. */
+#include "http/hot_look.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +35,7 @@ struct got {
 struct wait {
 	struct waiter waiter;
 	struct req *req;          /* NULL: the request is gone */
-	struct look *look;
+	struct hot_search *look;
 	struct str key;           /* in the request's arena */
 };
 
@@ -220,7 +220,7 @@ static int try_now(struct home *h, const struct tree *tree, const char *path, in
 
 /* --- A request's side. --- */
 
-static void add_got(struct req *r, struct look *l, struct str key, struct hot *h, int err)
+static void add_got(struct req *r, struct hot_search *l, struct str key, struct hot *h, int err)
 {
 	struct got *g = arena_raw(&r->arena, sizeof *g);
 	*g = (struct got){ l->got, key, h, h ? 0 : err };
@@ -230,7 +230,8 @@ static void add_got(struct req *r, struct look *l, struct str key, struct hot *h
 /* One loop, of those that ask for a stale object, looks after it.  Where the kernel can tell at once, the request goes on
  * with what is there now, else with what there was: no request waits.  What is there now is held by the
  * request, as the store may have no room for it; what was there is borrowed for the turn. */
-static struct object *recheck(struct req *r, struct look *l, struct object *o, const struct tree *tree, struct str path)
+static struct object *recheck(struct req *r, struct hot_search *l, struct object *o, const struct tree *tree,
+                              struct str path)
 {
 	struct home *h = r->home;
 	uint64_t stale_ms = atomic_load_explicit(&hot_of(o)->fresh_until_ms, memory_order_relaxed);
@@ -269,7 +270,7 @@ static void wait_over(struct mail *m)
 	mem_free(w);
 }
 
-void look_close(struct req *r, struct look *l)
+void hot_look_close(struct req *r, struct hot_search *l)
 {
 	if (l->wait)
 		l->wait->req = NULL;
@@ -280,7 +281,7 @@ void look_close(struct req *r, struct look *l)
 }
 
 /* Joins whoever fetches this key, or begins. */
-static void wait_for(struct req *r, struct look *l, const struct tree *tree, struct str key, uint64_t hash,
+static void wait_for(struct req *r, struct hot_search *l, const struct tree *tree, struct str key, uint64_t hash,
                      struct str below, int root_fd)
 {
 	struct wait *w = MEM_NEW(struct wait);
@@ -301,7 +302,7 @@ static void wait_for(struct req *r, struct look *l, const struct tree *tree, str
 	fetch_start(r->home, tree, key, hash, below, root_fd, false);
 }
 
-static struct hot *look_now(struct req *r, struct look *l, const struct tree *tree, struct str key, uint64_t hash,
+static struct hot *look_now(struct req *r, struct hot_search *l, const struct tree *tree, struct str key, uint64_t hash,
                             struct str path, int *err)
 {
 	struct home *h = r->home;
@@ -319,7 +320,7 @@ static struct hot *look_now(struct req *r, struct look *l, const struct tree *tr
 	return hot;
 }
 
-struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, struct str path, int *err)
+struct hot *hot_look_up(struct req *r, struct hot_search *l, const struct tree *tree, struct str path, int *err)
 {
 	struct home *h = r->home;
 	struct str key = key_of(&r->arena, tree, path);
@@ -344,7 +345,17 @@ struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, stru
 	return look_now(r, l, tree, key, hash, path, err);
 }
 
-void look_ahead(struct home *h, const struct tree *tree, struct str path)
+enum go hot_look_said(struct req *r, int err)
+{
+	if (err == -EAGAIN)
+		return GO_WAIT;
+	if (err == -EBUSY || err == -EMFILE || err == -ENFILE || err == -ENOMEM)
+		return req_shed(r, err == -EBUSY ? END_DISK_QUEUE : END_DESCRIPTORS);
+	log_note(r->home->ring, LOG_LEVEL_ERROR, "%.*s can't be read: %s", STR_F(r->ask.path), strerror(-err));
+	return req_answer(r, 500);
+}
+
+void hot_look_ahead(struct home *h, const struct tree *tree, struct str path)
 {
 	struct arena a;
 	struct disk_file f;

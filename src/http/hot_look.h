@@ -12,7 +12,7 @@ struct tree {
 };
 
 /* A request's lookups: at most one of them waits at a time. */
-struct look {
+struct hot_search {
 	struct wait *wait;        /* somebody reads it from the disk; NULL: nobody */
 	struct got *got;          /* what the request itself brought in: referenced, whatever the store does with it */
 };
@@ -22,8 +22,10 @@ struct look {
  *   *err -EBUSY:  the disk's queue is full: shed
  *   *err others:  what reading it ended with (-EIO, -EMFILE …).
  * What does not exist or may not be read is an object, too (HOT_ERROR). */
-struct hot *look_up(struct req *r, struct look *l, const struct tree *tree, struct str path, int *err);
+struct hot *hot_look_up(struct req *r, struct hot_search *l, const struct tree *tree, struct str path, int *err);
+/* What to return where there is none, for that reason. */
+enum go hot_look_said(struct req *r, int err);
 /* Brings a path into the hot set, for nobody in particular; does nothing where it is there. */
-void look_ahead(struct home *h, const struct tree *tree, struct str path);
+void hot_look_ahead(struct home *h, const struct tree *tree, struct str path);
 /* Nothing waits any more, and what was got is let go of; the body of the answer has to keep what it needs before. */
-void look_close(struct req *r, struct look *l);
+void hot_look_close(struct req *r, struct hot_search *l);
