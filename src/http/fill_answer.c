@@ -45,7 +45,8 @@ static void mark_pass(struct fill *f, uint16_t flags)
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = f->came.came_ms, .base = page_hash(f->url),
 		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS | flags };
 	struct page *page = page_of_marker(f->cache->store, &image, f->key, (struct field){});
-	store_put(f->cache->store, &page->object);
+	if (page)
+		store_put(f->cache->store, &page->object);
 }
 
 /* What is kept stays for others where it is this request's own fault. */
@@ -112,7 +113,8 @@ static bool is_mark_of(const struct fill *f, struct page *p, struct str list)
 	       page_age_s(p, f->came.came_ms) < VARY_S && page_purged(p, f->cache->purges) == PURGED_NOT;
 }
 
-/* Says under the URL's own key which fields the answer depends on.  False: there are too many variants. */
+/* Says under the URL's own key which fields the answer depends on.  False: there are too many variants, or it can't be
+ * said. */
 static bool mark_vary(struct fill *f, struct str list)
 {
 	struct store *s = f->cache->store;
@@ -124,6 +126,8 @@ static bool mark_vary(struct fill *f, struct str list)
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = now_ms, .base = page_hash(f->url),
 		               .key_b = (uint32_t)f->base.n, .fresh_s = VARY_S, .flags = IMAGE_VARY };
 	struct page *page = page_of_marker(s, &image, f->base, (struct field){ STR("Vary"), list, FIELD_OTHER });
+	if (!page)
+		return false;
 	offer(f, page);
 	f->cluster.over = false;
 	store_put(s, &page->object);
