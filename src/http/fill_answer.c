@@ -139,7 +139,8 @@ static bool mark_vary(struct fill *f, struct str list)
 static enum go change_key(struct fill *f, struct str key)
 {
 	struct growth *other;
-	enum role role = growths_join(f->cache->growths, key, store_hash(f->cache->store, key), NULL, &other);
+	struct growths *all = f->cache->growths;
+	enum role role = growths_join(all, key, store_hash(f->cache->store, key), page_hash(f->url), NULL, &other);
 	growth_end(f->growth, GROWTH_AGAIN, NULL, 0, 0);
 	growth_put(f->growth);
 	if (f->cluster.over)

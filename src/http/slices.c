@@ -94,7 +94,7 @@ static struct growth *fetch(const struct thing *t, struct str key, uint64_t n, s
 {
 	struct cache *c = t->rules->cache;
 	struct growth *g;
-	if (growths_join(c->growths, key, store_hash(c->store, key), seat, &g) == ROLE_READER)
+	if (growths_join(c->growths, key, store_hash(c->store, key), page_hash(t->url), seat, &g) == ROLE_READER)
 		return g;
 	struct fill_wish wish = { .rules = t->rules, .url = t->url, .base = key, .key = key, .growth = g, .elsewhere = true,
 		                  .sliced = true, .slice = n };

@@ -33,7 +33,7 @@ struct growth {
 	struct blob *blob;
 	unsigned status;
 	int reason;
-	uint64_t hash;
+	uint64_t hash, mark;
 	struct str key;
 	char key_bytes[];
 };
@@ -85,7 +85,7 @@ static struct growth *find(struct lane *lane, struct str key, uint64_t hash)
 	return NULL;
 }
 
-static struct growth *begin(struct growths *of, struct lane *lane, struct str key, uint64_t hash)
+static struct growth *begin(struct growths *of, struct lane *lane, struct str key, uint64_t hash, uint64_t mark)
 {
 	struct growth *g = mem_new(sizeof *g + key.n);
 	atomic_init(&g->refs, 1);
@@ -93,6 +93,7 @@ static struct growth *begin(struct growths *of, struct lane *lane, struct str ke
 	g->of = of;
 	g->lane = lane;
 	g->hash = hash;
+	g->mark = mark;
 	memcpy(g->key_bytes, key.p, key.n);
 	g->key = str_make(g->key_bytes, key.n);
 	link_init(&g->seats);
@@ -108,7 +109,8 @@ static void sit(struct growth *g, struct growth_seat *s)
 	link_add(&g->seats, &s->seats);
 }
 
-enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct growth_seat *seat, struct growth **out)
+enum role growths_join(struct growths *of, struct str key, uint64_t hash, uint64_t mark, struct growth_seat *seat,
+                       struct growth **out)
 {
 	struct lane *lane = &of->lanes[hash % LANES];
 	pthread_mutex_lock(&lane->lock);
@@ -117,7 +119,7 @@ enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct
 	if (g)
 		growth_get(g);
 	else
-		g = begin(of, lane, key, hash);
+		g = begin(of, lane, key, hash, mark);
 	if (seat)
 		sit(g, seat);
 	pthread_mutex_unlock(&lane->lock);
@@ -126,22 +128,22 @@ enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct
 }
 
 /* The lane's lock is held. */
-static void part(struct lane *lane, struct str begin)
+static void part(struct lane *lane, const uint64_t *mark)
 {
 	for (struct link *l = lane->under_way.next, *next; l != &lane->under_way; l = next) {
 		struct growth *g = container_of(l, struct growth, link);
 		next = l->next;
-		if (str_starts(g->key, begin))
+		if (!mark || g->mark == *mark)
 			link_del(&g->link);
 	}
 }
 
-void growths_part(struct growths *of, struct str begin)
+void growths_part(struct growths *of, const uint64_t *mark)
 {
 	for (size_t i = 0; i < LANES; i++) {
 		struct lane *lane = &of->lanes[i];
 		pthread_mutex_lock(&lane->lock);
-		part(lane, begin);
+		part(lane, mark);
 		pthread_mutex_unlock(&lane->lock);
 	}
 }
