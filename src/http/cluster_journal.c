@@ -34,7 +34,8 @@ enum {
 	TELL_MS = 600000,            /* so long it is tried */
 	AGAIN_MS = 2500,             /* a line that did not turn up within this time is appended again */
 	ENOUGH_MS = 60000,           /* after so long one copy is enough */
-	SLACK_MS = 5000,             /* so much later what is read of the past counts: clocks */
+	SLACK_MS = 5000,             /* so much later what is read of the past counts: clocks, */
+	AHEAD_MS = 60000,            /* which are so far apart at most */
 	HEARD_MOST = 8192,           /* lines that are known to be known, twice */
 	MACHINE_B = 16,
 	SOFT_TTL_S = 30,             /* what was purged softly is kept so long for who may use it meanwhile */
@@ -148,7 +149,9 @@ static void hear_line(struct cluster *c, struct str line, unsigned copy, bool pa
 	}
 	if (!is_news(c, name))
 		return;
-	what.at_ms = past ? what.at_ms + SLACK_MS : 0;
+	/* Of whose clock is far ahead the time is no purge's: none is given out that lies before one (share/purges.h). */
+	bool is_time = what.at_ms <= clock_wall_ms() + AHEAD_MS;
+	what.at_ms = past && is_time ? what.at_ms + SLACK_MS : 0;
 	c->stats.heard++;
 	c->purged(c->arg, &what);
 }
