@@ -32,9 +32,9 @@ struct caches *caches_new(struct epoch *e, struct disk *disk, struct loop *contr
 
 static void cache_free(struct cache *cache)
 {
-	store_free(cache->store);
 	growths_free(cache->growths);
 	shelf_free(cache->shelf);
+	store_free(cache->store);
 	purges_free(cache->purges);
 	line_free(cache->line);
 	sketch_free(cache->sketch);
@@ -112,15 +112,17 @@ static void open_shelf(struct cache *cache, struct caches *c, const struct cache
 	int fd = with->folders ? with->folders->get(with->folders, rules->folder) : -1;
 	struct shelf *shelf;
 	int err = fd < 0 ? -EACCES : shelf_open(&shelf, fd, rules->disk_b, c->disk, cache->purges, &why);
-	if (!err)
+	if (!err) {
+		shelf_weeds(shelf, cache->store);
 		atomic_store(&cache->shelf, shelf);
-	else
+	} else {
 		log_line(c->ring, LOG_LEVEL_ERROR, "cache %.*s: nothing is kept in %.*s: %s: %s", STR_F(rules->name),
 		         STR_F(rules->folder), why, strerror(-err));
 }
 
 /* --- What is purged, here and elsewhere. --- */
 
+	}
 /* Until the journal has it. */
 struct note {
 	struct shelf_noted noted;
