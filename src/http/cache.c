@@ -38,6 +38,8 @@ static void cache_free(struct cache *cache)
 	purges_free(cache->purges);
 	line_free(cache->line);
 	sketch_free(cache->sketch);
+	blob_tally_put(cache->bodies);
+	ever_free(cache->kept);
 	mem_str_free(cache->name);
 	mem_str_free(cache->folder);
 	mem_free(cache->counts);
@@ -98,6 +100,8 @@ static struct cache *cache_new(struct caches *c, const struct cache_rules *rules
 	cache->purges = purges_new(c->epoch);
 	cache->line = line_new(rules->fills);
 	cache->sketch = sketch_new();
+	cache->bodies = blob_tally_new();
+	cache->kept = ever_new();
 	cache->loops = c->loops;
 	cache->control = c->control;
 	cache->counts = mem_new(c->loops * sizeof *cache->counts);
@@ -118,11 +122,11 @@ static void open_shelf(struct cache *cache, struct caches *c, const struct cache
 	} else {
 		log_line(c->ring, LOG_LEVEL_ERROR, "cache %.*s: nothing is kept in %.*s: %s: %s", STR_F(rules->name),
 		         STR_F(rules->folder), why, strerror(-err));
+	}
 }
 
 /* --- What is purged, here and elsewhere. --- */
 
-	}
 /* Until the journal has it. */
 struct note {
 	struct shelf_noted noted;

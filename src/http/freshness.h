@@ -37,6 +37,7 @@ enum stored {
 	STORED_NOT_FRESH,         /* it says nothing that allows it, or is stale already and has no validator */
 	STORED_RANGE,             /* 206 without our having asked for a slice */
 	STORED_LARGE,             /* larger than the cache's object */
+	STORED_CROWDED,           /* large, and too much is in memory beside what is kept: fetched, or sent to slow clients */
 	STORED_CONDITION,         /* the configuration's: no_store */
 	STORED_USES,              /* not asked for often enough yet */
 	STORED_CUT,               /* it broke off, or was not as long as promised */

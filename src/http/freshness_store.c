@@ -31,6 +31,8 @@ static const struct reason {
 	                       LASTS },
 	[STORED_RANGE] = { { "range", 5 }, "The answer is a part that was not asked for.", LASTS_NOT },
 	[STORED_LARGE] = { { "large", 5 }, "The answer is larger than the cache's largest object.", LASTS },
+	[STORED_CROWDED] = { { "crowded", 7 },
+	                     "Too much is being fetched, or sent to slow clients, to take a large answer into memory.", LASTS_NOT },
 	[STORED_CONDITION] = { { "condition", 9 }, "The configuration says that it is not to be stored.", LASTS_ALONE },
 	[STORED_USES] = { { "uses", 4 }, "It was not asked for often enough yet.", LASTS_NOT },
 	[STORED_CUT] = { { "cut", 3 }, "The answer broke off, or was not as long as it said.", LASTS_NOT },
@@ -404,10 +406,10 @@ bool freshness_sends(const struct ask *a, const struct field *f)
 {
 	/* The names that frameworks are known to take URLs, hosts and methods from, in spite of the request's own. */
 	static const struct str MISLEADING[] = {
-		{ "x-original-url", 14 },     { "x-rewrite-url", 13 },          { "x-original-uri", 14 },
-		{ "x-forwarded-uri", 15 },    { "x-forwarded-path", 16 },       { "x-forwarded-prefix", 18 },
 		{ "x-forwarded-protocol", 20 }, { "x-forwarded-context", 19 },  { "front-end-https", 15 },
 		{ "x-url-scheme", 12 },       { "x-scheme", 8 },                { "x-envoy-original-path", 21 },
+		{ "x-original-url", 14 },     { "x-rewrite-url", 13 },          { "x-original-uri", 14 },
+		{ "x-forwarded-uri", 15 },    { "x-forwarded-path", 16 },       { "x-forwarded-prefix", 18 },
 		{ "x-forwarded-server", 18 }, { "x-forwarded-scheme", 18 },     { "x-forwarded-port", 16 },
 		{ "x-forwarded-ssl", 15 },    { "x-host", 6 },                  { "x-original-host", 15 },
 		{ "x-http-host-override", 20 }, { "x-http-method", 13 },        { "x-http-method-override", 22 },

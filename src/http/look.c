@@ -205,11 +205,14 @@ static struct fill_wish wish_of(const struct look *l, struct growth *g, struct p
 static void refresh_behind(struct look *l, struct page *p)
 {
 	struct growth *g;
+	if (!fill_may_be_behind(l->cache))
+		return;
 	if (growths_join(l->cache->growths, l->key, l->hash, page_hash(l->visit->base), NULL, &g) == ROLE_READER) {
 		growth_put(g);
 		return;
 	}
 	struct fill_wish wish = wish_of(l, g, p);
+	wish.behind = true;
 	fill_begin(l->req, &wish, NULL);
 }
 

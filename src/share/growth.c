@@ -13,7 +13,7 @@ enum { LANES = 64 };
 
 struct lane {
 	pthread_mutex_t lock;
-	struct link under_way;       /* struct growth: those that may be joined */
+	struct link under_way;       /* struct growth */
 };
 
 struct growths {
@@ -26,7 +26,8 @@ struct growth {
 	_Atomic enum growing state;
 	struct growths *of;
 	struct lane *lane;
-	struct link link;            /* in the lane's list, while it may be joined */
+	struct link link;            /* in the lane's list */
+	bool parted;                 /* nobody joins it any more */
 	struct link seats;           /* struct growth_seat: all of them */
 	struct link waiting;         /* those that wait */
 	struct object *head, *object;
@@ -79,7 +80,7 @@ static struct growth *find(struct lane *lane, struct str key, uint64_t hash)
 {
 	for (struct link *l = lane->under_way.next; l != &lane->under_way; l = l->next) {
 		struct growth *g = container_of(l, struct growth, link);
-		if (g->hash == hash && str_eq(g->key, key))
+		if (!g->parted && g->hash == hash && str_eq(g->key, key))
 			return g;
 	}
 	return NULL;
@@ -130,11 +131,9 @@ enum role growths_join(struct growths *of, struct str key, uint64_t hash, uint64
 /* The lane's lock is held. */
 static void part(struct lane *lane, const uint64_t *mark)
 {
-	for (struct link *l = lane->under_way.next, *next; l != &lane->under_way; l = next) {
+	for (struct link *l = lane->under_way.next; l != &lane->under_way; l = l->next) {
 		struct growth *g = container_of(l, struct growth, link);
-		next = l->next;
-		if (!mark || g->mark == *mark)
-			link_del(&g->link);
+		g->parted |= !mark || g->mark == *mark;
 	}
 }
 
@@ -146,6 +145,27 @@ void growths_part(struct growths *of, const uint64_t *mark)
 		part(lane, mark);
 		pthread_mutex_unlock(&lane->lock);
 	}
+}
+
+/* The lane's lock is held. */
+static bool has(struct lane *lane, uint64_t mark)
+{
+	for (struct link *l = lane->under_way.next; l != &lane->under_way; l = l->next)
+		if (container_of(l, struct growth, link)->mark == mark)
+			return true;
+	return false;
+}
+
+bool growths_have(struct growths *of, uint64_t mark)
+{
+	bool found = false;
+	for (size_t i = 0; i < LANES && !found; i++) {
+		struct lane *lane = &of->lanes[i];
+		pthread_mutex_lock(&lane->lock);
+		found = has(lane, mark);
+		pthread_mutex_unlock(&lane->lock);
+	}
+	return found;
 }
 
 /* --- Its life. --- */

@@ -41,6 +41,8 @@ enum role growths_join(struct growths *g, struct str key, uint64_t hash, uint64_
 /* What is under way with this mark, or where it is NULL all, goes on for those who read it, and nobody joins it any more:
  * what it fetches may be out of date. */
 void growths_part(struct growths *g, const uint64_t *mark);
+/* Whether anything with this mark is under way, joined or parted, that was not given up. */
+bool growths_have(struct growths *g, uint64_t mark);
 
 void growth_get(struct growth *g);
 void growth_put(struct growth *g);

@@ -187,7 +187,7 @@ static void states_and_what_they_promise(void **state)
 	assert_int_equal(growth_state(g), GROWTH_ASKED);
 	assert_null(growth_object(g));
 	assert_null(growth_blob(g));
-	growth_head(g, head, blob_new(0));
+	growth_head(g, head, blob_new(0, NULL));
 	assert_int_equal(growth_state(g), GROWTH_BYTES);
 	assert_ptr_equal(growth_object(g), head);
 	assert_non_null(growth_blob(g));
@@ -218,7 +218,7 @@ static void what_is_cut_keeps_its_head(void **state)
 	(void)state;
 	struct growth *g = begin("a");
 	struct object *head = thing_new();
-	growth_head(g, head, blob_new(0));
+	growth_head(g, head, blob_new(0, NULL));
 	growth_end(g, GROWTH_CUT, NULL, 502, 0);
 	assert_ptr_equal(growth_object(g), head);
 	growth_put(g);
@@ -237,7 +237,7 @@ static void who_waits_is_woken_once(void **state)
 	assert_int_equal(wakes(), 0);
 	assert_true(growth_wait(seat, GROWTH_ASKED, 0));
 	assert_true(growth_wait(seat, GROWTH_ASKED, 0));
-	struct blob *blob = blob_new(0);
+	struct blob *blob = blob_new(0, NULL);
 	growth_head(g, thing_new(), blob);
 	growth_more(g);
 	assert_int_equal(wakes(), 1);
@@ -300,7 +300,7 @@ static void who_waits_is_known_to_have_read(void **state)
 	(void)state;
 	struct growth *g, *also;
 	struct growth_seat *one = seat_new(), *two = seat_new();
-	struct blob *blob = blob_new(0);
+	struct blob *blob = blob_new(0, NULL);
 	join("a", one, &g);
 	join("a", two, &also);
 	growth_put(also);
@@ -346,7 +346,7 @@ static void flow(struct growth *g, struct blob *blob)
 static void fill(struct growth *g, bool large)
 {
 	char run[RUN_B];
-	struct blob *blob = blob_new(0);
+	struct blob *blob = blob_new(0, NULL);
 	blob_get(blob);
 	growth_head(g, thing_new(), blob);
 	for (uint64_t at_b = 0; at_b < BODY_B; at_b += RUN_B) {
