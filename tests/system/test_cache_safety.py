@@ -9,7 +9,7 @@ import time
 
 import pytest
 from cached import cached, count, date, fetch, is_hit, numbered, status  # noqa: F401 (a fixture)
-from conftest import BINARY, ROOT, wait_for
+from conftest import BINARY, ROOT, SLOW, wait_for
 from origins import answer, field, hang, http, once
 from wire import Wire, ask, get
 
@@ -623,7 +623,7 @@ def test_slow_readers_of_large_pages_do_not_fill_memory(petrel, origin):
         assert wires[-1].head().status == 200
     time.sleep(1)
     resident = int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{server.worker}/status").read())[1]) << 10
-    assert resident < 300 << 20
+    assert resident < 300 << 20 or SLOW, "a sanitizer's memory is beside it"
     assert fetch(server, "/0").status == 200
     for wire in wires[:3]:
         assert wire.take(len(large)) == large
