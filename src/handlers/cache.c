@@ -120,9 +120,9 @@ static enum go cache_gate(struct req *r, const void *values)
 
 /* --- What became of it. --- */
 
-/* Whether there is anything of a URL that a purge would be about.  Else each of any number of URLs that clients make up would
- * leave a note.  What is under way first: it is put into memory before it is over.  What other runs or machines have of it
- * nobody knows. */
+/* Whether there is anything of a URL that a purge would be about.  Else each of any number of URLs that clients make up
+ * would leave a note.  What is under way first: it is put into memory before it is over.  What other runs or machines have
+ * of it nobody knows. */
 static bool may_have(struct cache *c, struct str key)
 {
 	bool old = c->folder.n && !(c->shelf && shelf_is_new(c->shelf));

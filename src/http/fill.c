@@ -98,8 +98,8 @@ static enum go ask_shelf(struct fill *f)
 	return f->shelf.page && !is_gone(f, f->shelf.page) ? found(f, &f->shelf.page) : GO_NEXT;
 }
 
-/* It is for us to have it renewed.  Whoever waits looks at it meanwhile, as if it had been in memory: he may be content with
- * it, or hold it in case that its origin fails; and waits on for what comes of this. */
+/* It is for us to have it renewed.  Whoever waits looks at it meanwhile, as if it had been in memory: he may be content
+ * with it, or hold it in case that its origin fails; and waits on for what comes of this. */
 static enum go renew_behind(struct fill *f, struct page **page)
 {
 	struct growth *own = f->growth;

@@ -73,8 +73,8 @@ static bool may_use_stale(const struct fill *f)
 	return f->stale && freshness_use_if_error(f->stale, &f->req.ask, &f->rules->fresh, f->came.came_ms);
 }
 
-/* petrel could not get an answer, or its origin says that it is ill: where what is kept may be used, or nobody asked for it
- * (RFC 9111, 4.3.3), that stays as it is. */
+/* petrel could not get an answer, or its origin says that it is ill: where what is kept may be used, or nobody asked for
+ * it (RFC 9111, 4.3.3), that stays as it is. */
 static bool has_failed(const struct fill *f)
 {
 	unsigned status = f->req.answer.status;
@@ -106,7 +106,8 @@ bool fill_is_crowded(const struct fill *f, uint64_t more_b)
 	return blob_tally_b(f->cache->bodies) + more_b > memory_b + spare_b;
 }
 
-/* By what the answer promises.  A slice in the middle has to come all the same: who wants it has sent what stands before. */
+/* By what the answer promises.  A slice in the middle has to come all the same: who wants it has sent what stands before
+ * it. */
 static enum stored size_forbids(const struct fill *f)
 {
 	int64_t length_b = f->req.answer.length_b;

@@ -191,7 +191,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_added_is_there), cmocka_unit_test(what_is_forgotten_is_no_longer_there),
-		cmocka_unit_test(there_is_no_end), cmocka_unit_test(what_they_hold_is_tallied), cmocka_unit_test(one_writes_and_many_read),
+		cmocka_unit_test(there_is_no_end), cmocka_unit_test(what_they_hold_is_tallied),
+		cmocka_unit_test(one_writes_and_many_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
