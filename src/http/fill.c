@@ -114,8 +114,9 @@ static enum go renew_behind(struct fill *f, struct page **page)
 	if (f->heir)
 		*f->heir = NULL;
 	f->heir = NULL;
+	if (!f->behind)
+		atomic_fetch_add_explicit(&f->cache->behind, 1, memory_order_relaxed);
 	f->behind = true;
-	atomic_fetch_add_explicit(&f->cache->behind, 1, memory_order_relaxed);
 	uint64_t hash = store_hash(f->cache->store, f->key);
 	f->ended = growths_join(f->cache->growths, f->key, hash, page_hash(f->url), NULL, &f->growth) == ROLE_READER;
 	if (!f->ended)
