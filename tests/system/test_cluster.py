@@ -201,7 +201,7 @@ def test_a_stale_page_of_another_machine_is_better_than_an_error(cluster, memcac
 
     def reply(asked):
         return answer("ill", f"{ill} Oops") if failing else answer("well", fields="Cache-Control: max-age=1, stale-if-error=60\r\n")
-    a, b = cluster([one], reply)
+    a, b = cluster([one], reply, options="timeout 2s;")
     assert ask(a, get("/")).body == b"well"
     stored(one)
     failing.append(1)
@@ -222,7 +222,7 @@ def test_who_finds_a_stale_page_of_another_machine_need_not_wait(cluster, memcac
         number = next(versions)
         assert number == 1 or go_on.wait(20)
         return answer(f"v{number}", fields="Cache-Control: max-age=1, stale-while-revalidate=60\r\n")
-    a, b = cluster([one], reply)
+    a, b = cluster([one], reply, options="timeout 2s;")
     assert ask(a, get("/")).body == b"v1"
     stored(one)
     time.sleep(2.1)
