@@ -429,7 +429,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_fetches_and_all_have_it), T(nobody_waits_for_ever), T(who_leaves_is_not_told),
 		T(a_stale_page_one_fetches_anew), T(a_purge_takes_it_away), T(a_tag_takes_them_all_away),
-		T(purges_are_heard_once), T(what_is_about_to_be_told_is_told_once), T(who_starts_reads_the_past), T(any_wrong_byte_is_no_page),
+		T(purges_are_heard_once), T(what_is_about_to_be_told_is_told_once),
+		T(who_starts_reads_the_past), T(any_wrong_byte_is_no_page),
 		T(what_is_not_for_others_is_not_offered), T(generations_tell_soft_from_hard),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
