@@ -121,6 +121,22 @@ static enum go cache_gate(struct req *r, const void *values)
 
 /* --- What became of it. --- */
 
+/* Whether there is anything of a URL that a purge would be about.  Else each of any number of URLs that clients make up
+ * would leave a note.  What is under way first: it is put into memory before it is over.  What other runs or machines have
+ * of it nobody knows. */
+static bool may_have(struct cache *c, struct str key)
+{
+	bool old = c->folder.n && !(c->shelf && shelf_is_new(c->shelf));
+	uint64_t mark = page_hash(key);
+	return old || counter_get(&c->clustered) || growths_have(c->growths, mark) || ever_has(c->kept, mark);
+}
+
+static void forget(struct req *r, struct cache *c, struct str key)
+{
+	if (key.n && may_have(c, key))
+		must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, key, false, NULL) == 0);
+}
+
 /* What is stored under the URL of an unsafe request that succeeded, and what that says it changed on the same host, is out
  * of date (RFC 9111, 4.4). */
 static void invalidate(struct req *r, const struct visit *v)
@@ -128,12 +144,12 @@ static void invalidate(struct req *r, const struct visit *v)
 	static const struct str FIELDS[] = { { "Location", 8 }, { "Content-Location", 16 } };
 	struct cache *c = v->rules->cache;
 	counter_add(&cache_count(c, r->home)->invalidated, 1);
-	must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, v->base, false, NULL) == 0);
+	forget(r, c, v->base);
 	for (size_t i = 0; i < countof(FIELDS); i++) {
 		struct buf key = {};
 		struct str url = answer_field(r, FIELDS[i]);
 		if (url.n && cache_key_of_location(v->rules, r, url, &key))
-			must(cache_purge(c, &r->home->loop.mailbox, PURGE_URL, buf_str(&key), false, NULL) == 0);
+			forget(r, c, buf_str(&key));
 		buf_fini(&key);
 	}
 }
@@ -173,7 +189,7 @@ static enum go cache_head(struct req *r, const void *values)
 		invalidate(r, v);
 	if (s->cached == CACHED_PASS)
 		reconsider(r, v);
-	if (s->cached >= CACHED_PASS)
+	if (s->cached >= CACHED_MISS)
 		drop_tags(r);
 	if (v->rules->show_key)
 		s->key = v->base;

@@ -24,12 +24,14 @@ struct caches *caches_new(struct epoch *e, struct disk *disk, struct loop *contr
 
 static void cache_free(struct cache *cache)
 {
-	store_free(cache->store);
 	growths_free(cache->growths);
 	shelf_free(cache->shelf);
+	store_free(cache->store);
 	purges_free(cache->purges);
 	lines_free(cache->lines);
 	sketch_free(cache->sketch);
+	blob_tally_put(cache->bodies);
+	ever_free(cache->kept);
 	mem_str_free(cache->name);
 	mem_str_free(cache->folder);
 	mem_free(cache->counts);
@@ -90,6 +92,8 @@ static struct cache *cache_new(struct caches *c, const struct cache_rules *rules
 	cache->purges = purges_new(c->epoch);
 	cache->lines = lines_new(rules->fills);
 	cache->sketch = sketch_new();
+	cache->bodies = blob_tally_new();
+	cache->kept = ever_new();
 	cache->loops = c->loops;
 	cache->control = c->control;
 	cache->counts = mem_new(c->loops * sizeof *cache->counts);
@@ -104,11 +108,13 @@ static void open_shelf(struct cache *cache, struct caches *c, const struct cache
 	int fd = with->folders ? with->folders->get(with->folders, rules->folder) : -1;
 	struct shelf *shelf;
 	int err = fd < 0 ? -EACCES : shelf_open(&shelf, fd, rules->disk_b, c->disk, cache->purges, &why);
-	if (!err)
+	if (!err) {
+		shelf_weeds(shelf, cache->store);
 		atomic_store(&cache->shelf, shelf);
-	else
+	} else {
 		log_line(c->ring, LOG_LEVEL_ERROR, "cache %.*s: nothing is kept in %.*s: %s: %s", STR_F(rules->name),
 		         STR_F(rules->folder), why, strerror(-err));
+	}
 }
 
 struct cache *caches_get(struct caches *c, const struct cache_rules *rules, const struct commons *with)

@@ -16,6 +16,7 @@
 #include "share/counter.h"
 #include "share/growth.h"
 #include "share/line.h"
+#include "share/ever.h"
 #include "share/sketch.h"
 
 /* `cache NAME { … }`: in a snapshot. */
@@ -67,6 +68,9 @@ struct cache {
 	struct counter clustered;        /* whether it has one: any thread's */
 	struct loop *control;
 	struct sketch *sketch;           /* how often what is not kept was asked for */
+	struct blob_tally *bodies;       /* large ones: kept, coming in, or still being sent to somebody */
+	_Atomic unsigned behind;         /* fills that nobody waits for */
+	struct ever *kept;               /* page_hash() of each URL of which anything was ever put into memory */
 	struct lines *lines;             /* fills at once, for each backend */
 	unsigned loops;
 	struct cache_counts *counts;     /* by loop */

@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "http/cache.h"
+#include "http/slices.h"
 #include "http/target.h"
 
 /* "utm_*" stands for all that begin so. */
@@ -99,7 +100,9 @@ struct str cache_key(const struct cache_rules *rules, struct req *r)
 {
 	struct str key = rules->key.count ? tmpl_str(&rules->key, r)
 	                                  : joined(&r->arena, &r->ask, cache_target(rules, r, &r->arena));
-	return key.n <= IMAGE_KEY_MOST ? key : (struct str){};
+	/* Of what may come in slices these have to have keys, too. */
+	size_t most = rules->slice_b ? IMAGE_KEY_MOST - SLICE_KEY_MORE_B : IMAGE_KEY_MOST;
+	return key.n <= most ? key : (struct str){};
 }
 
 bool cache_key_of_url(const struct cache_rules *rules, struct str url, struct buf *out)

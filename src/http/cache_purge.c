@@ -40,8 +40,8 @@ static int apply(struct cache *c, struct purge *what)
 	int err = purges_add(c->purges, what);
 	if (err)
 		return err;
-	/* What is being fetched was asked for before: of a URL all variants and slices, whose keys begin with it. */
-	growths_part(c->growths, what->kind == PURGE_URL ? what->match : STR(""));
+	/* What is being fetched was asked for before: of a URL all variants and slices. */
+	growths_part(c->growths, what->kind == PURGE_URL ? &what->mark : NULL);
 	return 0;
 }
 

@@ -31,10 +31,12 @@ enum {
 	PIECE_TTL_S = 86400 + 2 * PIECE_S * PIECES,
 	TOLD_MOST = 10000,           /* lines that are not in the journal yet */
 	TELL_AT_ONCE = 1000,
+	TELL_SOON_MS = 100,          /* so that a URL that changes all the time is told of now and then */
 	TELL_MS = 600000,            /* so long it is tried */
 	AGAIN_MS = 2500,             /* a line that did not turn up within this time is appended again */
 	ENOUGH_MS = 60000,           /* after so long one copy is enough */
-	SLACK_MS = 5000,             /* so much later what is read of the past counts: clocks */
+	SLACK_MS = 5000,             /* so much later what is read of the past counts: clocks, */
+	AHEAD_MS = 60000,            /* which are so far apart at most */
 	HEARD_MOST = 8192,           /* lines that are known to be known, twice */
 	MACHINE_B = 16,
 	SOFT_TTL_S = 30,             /* what was purged softly is kept so long for who may use it meanwhile */
@@ -55,6 +57,9 @@ struct reader {
 /* A line of our own that is not in all copies yet. */
 struct notice {
 	struct link link;
+	enum purge_kind kind;
+	bool soft;
+	uint64_t mark;
 	uint64_t number, made_ms, sent_ms;   /* sent_ms: 0: not yet */
 	bool seen[COPIES];
 	struct str line;             /* own copy */
@@ -69,7 +74,7 @@ struct cluster {
 	void *arg;
 	struct timer timer;
 	uint64_t next_ms;            /* the next look at the latest pieces */
-	struct task task;            /* tells what is new at once */
+	struct timer soon;           /* tells what is new */
 	char machine[MACHINE_B + 1];
 	uint64_t last;               /* number given last */
 	struct link notices;         /* struct notice, oldest first */
@@ -148,7 +153,9 @@ static void hear_line(struct cluster *c, struct str line, unsigned copy, bool pa
 	}
 	if (!is_news(c, name))
 		return;
-	what.at_ms = past ? what.at_ms + SLACK_MS : 0;
+	/* Of whose clock is far ahead the time is no purge's: none is given out that lies before one (share/purges.h). */
+	bool is_time = what.at_ms <= clock_wall_ms() + AHEAD_MS;
+	what.at_ms = past && is_time ? what.at_ms + SLACK_MS : 0;
 	c->stats.heard++;
 	c->purged(c->arg, &what);
 }
@@ -330,10 +337,22 @@ static void poll(struct timer *t)
 	timer_set(&c->control->wheel, t, past ? now_ms + PAST_POLL_MS : c->next_ms);
 }
 
-/* Not sent before all that was purged in this turn is known. */
-static void tell_soon(struct task *t)
+static void tell_soon(struct timer *t)
 {
-	tell(container_of(t, struct cluster, task));
+	tell(container_of(t, struct cluster, soon));
+}
+
+/* Whether the same is about to be told. Those that were not sent yet stand at the end. */
+static bool is_waiting(const struct cluster *c, const struct purge *what)
+{
+	for (struct link *l = c->notices.prev; l != &c->notices; l = l->prev) {
+		const struct notice *own = container_of(l, struct notice, link);
+		if (own->sent_ms)
+			return false;
+		if (own->kind == what->kind && own->mark == what->mark && own->soft == what->soft)
+			return what->kind == PURGE_URL || what->kind == PURGE_TAG;
+	}
+	return false;
 }
 
 static void note(struct cluster *c, const struct purge *what)
@@ -342,6 +361,9 @@ static void note(struct cluster *c, const struct purge *what)
 	struct notice *n = MEM_NEW(struct notice);
 	n->number = ++c->last;
 	n->made_ms = c->control->now_ms;
+	n->kind = what->kind;
+	n->soft = what->soft;
+	n->mark = what->mark;
 	buf_addf(&line, "%s.%llu ", c->machine, (unsigned long long)n->number);
 	purge_print(what, &line);
 	n->line = mem_str(buf_str(&line));
@@ -350,7 +372,8 @@ static void note(struct cluster *c, const struct purge *what)
 	link_add(&c->notices, &n->link);
 	c->stats.waiting = ++c->notice_count;
 	c->stats.told++;
-	loop_queue(c->control, &c->task);
+	if (!timer_is_set(&c->soon))
+		timer_set(&c->control->wheel, &c->soon, c->control->now_ms + TELL_SOON_MS);
 }
 
 /* So many that nobody could be told of each: all that others have is to be asked for anew, which is never wrong. */
@@ -393,6 +416,8 @@ void cluster_purge(struct cluster *c, const struct purge *what, struct str text)
 	} else if (what->kind == PURGE_TAG) {
 		purge_number(c, key_of_tag(key, c->site, what->mark), what->soft);
 	}
+	if (is_waiting(c, what))
+		return;
 	if (c->notice_count >= TOLD_MOST)
 		note_all(c);
 	else
@@ -411,7 +436,7 @@ struct cluster *cluster_open(struct memcached *m, struct loop *control, struct s
 	snprintf(c->machine, sizeof c->machine, "%0*llx", MACHINE_B, (unsigned long long)random);
 	memcached_hold(m);
 	link_init(&c->notices);
-	task_init(&c->task, tell_soon);
+	timer_init(&c->soon, tell_soon);
 	timer_init(&c->timer, poll);
 	for (size_t i = 0; i < countof(c->readers); i++)
 		reader_init(c, &c->readers[i]);
@@ -429,7 +454,7 @@ struct cluster *cluster_open(struct memcached *m, struct loop *control, struct s
 void cluster_close(struct cluster *c)
 {
 	timer_stop(&c->timer);
-	task_stop(&c->task);
+	timer_stop(&c->soon);
 	/* What could not be told yet is said as well as can be. */
 	tell(c);
 	for (size_t i = 0; i < countof(c->readers); i++) {

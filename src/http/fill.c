@@ -6,7 +6,10 @@
 #include "http/fill_in.h"
 #include "http/upstream.h"
 
-enum { LINE_LOOK_MS = 1000 };
+enum {
+	BEHIND_MOST = 2048,    /* fills of a cache that nobody waits for */
+	LINE_LOOK_MS = 1000,
+};
 
 /* --- Its end. --- */
 
@@ -51,6 +54,8 @@ static void fill_release(struct fill *f)
 	let_go_of(f, &f->stale);
 	if (f->blob)
 		blob_put(f->blob);
+	if (f->behind)
+		atomic_fetch_sub_explicit(&f->cache->behind, 1, memory_order_relaxed);
 }
 
 static void fill_free(struct fill *f)
@@ -67,6 +72,7 @@ static void fill_free(struct fill *f)
 static enum go found(struct fill *f, struct page **page)
 {
 	object_get(&(*page)->object);
+	ever_add(f->cache->kept, page_hash(f->url));
 	store_put(f->cache->store, &(*page)->object);
 	fill_end(f, GROWTH_AGAIN, *page, 0, END_DONE);
 	*page = NULL;
@@ -95,7 +101,34 @@ static enum go ask_shelf(struct fill *f)
 	return f->shelf.page && !is_gone(f, f->shelf.page) ? found(f, &f->shelf.page) : GO_NEXT;
 }
 
-/* What memcached has.  GO_NEXT: its origin is asked, with a condition where what there is may still hold. */
+/* It is for us to have it renewed.  Whoever waits looks at it meanwhile, as if it had been in memory: he may be content
+ * with it, or hold it in case that its origin fails; and waits on for what comes of this. */
+static enum go renew_behind(struct fill *f, struct page **page)
+{
+	struct growth *own = f->growth;
+	object_get(&(*page)->object);
+	object_get(&(*page)->object);
+	ever_add(f->cache->kept, page_hash(f->url));
+	store_put(f->cache->store, &(*page)->object);
+	growth_end(own, GROWTH_AGAIN, &(*page)->object, 0, END_DONE);
+	growth_put(own);
+	f->stale = *page;
+	*page = NULL;
+	if (f->heir)
+		*f->heir = NULL;
+	f->heir = NULL;
+	if (!f->behind)
+		atomic_fetch_add_explicit(&f->cache->behind, 1, memory_order_relaxed);
+	f->behind = true;
+	uint64_t hash = store_hash(f->cache->store, f->key);
+	f->ended = growths_join(f->cache->growths, f->key, hash, page_hash(f->url), NULL, &f->growth) == ROLE_READER;
+	if (!f->ended)
+		return GO_NEXT;
+	cluster_give_up(f->rules->memcached, &f->cluster);
+	return GO_ANSWER;
+}
+
+/* What memcached has.  GO_NEXT: its origin is asked. */
 static enum go sort_shared(struct fill *f)
 {
 	struct cluster_ask *a = &f->cluster;
@@ -105,11 +138,8 @@ static enum go sort_shared(struct fill *f)
 		fill_shelve(f, a->page);
 		return found(f, &a->page);
 	}
-	if (!f->stale) {
-		f->stale = a->page;
-		a->page = NULL;
-	}
-	return GO_NEXT;
+	bool is_mark = a->page->image.flags & (IMAGE_PASS | IMAGE_VARY);
+	return f->stale || is_mark ? GO_NEXT : renew_behind(f, &a->page);
 }
 
 static enum go ask_cluster(struct fill *f)
@@ -150,7 +180,7 @@ static void line_came(struct mail *m)
 /* Nobody is there any more who wanted it. */
 static bool is_forsaken(const struct fill *f)
 {
-	return f->wanted && growth_forsaken(f->growth);
+	return !f->behind && growth_forsaken(f->growth);
 }
 
 static void enter_line(struct fill *f)
@@ -272,6 +302,11 @@ static void fill_look(struct timer *t)
 	loop_queue(&fill_home(f)->loop, &f->task);
 }
 
+bool fill_may_be_behind(const struct cache *c)
+{
+	return atomic_load_explicit(&c->behind, memory_order_relaxed) < BEHIND_MOST;
+}
+
 void fill_begin(struct req *r, const struct fill_wish *w, struct fill **heir)
 {
 	struct arena arena;
@@ -294,7 +329,9 @@ void fill_begin(struct req *r, const struct fill_wish *w, struct fill **heir)
 	f->growth = w->growth;
 	f->stale = w->stale;
 	f->heir = heir;
-	f->wanted = heir;
+	f->behind = w->behind;
+	if (w->behind)
+		atomic_fetch_add_explicit(&f->cache->behind, 1, memory_order_relaxed);
 	f->at = w->elsewhere ? FILL_SHELF : FILL_LINE;
 	if (w->stale)
 		object_get(&w->stale->object);

@@ -26,10 +26,13 @@ struct fill_wish {
 	bool elsewhere;              /* it may be in the other tiers: false where those had only `stale` */
 	bool sliced;                 /* a slice of it is to be fetched (http/slices.h): this one */
 	uint64_t slice;
+	bool behind;                 /* nobody waits for it: see fill_may_be_behind() */
 };
 
+/* Whether one more may begin that nobody waits for: where origins are slow, or down, they would pile up in the line. */
+bool fill_may_be_behind(const struct cache *c);
 /* Begins; r is the request of which the fill's is a copy.  heir: where the one that waits for it keeps its pointer at it;
- * set to NULL when the fill is over; NULL: nobody waits, it is asked for anew in the background. */
+ * set to NULL when the fill is over; NULL: there is none. */
 void fill_begin(struct req *r, const struct fill_wish *wish, struct fill **heir);
 /* The growth ended as GROWTH_PASS or GROWTH_FAILED: r, the heir, gets the fill's answer and all that belongs to it.  The
  * fill is over. */

@@ -14,6 +14,7 @@ enum {
 	PASS_S = 60,                 /* so long a page that can't be kept is asked for without waiting for others */
 	VARY_S = 3600,               /* so long variants are counted */
 	DISK_LEAST_MS = 10 * 1000,   /* what lives shorter is over before anybody looks for it on disk */
+	SPARE_LEAST_B = 128 << 20,   /* for bodies that come in, or are still being sent */
 };
 
 static bool is_short(const struct page *p)
@@ -43,12 +44,17 @@ static void offer(struct fill *f, struct page *page)
 		cluster_put(f->rules->memcached, fill_home(f), f->cache->name, page, f->cluster.over ? &f->cluster : NULL);
 }
 
-void fill_keep(struct fill *f, struct page *page)
+bool fill_keep(struct fill *f, struct page *page)
 {
+	/* Of what was asked for anew since a purge. */
+	if (page_purged(page, f->cache->purges) == PURGED_HARD)
+		return false;
+	ever_add(f->cache->kept, page_hash(f->url));
 	object_get(&page->object);
 	store_put(f->cache->store, &page->object);
 	counter_add(&fill_counts(f)->stored, 1);
 	offer(f, page);
+	return true;
 }
 
 static void forget(struct fill *f)
@@ -64,13 +70,15 @@ static void mark_pass(struct fill *f, uint16_t flags)
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = f->came.came_ms, .base = page_hash(f->url),
 		               .key_b = (uint32_t)f->key.n, .fresh_s = PASS_S, .flags = IMAGE_PASS | flags };
 	struct page *page = page_of_marker(f->cache->store, &image, f->key, (struct field){});
-	store_put(f->cache->store, &page->object);
+	if (page)
+		store_put(f->cache->store, &page->object);
 }
 
 /* What is kept stays for others where it is this request's own fault. */
 static enum go pass(struct fill *f, enum stored why)
 {
-	enum lasting lasting = stored_lasts(why);
+	/* An origin whose parts can't be put together would be asked for one each time, and then for the whole. */
+	enum lasting lasting = f->sliced && !f->slice && why == STORED_RANGE ? LASTS : stored_lasts(why);
 	counter_add(&fill_counts(f)->not_stored, 1);
 	if (lasting == LASTS && f->stale)
 		forget(f);
@@ -84,11 +92,13 @@ static bool may_use_stale(const struct fill *f)
 	return f->stale && freshness_use_if_error(f->stale, &f->req.ask, &f->rules->fresh, f->came.came_ms);
 }
 
-/* petrel could not get an answer, or its origin says that it is ill. */
+/* petrel could not get an answer, or its origin says that it is ill: where what is kept may be used, or nobody asked for
+ * it (RFC 9111, 4.3.3), that stays as it is. */
 static bool has_failed(const struct fill *f)
 {
 	unsigned status = f->req.answer.status;
-	return f->req.cause || f->req.shed || (may_use_stale(f) && status >= 500 && status <= 504 && status != 501);
+	bool ill = status >= 500 && status <= 504 && status != 501;
+	return f->req.cause || f->req.shed || (ill && (may_use_stale(f) || (f->stale && f->behind)));
 }
 
 /* What is kept still holds.  Where it is not to be kept any longer it is forgotten, and all who wait look again: who then
@@ -101,13 +111,31 @@ static enum go renew(struct fill *f)
 	struct store *s = f->cache->store;
 	enum stored why = freshness_update(&f->req.arena, f->stale, &f->came, &f->rules->fresh, &image, &fields, &count);
 	struct page *page = why ? NULL : page_of_update(s, f->stale, &f->came, &image, fields, count);
-	f->keeps = page;
-	if (page)
-		fill_keep(f, page);
-	else
+	f->keeps = page && fill_keep(f, page);
+	if (!page)
 		forget(f);
 	fill_end(f, page ? GROWTH_WHOLE : GROWTH_AGAIN, page, page ? 304 : 0, END_DONE);
 	return GO_ANSWER;
+}
+
+/* What was evicted while slow clients read it is still there, and so is what comes in. */
+bool fill_is_crowded(const struct fill *f, uint64_t more_b)
+{
+	uint64_t memory_b = f->rules->memory_b, spare_b = memory_b > SPARE_LEAST_B ? memory_b : SPARE_LEAST_B;
+	return blob_tally_b(f->cache->bodies) + more_b > memory_b + spare_b;
+}
+
+/* By what the answer promises.  A slice in the middle has to come all the same: who wants it has sent what stands before
+ * it. */
+static enum stored size_forbids(const struct fill *f)
+{
+	int64_t length_b = f->req.answer.length_b;
+	if (length_b < 0)
+		return STORED_YES;
+	if ((uint64_t)length_b > f->rules->object_b)
+		return STORED_LARGE;
+	bool crowded = length_b > FILL_INLINE_MOST_B && !f->slice && fill_is_crowded(f, (uint64_t)length_b);
+	return crowded ? STORED_CROWDED : STORED_YES;
 }
 
 static enum stored decide(struct fill *f, struct image *image)
@@ -121,8 +149,8 @@ static enum stored decide(struct fill *f, struct image *image)
 	for (size_t i = 0; i < f->rules->no_store.count; i++)
 		if (cache_condition((const struct tmpl *)f->rules->no_store.p + i, &f->req))
 			return STORED_CONDITION;
-	bool large = f->req.answer.length_b >= 0 && (uint64_t)f->req.answer.length_b > f->rules->object_b;
-	return large ? STORED_LARGE : f->req.answer.trailers && trailers_expected(f->req.answer.trailers) ? STORED_HEAD : why;
+	why = size_forbids(f);
+	return !why && f->req.answer.trailers && trailers_expected(f->req.answer.trailers) ? STORED_HEAD : why;
 }
 
 static bool is_mark_of(const struct fill *f, struct page *p, struct str list)
@@ -131,7 +159,8 @@ static bool is_mark_of(const struct fill *f, struct page *p, struct str list)
 	       page_age_s(p, f->came.came_ms) < VARY_S && page_purged(p, f->cache->purges) == PURGED_NOT;
 }
 
-/* Says under the URL's own key which fields the answer depends on.  False: there are too many variants. */
+/* Says under the URL's own key which fields the answer depends on.  False: there are too many variants, or it can't be
+ * said. */
 static bool mark_vary(struct fill *f, struct str list)
 {
 	struct store *s = f->cache->store;
@@ -143,8 +172,11 @@ static bool mark_vary(struct fill *f, struct str list)
 	struct image image = { .asked_ms = f->came.asked_ms, .came_ms = now_ms, .base = page_hash(f->url),
 		               .key_b = (uint32_t)f->base.n, .fresh_s = VARY_S, .flags = IMAGE_VARY };
 	struct page *page = page_of_marker(s, &image, f->base, (struct field){ STR("Vary"), list, FIELD_OTHER });
+	if (!page)
+		return false;
 	offer(f, page);
-	f->cluster.over = false;
+	if (str_eq(f->key, f->base))
+		f->cluster.over = false;
 	store_put(s, &page->object);
 	return true;
 }
@@ -154,7 +186,8 @@ static bool mark_vary(struct fill *f, struct str list)
 static enum go change_key(struct fill *f, struct str key)
 {
 	struct growth *other;
-	enum role role = growths_join(f->cache->growths, key, store_hash(f->cache->store, key), NULL, &other);
+	struct growths *all = f->cache->growths;
+	enum role role = growths_join(all, key, store_hash(f->cache->store, key), page_hash(f->url), NULL, &other);
 	growth_end(f->growth, GROWTH_AGAIN, NULL, 0, 0);
 	growth_put(f->growth);
 	if (f->cluster.over)
@@ -237,7 +270,7 @@ enum go fill_decide(struct fill *f)
 		return go;
 	image.base = page_hash(f->url);
 	image.body_b = f->req.answer.length_b < 0 ? PAGE_LENGTH_UNKNOWN : (uint64_t)f->req.answer.length_b;
-	f->blob = blob_new(f->req.answer.length_b > 0 ? (uint64_t)f->req.answer.length_b : 0);
+	f->blob = blob_new(f->req.answer.length_b > 0 ? (uint64_t)f->req.answer.length_b : 0, f->cache->bodies);
 	f->head = page_of_answer(f->cache->store, &f->came, &image, f->key, PAGE_BLOB, f->blob);
 	if (!f->head)
 		return pass(f, STORED_HEAD);

@@ -7,7 +7,8 @@
 enum {
 	PIECE_B = 64 * 1024,         /* of an answer at a time */
 	TURN_MOST_B = 512 * 1024,    /* before others get their turn */
-	FLOW_MOST_B = 1 << 20,       /* that a flow is ahead of its slowest reader */
+	FLOW_MOST_B = 1 << 20,       /* that a flow is ahead of its slowest reader, */
+	FLOW_LEAST_B = 256 * 1024,   /* or where memory is short */
 	FLOW_MS = 10,                /* how often a flow looks how far its readers are */
 };
 
@@ -38,13 +39,21 @@ static void stop_keeping(struct fill *f)
 	fill_leave_line(f);
 }
 
+/* What promised no length is seen to be large only now. */
+static bool is_too_large(const struct fill *f, uint64_t size_b)
+{
+	bool unknown = f->req.answer.length_b < 0 && !f->sliced;
+	return !f->keeps || size_b > f->rules->object_b ||
+	       (unknown && size_b > FILL_INLINE_MOST_B && fill_is_crowded(f, 0));
+}
+
 /* It turned out to be larger than what is kept: it goes on for those who read it, at the pace of the slowest, and what all
  * have read is forgotten.  GO_WAIT: he has to be waited for.  GO_FAIL: nobody reads it. */
 static enum go flow(struct fill *f)
 {
 	struct home *h = fill_home(f);
 	uint64_t size_b = blob_size_b(f->blob);
-	if (size_b <= f->rules->object_b)
+	if (!is_too_large(f, size_b))
 		return GO_NEXT;
 	if (f->keeps)
 		stop_keeping(f);
@@ -52,7 +61,7 @@ static enum go flow(struct fill *f)
 	if (slowest_b == UINT64_MAX)
 		return GO_FAIL;
 	blob_trim(f->blob, slowest_b);
-	if (size_b - slowest_b < FLOW_MOST_B)
+	if (size_b - slowest_b < (fill_is_crowded(f, 0) ? FLOW_LEAST_B : FLOW_MOST_B))
 		return GO_NEXT;
 	timer_set(&h->loop.wheel, &f->timer, h->loop.now_ms + FLOW_MS);
 	return GO_WAIT;
@@ -101,8 +110,7 @@ static struct page *whole_page(struct fill *f)
 static void keep(struct fill *f)
 {
 	struct page *page = whole_page(f);
-	if (f->keeps)
-		fill_keep(f, page);
+	f->keeps = f->keeps && fill_keep(f, page);
 	fill_end(f, GROWTH_WHOLE, page, 0, END_DONE);
 }
 

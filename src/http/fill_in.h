@@ -32,7 +32,7 @@ struct fill {
 	struct growth *growth;
 	struct page *stale;          /* counted; NULL */
 	struct fill **heir;          /* NULL: nobody */
-	bool wanted;                 /* somebody waited for it when it began */
+	bool behind;                 /* nobody waited for it when it began */
 	bool entered;                /* what `at` does was begun */
 	bool in_line;                /* it has a place among those that run */
 	bool decided;                /* what becomes of the answer */
@@ -67,6 +67,9 @@ void fill_leave_line(struct fill *f);
 void fill_end(struct fill *f, enum growing how, struct page *page, unsigned status, enum end reason);
 /* The answer is for nobody but its heir, who takes it over; where there is none it is thrown away.  GO_WAIT, or GO_FAIL. */
 enum go fill_hand_over(struct fill *f, enum growing how, unsigned status);
+/* fill_answer.c: whether bodies, with so much more, would take more memory than there is for them, beside that for what is
+ * kept: as much again, or some fixed amount. */
+bool fill_is_crowded(const struct fill *f, uint64_t more_b);
 /* fill_ask.c: what is asked, a copy of what r asks. */
 void fill_copy_ask(struct fill *f, const struct req *r);
 /* What makes its origin answer 304 where what is kept still holds (RFC 9111, 4.3.1). */
@@ -76,7 +79,7 @@ void fill_add_conditions(struct fill *f);
 enum go fill_decide(struct fill *f);
 /* Into the disk tier, where that is worth a write. */
 void fill_shelve(struct fill *f, struct page *page);
-/* Into the store, and to the other tiers. */
-void fill_keep(struct fill *f, struct page *page);
+/* Into the store, and to the other tiers; false: it was purged while it came, and what is there now may be newer. */
+bool fill_keep(struct fill *f, struct page *page);
 /* fill_body.c: GO_NEXT: all of it is there. */
 enum go fill_take_in(struct fill *f);

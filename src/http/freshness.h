@@ -37,6 +37,7 @@ enum stored {
 	STORED_NOT_FRESH,         /* it says nothing that allows it, or is stale already and has no validator */
 	STORED_RANGE,             /* 206 without our having asked for a slice */
 	STORED_LARGE,             /* larger than the cache's object */
+	STORED_CROWDED,           /* large, and too much is in memory beside what is kept: fetched, or sent to slow clients */
 	STORED_CONDITION,         /* the configuration's: no_store */
 	STORED_USES,              /* not asked for often enough yet */
 	STORED_CUT,               /* it broke off, or was not as long as promised */
@@ -89,7 +90,7 @@ enum stored freshness_store(const struct came *c, const struct freshness_rules *
 bool freshness_keeps(const struct came *c, const struct cache_control *cc, const struct field *f);
 /* Whether a cache's own request to an origin has this field of its client's: not conditions and ranges, which are the
  * client's affair, nor what is said of the connection alone, nor fields by which frameworks are led to another URL, host or
- * method than those of the key; and Accept-Encoding goes as vary_encodings(). */
+ * method than those of the key, nor names with a '_'; and Accept-Encoding goes as vary_encodings(). */
 bool freshness_sends(const struct ask *a, const struct field *f);
 
 /* What a 304 makes of a stored page (RFC 9111, 3.2 and 4.3.4): on STORED_YES *fields (in the arena, pointing into the page

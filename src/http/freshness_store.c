@@ -31,6 +31,9 @@ static const struct reason {
 	                       LASTS },
 	[STORED_RANGE] = { { "range", 5 }, "The answer is a part that was not asked for.", LASTS_NOT },
 	[STORED_LARGE] = { { "large", 5 }, "The answer is larger than the cache's largest object.", LASTS },
+	[STORED_CROWDED] = { { "crowded", 7 },
+	                     "Too much is being fetched, or sent to slow clients, to take a large answer into memory.",
+	                     LASTS_NOT },
 	[STORED_CONDITION] = { { "condition", 9 }, "The configuration says that it is not to be stored.", LASTS_ALONE },
 	[STORED_USES] = { { "uses", 4 }, "It was not asked for often enough yet.", LASTS_NOT },
 	[STORED_CUT] = { { "cut", 3 }, "The answer broke off, or was not as long as it said.", LASTS_NOT },
@@ -177,10 +180,12 @@ static bool is_cacheable(unsigned status)
 }
 
 /* Statuses that speak of this request and not of its URL: of credentials, conditions, ranges, expectations, of its
- * length or its form.  What they depend on is in no key, so that one client's odd request would be answered to all. */
+ * length, its form, or how many there were (RFC 6585: not to be stored).  What they depend on is in no key, so that one
+ * client's odd request would be answered to all. */
 static bool is_of_request(unsigned status)
 {
-	static const uint16_t THESE[] = { 400, 401, 407, 408, 411, 412, 413, 415, 416, 417, 421, 425, 426, 428, 431 };
+	static const uint16_t THESE[] = { 400, 401, 407, 408, 411, 412, 413, 415, 416, 417, 421, 425, 426, 428, 429,
+		                          431, 511 };
 	for (size_t i = 0; i < countof(THESE); i++)
 		if (THESE[i] == status)
 			return true;
@@ -404,6 +409,8 @@ bool freshness_sends(const struct ask *a, const struct field *f)
 {
 	/* The names that frameworks are known to take URLs, hosts and methods from, in spite of the request's own. */
 	static const struct str MISLEADING[] = {
+		{ "x-forwarded-protocol", 20 }, { "x-forwarded-context", 19 },  { "front-end-https", 15 },
+		{ "x-url-scheme", 12 },       { "x-scheme", 8 },                { "x-envoy-original-path", 21 },
 		{ "x-original-url", 14 },     { "x-rewrite-url", 13 },          { "x-original-uri", 14 },
 		{ "x-forwarded-uri", 15 },    { "x-forwarded-path", 16 },       { "x-forwarded-prefix", 18 },
 		{ "x-forwarded-server", 18 }, { "x-forwarded-scheme", 18 },     { "x-forwarded-port", 16 },
@@ -425,6 +432,9 @@ bool freshness_sends(const struct ask *a, const struct field *f)
 	case FIELD_UPGRADE:
 		return false;
 	default:
-		return !is_one_of(f->name, MISLEADING, countof(MISLEADING)) && !fields_name(a->fields, a->field_count, f->name);
+		/* Many an application can't tell a '_' from a '-' in names: X_Host would pass for X-Host, or for what Vary
+		 * names. */
+		return str_find(f->name, '_') == f->name.n && !is_one_of(f->name, MISLEADING, countof(MISLEADING)) &&
+		       !fields_name(a->fields, a->field_count, f->name);
 	}
 }

@@ -37,6 +37,16 @@ static bool is_of_stored(const struct page *stored, const struct came *c)
 	return !modified.n || str_eq(modified, page_field(stored, STR("Last-Modified")));
 }
 
+/* Whether it depends on a field that is not in the key under which it is kept. */
+static bool varies_anew(const struct page *stored, const struct came *c)
+{
+	struct str have = page_field(stored, STR("Vary")), now = came_field(c, STR("Vary")), name;
+	while (list_next(&now, &name))
+		if (!list_has(have, name) && !str_eq(name, STR("*")))
+			return true;
+	return false;
+}
+
 static bool is_replaced(const struct came *c, struct str name)
 {
 	return !is_of_body(name) && came_field(c, name).p;
@@ -88,7 +98,7 @@ enum stored freshness_update(struct arena *a, const struct page *stored, const s
 {
 	struct freshness_rules without_cookies = *rules;
 	struct came now = *c;
-	if (!is_of_stored(stored, c))
+	if (!is_of_stored(stored, c) || varies_anew(stored, c))
 		return STORED_OTHER;
 	now.status = stored->image.status;
 	now.slice = now.status == 206;

@@ -205,11 +205,14 @@ static struct fill_wish wish_of(const struct look *l, struct growth *g, struct p
 static void refresh_behind(struct look *l, struct page *p)
 {
 	struct growth *g;
-	if (growths_join(l->cache->growths, l->key, l->hash, NULL, &g) == ROLE_READER) {
+	if (!fill_may_be_behind(l->cache))
+		return;
+	if (growths_join(l->cache->growths, l->key, l->hash, page_hash(l->visit->base), NULL, &g) == ROLE_READER) {
 		growth_put(g);
 		return;
 	}
 	struct fill_wish wish = wish_of(l, g, p);
+	wish.behind = true;
 	fill_begin(l->req, &wish, NULL);
 }
 
@@ -217,7 +220,8 @@ static void join(struct look *l)
 {
 	struct req *r = l->req;
 	l->seat = growth_seat_new(&r->home->loop.mailbox, look_wake, l);
-	enum role role = growths_join(l->cache->growths, l->key, l->hash, l->seat, &l->growth);
+	uint64_t mark = page_hash(l->visit->base);
+	enum role role = growths_join(l->cache->growths, l->key, l->hash, mark, l->seat, &l->growth);
 	timer_set(&r->home->loop.wheel, &l->timer, r->home->loop.now_ms + l->rules->wait_ms);
 	l->visit->status.collapsed = role == ROLE_READER;
 	if (role == ROLE_READER)

@@ -26,6 +26,11 @@ static void arrived(struct mail *m)
 	struct mc_server *s = k->place->server;
 	struct nurse *n = nurse_of(k);
 	k->op = (struct mc_op){};
+	/* Nobody is to be told any more. */
+	if (!s->m->refs) {
+		kept_free(k);
+		return;
+	}
 	if (n->kept_count == MEMCACHED_KEPT_MOST) {
 		struct mc_kept *oldest = container_of(n->kept.next, struct mc_kept, link);
 		mc_cancel(&oldest->op);

@@ -257,6 +257,10 @@ void nurse_call(struct mc_server *s)
 void nurse_opened(struct mail *m)
 {
 	struct mc_server *s = container_of(m, struct mc_server, opened);
+	atomic_store(&s->opened_posted, false);
+	/* The last that a loop had to say: the nurse is gone. */
+	if (!s->m->refs)
+		return;
 	log_line(s->m->all->ring, LOG_LEVEL_WARN, "memcached %.*s: %.*s %s: it is not asked for now, its keys are misses",
 	         STR_F(s->m->name), STR_F(s->text), breaker_sentence(breaker_why(&s->breaker)));
 	/* Its own look at the server is over, too: what that used is of the term before. */

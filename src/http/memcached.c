@@ -229,6 +229,9 @@ static void tell_opened(struct mc_conn *c)
 {
 	struct mc_place *p = container_of(c, struct mc_place, conn);
 	struct mc_server *s = p->server;
+	/* Where it has not heard of the time before yet, it will see that it is open again. */
+	if (atomic_exchange(&s->opened_posted, true))
+		return;
 	s->opened.deliver = nurse_opened;
 	mailbox_post(&s->m->all->control->mailbox, &s->opened);
 }

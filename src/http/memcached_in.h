@@ -61,7 +61,8 @@ struct mc_server {
 	uint16_t port;
 	uint64_t weight;
 	struct breaker breaker;
-	struct mail opened;              /* to the control thread */
+	struct mail opened;              /* to the control thread, */
+	_Atomic bool opened_posted;      /* on its way there */
 	struct mc_place *places;         /* by seat: the loops', then the control thread's */
 	struct nurse nurse;
 };

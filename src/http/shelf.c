@@ -27,6 +27,7 @@ struct shelf {
 	struct journal *journal;
 	struct batch *batch;
 	struct disk *disk;
+	struct store *store;         /* NULL: none */
 	/* The worker's. */
 	struct buf lines;            /* of the journal, of this batch */
 	int failed;                  /* why writing is off, since it was last on; 0: it is on */
@@ -252,6 +253,14 @@ static void end_all(struct shelf *s, struct shelf_chore *first)
 	}
 }
 
+/* A page in memory whose body lies in a segment that went: its file would be there, past the bound, for as long as somebody
+ * asks for that page.  Where the disk has it elsewhere by now it is found again. */
+static bool is_stranded(const struct object *o)
+{
+	const struct page *p = page_in(o);
+	return p->body_kind == PAGE_SEGMENT && segment_is_gone(p->segment);
+}
+
 /* What was refused while all this waited may be what was to forget some of it: so that is forgotten afterwards. */
 static void work_on(struct shelf *s)
 {
@@ -266,6 +275,8 @@ static void work_on(struct shelf *s)
 	if (blind && !s->failed)
 		look_at(s, segments_forget(s->segments, blind));
 	segments_tidy(s->segments);
+	if (s->store && segments_strand(s->segments))
+		store_weed(s->store, is_stranded);
 }
 
 static void say(struct mail *m)
@@ -468,6 +479,16 @@ int shelf_open(struct shelf **out, int dir_fd, uint64_t size_b, struct disk *dis
 	return 0;
 }
 
+void shelf_weeds(struct shelf *s, struct store *store)
+{
+	s->store = store;
+}
+
+bool shelf_is_new(const struct shelf *s)
+{
+	return segments_are_new(s->segments);
+}
+
 void shelf_bound(struct shelf *s, uint64_t size_b)
 {
 	segments_bound(s->segments, size_b);
@@ -478,6 +499,7 @@ void shelf_settle(struct shelf *s)
 	s->disk = NULL;
 	batch_end(s->batch);
 	work_on(s);
+	s->store = NULL;
 }
 
 void shelf_free(struct shelf *s)

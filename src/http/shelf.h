@@ -24,6 +24,10 @@ struct shelf;
  * on the control thread before any loop uses it.  Purges of the journal are added to purges. */
 [[nodiscard]] int shelf_open(struct shelf **out, int dir_fd, uint64_t size_b, struct disk *disk, struct purges *purges,
                              const char **why);
+/* Pages of its segments are kept in this store: there a segment that goes is let go of, too.  Before any loop uses it. */
+void shelf_weeds(struct shelf *s, struct store *store);
+/* Whether all that is in it came since it was opened. */
+bool shelf_is_new(const struct shelf *s);
 /* A new bound (a reload). */
 void shelf_bound(struct shelf *s, uint64_t size_b);
 /* No loop runs any more: what waits to be written is written, and the engine is not asked for anything from now on. */

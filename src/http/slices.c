@@ -94,10 +94,10 @@ static struct growth *fetch(const struct thing *t, struct str key, uint64_t n, s
 {
 	struct cache *c = t->rules->cache;
 	struct growth *g;
-	if (growths_join(c->growths, key, store_hash(c->store, key), seat, &g) == ROLE_READER)
+	if (growths_join(c->growths, key, store_hash(c->store, key), page_hash(t->url), seat, &g) == ROLE_READER)
 		return g;
 	struct fill_wish wish = { .rules = t->rules, .url = t->url, .base = key, .key = key, .growth = g, .elsewhere = true,
-		                  .sliced = true, .slice = n };
+		                  .sliced = true, .slice = n, .behind = !seat };
 	growth_get(g);
 	fill_begin(t->req, &wish, NULL);
 	return g;
@@ -114,7 +114,7 @@ static void fetch_next(const struct thing *t, uint64_t n, uint64_t end_b)
 	if (n >= last_slice(t) || (n + 1) * t->rules->slice_b >= end_b)
 		return;
 	struct str key = key_of(t, n + 1);
-	if (!find(t, key, n + 1))
+	if (fill_may_be_behind(t->rules->cache) && !find(t, key, n + 1))
 		growth_put(fetch(t, key, n + 1, NULL));
 }
 

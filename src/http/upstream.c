@@ -175,6 +175,7 @@ void upstream_adopt(struct req *r, struct call *c)
 	c->req->call = NULL;
 	c->req = r;
 	r->call = c;
+	c->arena = &r->arena;
 	if (c->origin)
 		c->origin->task = r->task;
 }

@@ -168,9 +168,9 @@ int vary_key(struct arena *a, struct str base, struct str list, const struct ask
 		put(&w, STR("\naccept-encoding:"));
 		put(&w, vary_encodings(a, ask));
 	}
-	if (w.full)
-		return -E2BIG;
 	size_t said_b = (size_t)(w.at - said);
+	if (w.full || base.n + said_b > IMAGE_KEY_MOST)
+		return -E2BIG;
 	char *p = arena_raw(a, base.n + said_b);
 	memcpy(p, base.p, base.n);
 	memcpy(p + base.n, said, said_b);

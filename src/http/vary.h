@@ -11,7 +11,7 @@ enum { VARY_FIELDS_MOST = 16, VARY_KEY_MOST_B = 8 * 1024 };
 [[nodiscard]] int vary_of(struct arena *a, const struct field *fields, size_t count, struct str *out);
 /* The key of what is sought: base, and for each name of the list a line feed, the name and what the request says of it,
  * normalised: lines put together, blanks around commas gone; Accept-Encoding as vary_encodings().  In the arena.  0, or
- * -E2BIG: what the request says is longer than VARY_KEY_MOST_B. */
+ * -E2BIG: what the request says is longer than VARY_KEY_MOST_B, or the key than IMAGE_KEY_MOST. */
 [[nodiscard]] int vary_key(struct arena *a, struct str base, struct str list, const struct ask *ask, struct str *out);
 /* Accept-Encoding as those of the codings known here that the client takes at least as well as none: "zstd,br,gzip", in
  * this order whatever it prefers among them; "" where there is none of them, and with "identity;q=0" where no coding at all

@@ -13,7 +13,7 @@ enum { LANES = 64 };
 
 struct lane {
 	pthread_mutex_t lock;
-	struct link under_way;       /* struct growth: those that may be joined */
+	struct link under_way;       /* struct growth */
 };
 
 struct growths {
@@ -26,14 +26,15 @@ struct growth {
 	_Atomic enum growing state;
 	struct growths *of;
 	struct lane *lane;
-	struct link link;            /* in the lane's list, while it may be joined */
+	struct link link;            /* in the lane's list */
+	bool parted;                 /* nobody joins it any more */
 	struct link seats;           /* struct growth_seat: all of them */
 	struct link waiting;         /* those that wait */
 	struct object *head, *object;
 	struct blob *blob;
 	unsigned status;
 	int reason;
-	uint64_t hash;
+	uint64_t hash, mark;
 	struct str key;
 	char key_bytes[];
 };
@@ -79,13 +80,13 @@ static struct growth *find(struct lane *lane, struct str key, uint64_t hash)
 {
 	for (struct link *l = lane->under_way.next; l != &lane->under_way; l = l->next) {
 		struct growth *g = container_of(l, struct growth, link);
-		if (g->hash == hash && str_eq(g->key, key))
+		if (!g->parted && g->hash == hash && str_eq(g->key, key))
 			return g;
 	}
 	return NULL;
 }
 
-static struct growth *begin(struct growths *of, struct lane *lane, struct str key, uint64_t hash)
+static struct growth *begin(struct growths *of, struct lane *lane, struct str key, uint64_t hash, uint64_t mark)
 {
 	struct growth *g = mem_new(sizeof *g + key.n);
 	atomic_init(&g->refs, 1);
@@ -93,6 +94,7 @@ static struct growth *begin(struct growths *of, struct lane *lane, struct str ke
 	g->of = of;
 	g->lane = lane;
 	g->hash = hash;
+	g->mark = mark;
 	memcpy(g->key_bytes, key.p, key.n);
 	g->key = str_make(g->key_bytes, key.n);
 	link_init(&g->seats);
@@ -108,7 +110,8 @@ static void sit(struct growth *g, struct growth_seat *s)
 	link_add(&g->seats, &s->seats);
 }
 
-enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct growth_seat *seat, struct growth **out)
+enum role growths_join(struct growths *of, struct str key, uint64_t hash, uint64_t mark, struct growth_seat *seat,
+                       struct growth **out)
 {
 	struct lane *lane = &of->lanes[hash % LANES];
 	pthread_mutex_lock(&lane->lock);
@@ -117,7 +120,7 @@ enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct
 	if (g)
 		growth_get(g);
 	else
-		g = begin(of, lane, key, hash);
+		g = begin(of, lane, key, hash, mark);
 	if (seat)
 		sit(g, seat);
 	pthread_mutex_unlock(&lane->lock);
@@ -126,24 +129,43 @@ enum role growths_join(struct growths *of, struct str key, uint64_t hash, struct
 }
 
 /* The lane's lock is held. */
-static void part(struct lane *lane, struct str begin)
+static void part(struct lane *lane, const uint64_t *mark)
 {
-	for (struct link *l = lane->under_way.next, *next; l != &lane->under_way; l = next) {
+	for (struct link *l = lane->under_way.next; l != &lane->under_way; l = l->next) {
 		struct growth *g = container_of(l, struct growth, link);
-		next = l->next;
-		if (str_starts(g->key, begin))
-			link_del(&g->link);
+		g->parted |= !mark || g->mark == *mark;
 	}
 }
 
-void growths_part(struct growths *of, struct str begin)
+void growths_part(struct growths *of, const uint64_t *mark)
 {
 	for (size_t i = 0; i < LANES; i++) {
 		struct lane *lane = &of->lanes[i];
 		pthread_mutex_lock(&lane->lock);
-		part(lane, begin);
+		part(lane, mark);
 		pthread_mutex_unlock(&lane->lock);
 	}
+}
+
+/* The lane's lock is held. */
+static bool has(struct lane *lane, uint64_t mark)
+{
+	for (struct link *l = lane->under_way.next; l != &lane->under_way; l = l->next)
+		if (container_of(l, struct growth, link)->mark == mark)
+			return true;
+	return false;
+}
+
+bool growths_have(struct growths *of, uint64_t mark)
+{
+	bool found = false;
+	for (size_t i = 0; i < LANES && !found; i++) {
+		struct lane *lane = &of->lanes[i];
+		pthread_mutex_lock(&lane->lock);
+		found = has(lane, mark);
+		pthread_mutex_unlock(&lane->lock);
+	}
+	return found;
 }
 
 /* --- Its life. --- */

@@ -33,12 +33,16 @@ struct growth_seat;
 struct growths *growths_new(struct epoch *e);
 /* None is under way. */
 void growths_free(struct growths *g);
-/* Under this key: *out with one reference.  ROLE_FILLER: there was none, and the caller has to bring it to an end.  seat:
- * taken at once, so that nothing is forgotten that who sits there has not read; NULL: nobody waits. */
-enum role growths_join(struct growths *g, struct str key, uint64_t hash, struct growth_seat *seat, struct growth **out);
-/* What is under way, of all keys that begin so, goes on for those who read it, and nobody joins it any more: what it
- * fetches may be out of date. */
-void growths_part(struct growths *g, struct str begin);
+/* Under this key: *out with one reference.  ROLE_FILLER: there was none, and the caller has to bring it to an end.  mark:
+ * what it may be parted by.  seat: taken at once, so that nothing is forgotten that who sits there has not read; NULL:
+ * nobody waits. */
+enum role growths_join(struct growths *g, struct str key, uint64_t hash, uint64_t mark, struct growth_seat *seat,
+                       struct growth **out);
+/* What is under way with this mark, or where it is NULL all, goes on for those who read it, and nobody joins it any more:
+ * what it fetches may be out of date. */
+void growths_part(struct growths *g, const uint64_t *mark);
+/* Whether anything with this mark is under way, joined or parted, that was not given up. */
+bool growths_have(struct growths *g, uint64_t mark);
 
 void growth_get(struct growth *g);
 void growth_put(struct growth *g);

@@ -50,6 +50,11 @@ void segment_get(struct segment *g)
 	must(before > 0);
 }
 
+bool segment_is_gone(const struct segment *g)
+{
+	return atomic_load_explicit(&g->gone, memory_order_relaxed);
+}
+
 /* The last close of a file that was unlinked gives its blocks back, which may wait for the disk: the worker does it. */
 void segment_put(struct segment *g)
 {
@@ -83,6 +88,14 @@ void segments_tidy(struct segments *s)
 static void segment_name(char name[static NAME_B + 1], uint32_t number)
 {
 	snprintf(name, NAME_B + 1, "%08x", number);
+}
+
+/* Beside the owner's reference each segment has one that is not closed yet. */
+bool segments_strand(struct segments *s)
+{
+	bool strand = s->went && atomic_load(&s->refs) - 1 > s->live_count;
+	s->went = false;
+	return strand;
 }
 
 /* The file of this number; created where `anew`.  NULL: *err says why. */
@@ -176,6 +189,8 @@ static void segment_remove(struct segments *s, size_t i)
 	struct segment *g = live_take(s, i);
 	segment_name(name, g->number);
 	unlinkat(s->dir_fd, name, 0);
+	atomic_store_explicit(&g->gone, true, memory_order_relaxed);
+	s->went = true;
 	segment_put(g);
 }
 

@@ -53,6 +53,8 @@ struct digest segments_digest(const struct segments *s, struct str key);
 int segment_fd(const struct segment *g);
 void segment_get(struct segment *g);
 void segment_put(struct segment *g);
+/* Its file takes room beside the bound for as long as somebody has a reference. */
+bool segment_is_gone(const struct segment *g);
 
 /* --- Reading. --- */
 
@@ -117,6 +119,8 @@ unsigned segments_blindness(const struct segments *s);
 [[nodiscard]] int segments_forget(struct segments *s, unsigned seen);
 /* Closes what nobody has open any more. */
 void segments_tidy(struct segments *s);
+/* The worker's: whether segments went since it was last asked, and somebody has one that did. */
+bool segments_strand(struct segments *s);
 
 /* --- Counting: any thread. --- */
 

@@ -10,7 +10,6 @@
 
 enum {
 	SEGMENT_LEAST_B = 4 << 20,
-	SEGMENT_MOST_B = 256 << 20,
 	SEGMENTS_IN_BOUND = 64,        /* so many make up the bound */
 	SEGMENTS_MOST = 192,           /* open at once, however small */
 	SLOTS = 32,                    /* of a bucket */
@@ -23,6 +22,9 @@ enum {
 	STAGE_RECORD_B = 64 * 1024,    /* larger ones go out from where they lie */
 	STAGE_RECORDS = 8192,
 };
+
+/* An offset is 32 bits of units: twice as much could be told. */
+#define SEGMENT_MOST_B (UINT64_C(16) << 30)
 
 /* A hint: 16 bytes. */
 struct slot {
@@ -62,6 +64,7 @@ struct segment {
 	int fd;
 	uint32_t number;
 	struct segment *next;          /* among the dead */
+	_Atomic bool gone;             /* its file has no name any more */
 	_Atomic uint64_t size_b;       /* the worker's to change */
 };
 
@@ -92,6 +95,7 @@ struct segments {
 	/* The worker's. */
 	uint32_t next_number;
 	bool sealed;                   /* nothing more is written to the newest */
+	bool went;                     /* a segment did, since segments_strand() was asked */
 	char *stage;
 	uint64_t stage_b, stage_at_b;  /* what is in it, and where that goes in the newest */
 	uint64_t stage_room_b;         /* up to what there is room for */

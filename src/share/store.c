@@ -460,6 +460,30 @@ bool store_drop(struct store *s, struct str key, uint64_t hash)
 	return o;
 }
 
+/* The lock is held. */
+static void weed(struct store *s, struct shard *h, struct link *queue, bool (*is_weed)(const struct object *o))
+{
+	for (struct link *l = queue->next, *next; l != queue; l = next) {
+		struct object *o = container_of(l, struct object, queue);
+		next = l->next;
+		if (!is_weed(o))
+			continue;
+		fifos_del(&h->fifos, o);
+		unlink_object(s, h, o);
+	}
+}
+
+void store_weed(struct store *s, bool (*is_weed)(const struct object *o))
+{
+	for (unsigned i = 0; i < s->shard_count; i++) {
+		struct shard *h = &s->shards[i];
+		pthread_mutex_lock(&h->lock);
+		weed(s, h, &h->fifos.small, is_weed);
+		weed(s, h, &h->fifos.main, is_weed);
+		pthread_mutex_unlock(&h->lock);
+	}
+}
+
 enum flight store_join(struct store *s, struct str key, uint64_t hash, struct waiter *w)
 {
 	return flights_join(&s->flights, key, hash, w);

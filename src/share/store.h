@@ -60,6 +60,9 @@ bool store_put(struct store *s, struct object *o);
 /* Takes the object of this key out; false where there was none. */
 bool store_drop(struct store *s, struct str key, uint64_t hash);
 
+/* Takes out all that is of no use any more; is_weed() is called under a shard's lock: it only looks.  Not on a loop. */
+void store_weed(struct store *s, bool (*is_weed)(const struct object *o));
+
 /* A counted reference, for longer than a turn. */
 void object_get(struct object *o);
 void object_put(struct epoch *e, struct object *o);

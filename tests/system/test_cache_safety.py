@@ -1,17 +1,25 @@
 """Caches under attack and before origins that are odd or broken: docs/why/cache-safety.md has the list, each item with its
 test of this file."""
 
+import json
 import re
+import subprocess
 import threading
 import time
 
 import pytest
 from cached import cached, count, date, fetch, is_hit, numbered, status  # noqa: F401 (a fixture)
-from conftest import ROOT, wait_for
-from origins import answer, field, hang, once
+from conftest import BINARY, ROOT, SLOW, wait_for
+from origins import answer, field, hang, http, once
 from wire import Wire, ask, get
 
 FRESH = "Cache-Control: max-age=60\r\n"
+SLICED = """
+listen 127.0.0.1:{port};
+limits { header 32k; }
+cache pages { slice 64k; }
+site * { route * { cache pages; proxy http://ADDRESS; } }
+"""
 
 
 def in_parallel(n, work):
@@ -28,12 +36,29 @@ def in_parallel(n, work):
     return out
 
 
+NOTED = """
+listen 127.0.0.1:{port};
+admin unix:{dir}/admin.sock;
+limits { connections 0; min_rate 0; }
+cache pages { memory 16m; object 16m; purge_from 127.0.0.1; }
+site * { route * { cache pages; proxy http://ADDRESS; } }
+"""
+
+
+def marks(server):
+    """How many notes of purges there are."""
+    done = subprocess.run([BINARY, "ctl", "--socket", server.dir / "admin.sock", "--json", "cache"], capture_output=True,
+                          text=True, timeout=30, check=True)
+    return json.loads(done.stdout)["caches"][0]["purges"]["marks"]
+
+
 # --- Poisoning: what is in no key must not be in an answer that others get. ---
 
 # Fields by which frameworks are led to another host, path or method.
 MISLEADING = ["X-Forwarded-Host", "X-Host", "X-Original-Host", "X-HTTP-Host-Override", "X-Forwarded-Server", "Forwarded",
               "X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Scheme",
-              "X-Forwarded-Proto", "X-Forwarded-Port", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"]
+              "X-Forwarded-Proto", "X-Forwarded-Port", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override",
+              "Front-End-Https", "X-Url-Scheme", "X_Forwarded_Host", "X_Host", "X_Original_URL"]
 
 
 def reflecting(asked):
@@ -55,6 +80,16 @@ def test_an_answer_may_name_fields_that_are_not_sent(cached):
                                 "Connection: Accept-Language\r\nAccept-Language: de\r\n", ""]):
         fetch(server, fields=fields)
         assert len(server.origin.asked) == 1, fields
+
+
+def test_names_with_an_underscore_do_not_pass_for_others(cached):
+    """Applications that can't tell X_A from X-A depend on the one where they say that they depend on the other."""
+    def reply(asked):
+        languages = [v for k, v in asked.fields if k.lower().replace("_", "-") == "accept-language"]
+        return answer(" ".join(languages) or "none", fields=FRESH + "Vary: Accept-Language\r\n")
+    server = cached(reply)
+    fetch(server, fields="Accept_Language: evil\r\n")
+    assert fetch(server).body == b"none"
 
 
 def test_what_is_believed_has_to_be_in_the_key(cached):
@@ -149,7 +184,7 @@ def test_errors_about_a_request_are_not_kept_for_others(cached):
         return answer("odd", odd, FRESH) if odd else answer("fine", fields=FRESH)
     server = cached(reply)
     for i, code in enumerate(["400 Bad", "401 Who", "408 Late", "412 No", "413 Big", "416 Range", "417 No", "421 No",
-                              "431 Big"]):
+                              "429 Many", "431 Big", "511 Login"]):
         assert fetch(server, f"/{i}", f"X-Odd: {code}\r\n").body == b"odd"
         assert fetch(server, f"/{i}").body == b"fine", code
         assert is_hit(fetch(server, f"/{i}"))
@@ -424,6 +459,32 @@ def test_a_huge_field_that_an_answer_depends_on(cached):
     assert is_hit(fetch(server, fields="X-A: 1\r\n"))
 
 
+# Answers to requests that some frameworks' CORS sends with each of them.
+CORS = "Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n"
+
+
+def test_a_key_that_becomes_too_long(cached):
+    """A URL that is just short enough for a key, and an answer that makes it longer."""
+    server = cached(numbered(FRESH + CORS))
+    for length in (16200, 16300, 16340):
+        target = "/" + "x" * length
+        first, second = fetch(server, target), fetch(server, target)
+        assert first.status == second.status == 200
+        assert is_hit(second) or first.body != second.body
+    worker = server.worker
+    assert fetch(server).status == 200 and server.worker == worker
+
+
+def test_a_key_that_becomes_too_long_for_slices(petrel, origin):
+    one = origin(http(numbered(FRESH)))
+    server = petrel(SLICED.replace("ADDRESS", one.address))
+    for length in (16330, 16360, 16380, 16390):
+        target = "/" + "x" * length
+        for _ in range(2):
+            assert fetch(server, target).status == 200
+    assert fetch(server).status == 200
+
+
 def test_gigantic_heads(cached):
     """Past the proxy's bound: 502; within it and too large to be kept: passed on, not kept; and the next page is fine."""
     sizes = {"/100": 100, "/10000": 10_000, "/1000000": 1_000_000}
@@ -487,6 +548,87 @@ def test_names_of_fields_can_not_bring_lines_into_an_answer(cached):
         server = cached(script=once(b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n" + evil + b"Content-Length: 1\r\n\r\nx"))
         for _ in range(2):
             assert fetch(server).status == 502
+
+
+# --- Many. ---
+
+def test_changes_of_what_nobody_has_leave_no_notes(petrel, origin):
+    """Else clients could have all notes, and with these all pages, forgotten by posting to any number of URLs."""
+    one = origin(http(lambda asked: answer("x", fields=FRESH)))
+    server = petrel(NOTED.replace("ADDRESS", one.address))
+    fetch(server, "/a")
+    with Wire(server) as wire:
+        for i in range(100):
+            assert wire.ask(get(f"/{i}", method="POST")).status == 200
+        assert marks(server) == 0
+        assert is_hit(wire.ask(get("/a")))
+        wire.ask(get("/a", method="POST"))
+        assert marks(server) == 1
+        assert not is_hit(wire.ask(get("/a")))
+
+
+@pytest.mark.parametrize("parted", [False, True])
+def test_a_change_of_what_is_being_fetched_leaves_a_note(petrel, origin, parted):
+    """Also where a purge of something else has parted it from who comes now."""
+    asked_twice, go_on = threading.Event(), threading.Event()
+
+    def reply(asked):
+        if asked.method == "GET" and not asked_twice.is_set():
+            asked_twice.set()
+            assert go_on.wait(20)
+            return answer("old", fields=FRESH)
+        return answer("new", fields=FRESH)
+    one = origin(http(reply))
+    server = petrel(NOTED.replace("ADDRESS", one.address))
+    with Wire(server) as first:
+        first.send(get("/a"))
+        assert asked_twice.wait(20)
+        if parted:
+            assert fetch(server, "/b", "Surrogate-Key: b\r\n", method="PURGE").status == 200
+        fetch(server, "/a", method="POST")
+        go_on.set()
+        assert first.answer().body == b"old"
+    assert fetch(server, "/a").body == b"new"
+    assert is_hit(fetch(server, "/a"))
+
+
+def test_a_change_of_one_page_does_not_part_others(petrel, origin):
+    go_on = threading.Event()
+
+    def reply(asked):
+        assert asked.method != "GET" or go_on.wait(20)
+        return answer("x", fields=FRESH)
+    one = origin(http(reply))
+    server = petrel(NOTED.replace("ADDRESS", one.address))
+    with Wire(server) as first, Wire(server) as second:
+        first.send(get("/a/b"))
+        one.wait_asked()
+        for target in ("/", "/a", "/a/"):
+            fetch(server, target, method="POST")
+        second.send(get("/a/b"))
+        time.sleep(0.2)
+        go_on.set()
+        assert [wire.answer().status for wire in (first, second)] == [200, 200]
+    assert sum(asked.method == "GET" for asked in one.asked) == 1
+
+
+def test_slow_readers_of_large_pages_do_not_fill_memory(petrel, origin):
+    """Each of another page, which is evicted while they read it."""
+    large = b"x" * (15 << 20)
+    one = origin(http(lambda asked: answer(large, fields=FRESH)))
+    server = petrel(NOTED.replace("ADDRESS", one.address))
+    wires = []
+    for i in range(30):
+        wires.append(Wire(server, receive_buffer=4096).send(get(f"/{i}")))
+        assert wires[-1].head().status == 200
+    time.sleep(1)
+    resident = int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{server.worker}/status").read())[1]) << 10
+    assert resident < 300 << 20 or SLOW, "a sanitizer's memory is beside it"
+    assert fetch(server, "/0").status == 200
+    for wire in wires[:3]:
+        assert wire.take(len(large)) == large
+    for wire in wires:
+        wire.sock.close()
 
 
 def test_the_list_is_complete():

@@ -1,10 +1,11 @@
 """What RFC 9111 says about caches, as clients and origins see it. The unit tests have the rows; here each rule is seen to
 work in the whole."""
 
+import threading
 import time
 
 import pytest
-from cached import cached, count, date, fetch, is_hit, numbered, status  # noqa: F401 (a fixture)
+from cached import FRESH, cached, count, date, fetch, is_hit, numbered, status  # noqa: F401 (a fixture)
 from conftest import SLOW, wait_for
 from origins import answer, field
 from wire import Wire, ask, get
@@ -261,6 +262,25 @@ def test_last_modified_validates_too(cached):
     assert field(server.origin.asked[2], "if-modified-since") == modified
 
 
+def test_a_304_that_depends_on_more(cached):
+    """It would have to be kept under another key: it is fetched anew, and is."""
+    asked_for = []
+
+    def reply(asked):
+        asked_for.append(field(asked, "if-none-match"))
+        vary = "Vary: Accept-Language\r\n" if len(asked_for) > 1 else ""
+        fields = 'ETag: "1"\r\nCache-Control: max-age=1\r\n' + vary
+        if field(asked, "if-none-match"):
+            return answer(b"", "304 Not Modified", fields)
+        return answer(field(asked, "accept-language") or "none", fields=fields)
+    server = cached(reply)
+    assert fetch(server).body == b"none"
+    time.sleep(1.2)
+    assert fetch(server, fields="Accept-Language: de\r\n").body == b"de"
+    assert fetch(server).body == b"none"
+    assert asked_for[:3] == [None, '"1"', None]
+
+
 def test_a_304_may_end_the_keeping(cached):
     state = {"etag": '"a"', "fields": "Cache-Control: max-age=1\r\n", "body": "hello"}
     server = cached(validating(state))
@@ -281,6 +301,43 @@ def test_stale_while_revalidate(cached):
     got = fetch(server)
     assert got.body == b"1 /" and is_hit(got) and int(status(got)["ttl"]) <= 0
     wait_for(lambda: fetch(server).body == b"2 /", "the page that was fetched in the background")
+
+
+def test_an_origin_that_is_ill_does_not_end_what_may_be_stale(cached):
+    """Nobody is told what it answers in the background: what there is stays."""
+    ill = []
+
+    def reply(asked):
+        return answer("ill", "500 Oops") if ill else answer("well", fields="Cache-Control: max-age=1, stale-while-revalidate=60\r\n")
+    server = cached(reply)
+    assert fetch(server).body == b"well"
+    ill.append(1)
+    time.sleep(1.2)
+    for i in range(5):
+        assert fetch(server).body == b"well"
+        wait_for(lambda: count(server, "/") >= i + 2, "the next try")
+        time.sleep(0.1)
+
+
+def test_a_page_that_was_purged_while_it_came_does_not_take_the_place_of_its_successor(cached):
+    begun, go_on = threading.Event(), threading.Event()
+
+    def reply(asked):
+        if begun.is_set():
+            return answer("new", fields=FRESH)
+        begun.set()
+        assert go_on.wait(20)
+        return answer("old", fields=FRESH)
+    server = cached(reply, "purge_from 127.0.0.1;")
+    with Wire(server) as first:
+        first.send(get("/"))
+        assert begun.wait(20)
+        assert fetch(server, method="PURGE").status == 200
+        assert fetch(server).body == b"new"
+        go_on.set()
+        assert first.answer().body == b"old"
+    got = fetch(server)
+    assert got.body == b"new" and is_hit(got)
 
 
 @pytest.mark.parametrize("fields, rules, stale", [

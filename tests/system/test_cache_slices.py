@@ -1,6 +1,10 @@
 """Large things in slices: each is fetched once, when it is wanted, and all are of one version."""
 
 import re
+import socket
+import struct
+import threading
+import time
 
 import pytest
 from conftest import wait_for
@@ -123,6 +127,44 @@ def test_versions_that_cannot_be_told_apart_are_not_sliced(sliced):
     for _ in range(2):
         assert ask(server, get("/")).body == thing.body
     assert None in thing.ranges
+
+
+def test_parts_that_cannot_be_put_together_are_asked_for_once(sliced):
+    """Which ones they are depends on something else, too: the whole is asked for at once from then on."""
+    thing = Thing(3 * SLICE, extra="Cache-Control: max-age=60\r\nVary: Accept-Encoding\r\n")
+    server = sliced(thing)
+    for _ in range(4):
+        assert ask(server, get("/")).body == thing.body
+    assert thing.ranges == [0, None, None, None, None]
+
+
+def test_a_slice_that_nobody_waits_for_any_more_is_not_fetched(sliced):
+    """Who wanted it has left while it stood in line."""
+    go_on = threading.Event()
+    thing = Thing(20 * SLICE)
+    reply = thing.reply
+
+    def slow(asked):
+        if asked.target == "/slow":
+            assert go_on.wait(20)
+            return answer(b"slow", fields=thing.extra)
+        return reply(asked)
+    thing.reply = slow
+    server = sliced(thing, "fills 1;")
+    assert ask(server, get("/", "Range: bytes=0-9\r\n")).status == 206
+    with Wire(server) as blocks:
+        blocks.send(get("/slow"))
+        time.sleep(0.2)
+        for n in range(5, 15):
+            with Wire(server) as wire:
+                wire.send(get("/", f"Range: bytes={n * SLICE}-{n * SLICE + 9}\r\n"))
+                assert wire.head().status == 206
+                wire.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        time.sleep(0.2)
+        go_on.set()
+        assert blocks.answer().body == b"slow"
+    assert ask(server, get("/", f"Range: bytes={17 * SLICE}-{17 * SLICE + 9}\r\n")).status == 206
+    assert thing.ranges == [0, 17]
 
 
 def test_a_thing_that_changes_is_never_mixed(sliced):

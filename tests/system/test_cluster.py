@@ -246,6 +246,45 @@ def test_what_is_stale_one_fetches_anew(cluster, memcached):
     wait_for(lambda: ask(a, get("/")).body != b"v1" and ask(b, get("/")).body != b"v1", "the new page everywhere")
 
 
+@pytest.mark.parametrize("ill", [500, None])
+def test_a_stale_page_of_another_machine_is_better_than_an_error(cluster, memcached, ill):
+    one = memcached()
+    failing = []
+
+    def reply(asked):
+        return answer("ill", f"{ill} Oops") if failing else answer("well", fields="Cache-Control: max-age=1, stale-if-error=60\r\n")
+    a, b = cluster([one], reply, options="timeout 2s;")
+    assert ask(a, get("/")).body == b"well"
+    stored(one)
+    failing.append(1)
+    if not ill:
+        a.origin.close()
+    time.sleep(2.1)
+    for _ in range(2):
+        got = ask(b, get("/"))
+        assert (got.status, got.body) == (200, b"well")
+
+
+def test_who_finds_a_stale_page_of_another_machine_need_not_wait(cluster, memcached):
+    one = memcached()
+    go_on = threading.Event()
+    versions = iter(range(1, 100))
+
+    def reply(asked):
+        number = next(versions)
+        assert number == 1 or go_on.wait(20)
+        return answer(f"v{number}", fields="Cache-Control: max-age=1, stale-while-revalidate=60\r\n")
+    a, b = cluster([one], reply, options="timeout 2s;")
+    assert ask(a, get("/")).body == b"v1"
+    stored(one)
+    time.sleep(2.1)
+    assert ask(b, get("/")).body == b"v1"
+    a.origin.wait_asked(2)
+    go_on.set()
+    wait_for(lambda: ask(b, get("/")).body == b"v2", "the new page")
+    assert len(a.origin.asked) == 2
+
+
 # --- Purges. ---
 
 

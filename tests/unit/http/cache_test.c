@@ -277,9 +277,9 @@ static void a_purge_parts_what_is_under_way(void **state)
 	struct cache_rules rules = named(STR("pages"), 1 << 20);
 	struct cache *c = caches_get(b->caches, &rules, NULL);
 	struct growth *before, *after;
-	assert_int_equal(growths_join(c->growths, STR("a/"), 1, NULL, &before), ROLE_FILLER);
+	assert_int_equal(growths_join(c->growths, STR("a/"), 1, page_hash(STR("a/")), NULL, &before), ROLE_FILLER);
 	assert_int_equal(cache_purge(c, NULL, PURGE_URL, STR("a/"), false, NULL), 0);
-	assert_int_equal(growths_join(c->growths, STR("a/"), 1, NULL, &after), ROLE_FILLER);
+	assert_int_equal(growths_join(c->growths, STR("a/"), 1, page_hash(STR("a/")), NULL, &after), ROLE_FILLER);
 	assert_ptr_not_equal(before, after);
 	growth_end(before, GROWTH_FAILED, NULL, 502, 0);
 	growth_end(after, GROWTH_FAILED, NULL, 502, 0);

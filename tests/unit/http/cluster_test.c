@@ -300,7 +300,7 @@ static void purges_are_heard_once(void **state)
 	heard = 0;
 	run_ms(1200);
 	for (unsigned i = 0; i < 3; i++)
-		purge(a, PURGE_TAG, "news", i % 2);
+		purge(a, PURGE_TAG, &"news"[i], i % 2);
 	purge(a, PURGE_MATCH, "http://a/*", false);
 	run_ms(2500);
 	assert_int_equal(heard, 4);
@@ -310,6 +310,30 @@ static void purges_are_heard_once(void **state)
 	assert_int_equal(cluster_stats(b).heard, 4);
 	cluster_close(a);
 	cluster_close(b);
+}
+
+/* A URL that changes a hundred times a second is told of ten times: each line is read by all machines. */
+static void what_is_about_to_be_told_is_told_once(void **state)
+{
+	static const struct purge ALL = { .kind = PURGE_ALL, .at_ms = 1 };
+	struct cluster *a = opened();
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		struct str url = i % 2 ? STR("a/1") : STR("a/2");
+		struct purge what = { .kind = PURGE_URL, .soft = i % 4 > 1, .at_ms = clock_wall_ms(), .mark = page_hash(url) };
+		cluster_purge(a, &what, url);
+	}
+	assert_int_equal(cluster_stats(a).told, 4);
+	cluster_purge(a, &ALL, STR(""));
+	cluster_purge(a, &ALL, STR(""));
+	assert_int_equal(cluster_stats(a).told, 6);
+	/* What was told may have been heard before it changed again. */
+	run_ms(300);
+	purge(a, PURGE_URL, "a/1", false);
+	assert_int_equal(cluster_stats(a).told, 7);
+	run_ms(2500);
+	assert_int_equal(cluster_stats(a).waiting, 0);
+	cluster_close(a);
 }
 
 static void who_starts_reads_the_past(void **state)
@@ -405,7 +429,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(one_fetches_and_all_have_it), T(nobody_waits_for_ever), T(who_leaves_is_not_told),
 		T(a_stale_page_one_fetches_anew), T(a_purge_takes_it_away), T(a_tag_takes_them_all_away),
-		T(purges_are_heard_once), T(who_starts_reads_the_past), T(any_wrong_byte_is_no_page),
+		T(purges_are_heard_once), T(what_is_about_to_be_told_is_told_once),
+		T(who_starts_reads_the_past), T(any_wrong_byte_is_no_page),
 		T(what_is_not_for_others_is_not_offered), T(generations_tell_soft_from_hard),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,8 @@ static const struct {
 	{ "", "", 200, "Cache-Control: max-age=60\nVary: cookie, accept", "fresh 60" },
 	{ "", "", 206, "Cache-Control: max-age=60", "range" },
 	{ "", "", 304, "Cache-Control: max-age=60", "status" },
+	{ "", "", 429, "Cache-Control: max-age=60", "status" },
+	{ "", "", 511, "Cache-Control: max-age=60", "status" },
 	{ "", "", 103, "Cache-Control: max-age=60", "status" },
 	{ "", "", 400, "Cache-Control: max-age=60", "status" },
 	{ "", "", 401, "Cache-Control: max-age=60", "status" },
@@ -387,7 +389,7 @@ static void sends(void **state)
 	(void)state;
 	static const char *DROPPED[] = { "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since",
 		                         "If-Unmodified-Since", "Content-Length", "X-Original-URL", "x-http-method-override",
-		                         "X-Forwarded-Prefix", "X-Host" },
+		                         "X-Forwarded-Prefix", "X-Host", "X_Other", "Front-End-Https" },
 	                  *SENT[] = { "Host", "Accept", "Cookie", "Authorization", "Cache-Control", "User-Agent", "X-Other" };
 	const struct ask none = {};
 	for (size_t i = 0; i < countof(DROPPED); i++) {

@@ -45,7 +45,7 @@ static struct page *page_of_given(struct bench *b, const struct given *g, enum p
 {
 	struct image image = { .body_b = 10, .base = 77 };
 	struct freshness_rules rules = { .asks = true };
-	struct blob *blob = blob_new(10);
+	struct blob *blob = blob_new(10, NULL);
 	assert_true(blob_add(blob, STR("01234")) && blob_add(blob, STR("56789")));
 	assert_int_equal(freshness_store(&g->came, &rules, &image), STORED_YES);
 	struct page *p = page_of_answer(b->store, &g->came, &image, STR("key"), kind, blob);

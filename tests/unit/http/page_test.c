@@ -162,7 +162,7 @@ enum { BODY_B = 40000 };
 
 static struct blob *body_new(void)
 {
-	struct blob *blob = blob_new(0);
+	struct blob *blob = blob_new(0, NULL);
 	for (int i = 0; i < BODY_B; i++) {
 		char c = (char)(i % 251);
 		assert_true(blob_add(blob, str_make(&c, 1)));

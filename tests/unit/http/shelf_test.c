@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #include "shelved.h"
+#include "share/segments_in.h"
 
 enum { WHOLE_B = 64 * 1024, BOUND_B = 64 << 20 };
 
@@ -134,6 +135,28 @@ static uint64_t folder_b(void)
 	return sum;
 }
 
+/* However large the bound is, segments make it up. */
+static void bounds_are_made_up_of_segments(void **state)
+{
+	static const uint64_t BOUNDS_MB[] = { 64, 1024, 20 << 10, 100 << 10, 1 << 20 };
+	(void)state;
+	for (size_t i = 0; i < countof(BOUNDS_MB); i++) {
+		struct segments s = { .bound_b = BOUNDS_MB[i] << 20 };
+		uint64_t size_b = segments_size_b(&s);
+		assert_true(size_b * SEGMENTS_IN_BOUND >= s.bound_b && size_b * SEGMENTS_MOST > s.bound_b);
+		assert_true(size_b / UNIT_B <= UINT32_MAX);
+	}
+}
+
+/* Until nothing is written any more: what is written again counts as what was put. */
+static void rest(struct shelved *t, uint64_t ms)
+{
+	for (uint64_t before = UINT64_MAX; before != shelf_stats(t->shelf).written;) {
+		before = shelf_stats(t->shelf).written;
+		shelved_run(t, ms);
+	}
+}
+
 static void the_oldest_goes(void **state)
 {
 	enum { SMALL_B = 24 << 20, COUNT = 900, BODY_B = 60000 };
@@ -152,11 +175,15 @@ static void the_oldest_goes(void **state)
 	assert_true(folder_b() <= SMALL_B);
 	assert_true(shelf_stats(t.shelf).bytes <= SMALL_B);
 	assert_int_equal(shelf_stats(t.shelf).bound_b, SMALL_B);
-	for (unsigned i = 0; i < COUNT; i++)
+	rest(&t, 100);
+	assert_int_equal(look(&t, COUNT - 1, 1, BODY_B), 0);
+	for (unsigned i = 0; i < COUNT; i++) {
 		found += look(&t, i, 1, BODY_B) == 0;
+		if (i % 20 == 19)
+			rest(&t, 2);
+	}
 	assert_true(found > 250 && found < 400);
 	assert_int_equal(look(&t, COUNT - 1, 1, BODY_B), 0);
-	assert_int_equal(look(&t, 3, 1, BODY_B), 0);
 	shelf_bound(t.shelf, SMALL_B / 2);
 	shelved_put(&t, COUNT, 1, 100, false);
 	shelved_settle(&t, COUNT + 1);
@@ -218,6 +245,46 @@ static void sent_from_a_segment_that_is_gone(void **state)
 	/* Whoever sends may be later than the shelf. */
 	assert_true(shelved_is(p, 0, 1, BODY_B));
 	p->object.free(&p->object);
+}
+
+/* Open files of ours that have no name any more. */
+static unsigned nameless(void)
+{
+	unsigned count = 0;
+	DIR *dir = opendir("/proc/self/fd");
+	char target[256];
+	for (const struct dirent *e; (e = readdir(dir));) {
+		ssize_t n = readlinkat(dirfd(dir), e->d_name, target, sizeof target);
+		struct str s = str_make(target, n > 0 ? (size_t)n : 0);
+		count += str_starts(s, str_of(folder)) && str_ends(s, STR(" (deleted)"));
+	}
+	closedir(dir);
+	return count;
+}
+
+/* What memory has of the disk must not hold files past the bound. */
+static void memory_does_not_hold_a_segment_that_is_gone(void **state)
+{
+	enum { SMALL_B = 24 << 20, BODY_B = 1 << 20, COUNT = 60 };
+	struct shelved t;
+	char key[64];
+	struct page *p;
+	(void)state;
+	open_here(&t, SMALL_B);
+	shelf_weeds(t.shelf, t.store);
+	for (unsigned i = 0; i < COUNT; i++) {
+		shelved_put(&t, i, 1, BODY_B, true);
+		shelved_settle(&t, i + 1);
+		assert_int_equal(shelved_ask(&t, shelved_key(key, i), WHOLE_B, &p), 0);
+		assert_true(store_put(t.store, &p->object));
+		epoch_reap(t.home.epoch);
+	}
+	assert_true(store_stats(t.store).objects < COUNT / 2);
+	assert_true(nameless() <= 1);
+	/* What is there is still found in memory. */
+	struct str last = shelved_key(key, COUNT - 1);
+	assert_non_null(store_find(t.store, last, store_hash(t.store, last)));
+	shelved_close(&t);
 }
 
 static void too_large(void **state)
@@ -506,9 +573,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sizes, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_waits_is_written_at_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_newest_is_found, setup, teardown),
+		cmocka_unit_test(bounds_are_made_up_of_segments),
 		cmocka_unit_test_setup_teardown(the_oldest_goes, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_memory_has_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(sent_from_a_segment_that_is_gone, setup, teardown),
+		cmocka_unit_test_setup_teardown(memory_does_not_hold_a_segment_that_is_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(too_large, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_folder_is_used_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(full, setup, teardown),

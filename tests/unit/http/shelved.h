@@ -155,7 +155,7 @@ static inline struct page *shelved_page(struct shelved *t, unsigned number, unsi
 	for (uint64_t i = 0; i < body_b; i++)
 		body[i] = shelved_byte(number, version, i);
 	if (blob) {
-		p->blob = blob_new(0);
+		p->blob = blob_new(0, NULL);
 		must(blob_add(p->blob, str_make(body, body_b)));
 	} else if (body_b) {
 		memcpy(page_body_at(p), body, body_b);

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "asked.h"
+#include "http/page.h"
 #include "http/vary.h"
 
 static const struct {
@@ -102,6 +103,13 @@ static void long_keys(void **state)
 	fields[VARY_KEY_MOST_B] = 'x';
 	r = asked_init(&a, METHOD_GET, fields);
 	assert_int_equal(vary_key(&r->arena, STR("base"), STR("a"), &r->ask, &key), -E2BIG);
+	asked_fini(&a);
+	/* All of it is a page's key. */
+	static char base[IMAGE_KEY_MOST];
+	r = asked_init(&a, METHOD_GET, "A: 1");
+	assert_int_equal(vary_key(&r->arena, str_make(base, sizeof base - 4), STR("a"), &r->ask, &key), 0);
+	assert_int_equal(key.n, IMAGE_KEY_MOST);
+	assert_int_equal(vary_key(&r->arena, str_make(base, sizeof base - 3), STR("a"), &r->ask, &key), -E2BIG);
 	asked_fini(&a);
 }
 

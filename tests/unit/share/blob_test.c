@@ -50,7 +50,7 @@ static void what_is_added_is_there(void **state)
 	(void)state;
 	static char run[RUN_B];
 	for (size_t i = 0; i < countof(ROWS); i++) {
-		struct blob *b = blob_new(ROWS[i].expected_b);
+		struct blob *b = blob_new(ROWS[i].expected_b, NULL);
 		assert_int_equal(blob_size_b(b), 0);
 		for (uint64_t at_b = 0; at_b < ROWS[i].size_b;) {
 			uint64_t left_b = ROWS[i].size_b - at_b;
@@ -72,7 +72,7 @@ static void what_is_forgotten_is_no_longer_there(void **state)
 {
 	(void)state;
 	static char run[RUN_B];
-	struct blob *b = blob_new(0);
+	struct blob *b = blob_new(0, NULL);
 	blob_trim(b, 0);
 	for (uint64_t at_b = 0; at_b < ALL_B; at_b += RUN_B) {
 		assert_true(blob_add(b, run_at(run, at_b, RUN_B)));
@@ -88,19 +88,46 @@ static void what_is_forgotten_is_no_longer_there(void **state)
 	blob_put(b);
 }
 
-static void there_is_an_end(void **state)
+/* What has no end goes on, as long as what was read is forgotten. */
+static void there_is_no_end(void **state)
 {
 	(void)state;
 	enum { PIECE_B = 1 << 20 };
 	char *piece = mem_new(PIECE_B);
-	struct blob *b = blob_new(0);
-	while (blob_add(b, str_make(piece, PIECE_B))) {
-		assert_true(blob_size_b(b) < BLOB_MOST_B + PIECE_B);
-		blob_trim(b, blob_size_b(b));
+	struct blob *b = blob_new(0, NULL);
+	while (blob_size_b(b) < BLOB_MOST_B + 100 * PIECE_B) {
+		uint64_t at_b = blob_size_b(b);
+		piece[0] = byte_at(at_b);
+		assert_true(blob_add(b, str_make(piece, PIECE_B)));
+		assert_int_equal(blob_at(b, at_b).p[0], byte_at(at_b));
+		blob_trim(b, at_b);
+		assert_true(blob_cost_b(b) < 8 * PIECE_B);
 	}
-	assert_true(blob_size_b(b) >= BLOB_MOST_B);
 	blob_put(b);
 	mem_free(piece);
+}
+
+/* What they hold together: what is expected, then what is there, until the last reference goes. */
+static void what_they_hold_is_tallied(void **state)
+{
+	(void)state;
+	static char run[RUN_B];
+	struct blob_tally *t = blob_tally_new();
+	struct blob *known = blob_new(3 << 20, t), *unknown = blob_new(0, t);
+	assert_int_equal(blob_tally_b(t), 3 << 20);
+	for (uint64_t at_b = 0; at_b < 2 << 20; at_b += RUN_B)
+		assert_true(blob_add(known, run_at(run, at_b, RUN_B)));
+	assert_int_equal(blob_tally_b(t), 3 << 20);
+	for (uint64_t at_b = 0; at_b < 5 << 20; at_b += RUN_B)
+		assert_true(blob_add(unknown, run_at(run, at_b, RUN_B)));
+	assert_true(blob_tally_b(t) >= 8 << 20 && blob_tally_b(t) < 10 << 20);
+	blob_trim(unknown, blob_size_b(unknown) - 1);
+	assert_true(blob_tally_b(t) > 3 << 20 && blob_tally_b(t) < 5 << 20);
+	blob_put(unknown);
+	assert_int_equal(blob_tally_b(t), 3 << 20);
+	/* It outlives whoever made it. */
+	blob_tally_put(t);
+	blob_put(known);
 }
 
 /* --- By several threads. --- */
@@ -137,7 +164,7 @@ static void one_writes_and_many_read(void **state)
 	(void)state;
 	struct reading readers[READERS] = {};
 	static char run[RUN_B];
-	struct blob *b = blob_new(0);
+	struct blob *b = blob_new(0, NULL);
 	for (size_t i = 0; i < READERS; i++) {
 		readers[i].blob = b;
 		blob_get(b);
@@ -164,7 +191,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_added_is_there), cmocka_unit_test(what_is_forgotten_is_no_longer_there),
-		cmocka_unit_test(there_is_an_end), cmocka_unit_test(one_writes_and_many_read),
+		cmocka_unit_test(there_is_no_end), cmocka_unit_test(what_they_hold_is_tallied),
+		cmocka_unit_test(one_writes_and_many_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

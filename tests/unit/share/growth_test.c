@@ -73,7 +73,7 @@ static int wakes(void)
 
 static enum role join(const char *key, struct growth_seat *seat, struct growth **out)
 {
-	return growths_join(growths, str_of(key), 42, seat, out);
+	return growths_join(growths, str_of(key), 42, (unsigned char)key[0], seat, out);
 }
 
 static void end(struct growth *g, enum growing how)
@@ -115,7 +115,7 @@ static void close_one(struct growth *g)
 static void part_all(struct growth *g)
 {
 	(void)g;
-	growths_part(growths, STR(""));
+	growths_part(growths, NULL);
 }
 
 static void forsake(struct growth *g)
@@ -142,17 +142,18 @@ static void nobody_joins_any_more(void **state)
 	}
 }
 
-static void what_begins_so_is_parted(void **state)
+/* By what marks it, of whatever key: one that begins so is something else. */
+static void what_bears_the_mark_is_parted(void **state)
 {
 	static const struct {
-		const char *begin;
+		const char *other;
 		enum role role;
-	} ROWS[] = { { "host/a", ROLE_FILLER }, { "host/", ROLE_FILLER }, { "host/ab", ROLE_READER }, { "a", ROLE_READER } };
+	} ROWS[] = { { "a", ROLE_FILLER }, { "ab", ROLE_FILLER }, { "b", ROLE_READER }, { "ba", ROLE_READER } };
 	(void)state;
 	for (size_t i = 0; i < countof(ROWS); i++) {
-		struct growth *first = begin("host/a"), *second;
-		growths_part(growths, str_of(ROWS[i].begin));
-		assert_int_equal(join("host/a", NULL, &second), ROWS[i].role);
+		struct growth *first = begin(ROWS[i].other), *second;
+		growths_part(growths, &(uint64_t){ 'a' });
+		assert_int_equal(join(ROWS[i].other, NULL, &second), ROWS[i].role);
 		end(first, GROWTH_FAILED);
 		if (ROWS[i].role == ROLE_FILLER)
 			end(second, GROWTH_FAILED);
@@ -186,7 +187,7 @@ static void states_and_what_they_promise(void **state)
 	assert_int_equal(growth_state(g), GROWTH_ASKED);
 	assert_null(growth_object(g));
 	assert_null(growth_blob(g));
-	growth_head(g, head, blob_new(0));
+	growth_head(g, head, blob_new(0, NULL));
 	assert_int_equal(growth_state(g), GROWTH_BYTES);
 	assert_ptr_equal(growth_object(g), head);
 	assert_non_null(growth_blob(g));
@@ -217,7 +218,7 @@ static void what_is_cut_keeps_its_head(void **state)
 	(void)state;
 	struct growth *g = begin("a");
 	struct object *head = thing_new();
-	growth_head(g, head, blob_new(0));
+	growth_head(g, head, blob_new(0, NULL));
 	growth_end(g, GROWTH_CUT, NULL, 502, 0);
 	assert_ptr_equal(growth_object(g), head);
 	growth_put(g);
@@ -236,7 +237,7 @@ static void who_waits_is_woken_once(void **state)
 	assert_int_equal(wakes(), 0);
 	assert_true(growth_wait(seat, GROWTH_ASKED, 0));
 	assert_true(growth_wait(seat, GROWTH_ASKED, 0));
-	struct blob *blob = blob_new(0);
+	struct blob *blob = blob_new(0, NULL);
 	growth_head(g, thing_new(), blob);
 	growth_more(g);
 	assert_int_equal(wakes(), 1);
@@ -299,7 +300,7 @@ static void who_waits_is_known_to_have_read(void **state)
 	(void)state;
 	struct growth *g, *also;
 	struct growth_seat *one = seat_new(), *two = seat_new();
-	struct blob *blob = blob_new(0);
+	struct blob *blob = blob_new(0, NULL);
 	join("a", one, &g);
 	join("a", two, &also);
 	growth_put(also);
@@ -345,7 +346,7 @@ static void flow(struct growth *g, struct blob *blob)
 static void fill(struct growth *g, bool large)
 {
 	char run[RUN_B];
-	struct blob *blob = blob_new(0);
+	struct blob *blob = blob_new(0, NULL);
 	blob_get(blob);
 	growth_head(g, thing_new(), blob);
 	for (uint64_t at_b = 0; at_b < BODY_B; at_b += RUN_B) {
@@ -393,7 +394,7 @@ static void play_one(struct player *p)
 	struct growth *g;
 	struct growth_seat *seat = growth_seat_new(&p->box, wake, &p->woken);
 	bool leaves = (p->round + p->number) % 3 == 0;
-	if (growths_join(growths, STR("it"), 1, seat, &g) == ROLE_FILLER) {
+	if (growths_join(growths, STR("it"), 1, 7, seat, &g) == ROLE_FILLER) {
 		growth_leave(seat);
 		seat = NULL;
 		fill(g, p->round % 2);
@@ -408,7 +409,7 @@ static void play_one(struct player *p)
 		growth_leave(seat);
 	growth_put(g);
 	if (p->round % 50 == 0)
-		growths_part(growths, STR("it"));
+		growths_part(growths, &(uint64_t){ 7 });
 }
 
 static void *play(void *arg)
@@ -448,7 +449,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(one_fetches_for_all), TEST(nobody_joins_any_more), TEST(what_begins_so_is_parted),
+		TEST(one_fetches_for_all), TEST(nobody_joins_any_more), TEST(what_bears_the_mark_is_parted),
 		TEST(who_sits_is_not_forsaken), TEST(states_and_what_they_promise), TEST(what_ends_without_bytes_has_none),
 		TEST(what_is_cut_keeps_its_head), TEST(who_waits_is_woken_once), TEST(another_one_is_woken),
 		TEST(who_left_is_not_woken), TEST(who_waits_is_known_to_have_read), TEST(many_threads_fetch_and_read),
