@@ -186,7 +186,7 @@ static void the_oldest_goes(void **state)
 	assert_int_equal(look(&t, COUNT - 1, 1, BODY_B), 0);
 	shelf_bound(t.shelf, SMALL_B / 2);
 	shelved_put(&t, COUNT, 1, 100, false);
-	shelved_settle(&t, COUNT + 1);
+	rest(&t, 100);
 	assert_true(folder_b() <= SMALL_B / 2);
 	assert_int_equal(look(&t, COUNT, 1, 100), 0);
 	shelved_close(&t);
