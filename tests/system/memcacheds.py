@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 
-from conftest import free_port, wait_for
+from conftest import free_port, stop, wait_for
 
 
 class Memcached:
@@ -48,6 +48,9 @@ class Memcached:
 
     def signal(self, number):
         os.kill(self.process.pid, number)
+
+    def stop(self):
+        stop(self.process.pid)
 
     def kill(self):
         self.process.kill()

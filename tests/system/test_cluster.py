@@ -7,9 +7,10 @@ import threading
 import time
 
 import pytest
-from conftest import BINARY, SLOW, wait_for
+from conftest import BINARY, wait_for
 from memcacheds import WAYS, Liar, Memcached
 from origins import answer, field, http
+from test_metrics import metrics, value
 from wire import Wire, ask, get
 
 CONF = """
@@ -55,7 +56,8 @@ def liar():
 @pytest.fixture
 def cluster(petrel, origin):
     """cluster(servers) starts petrels that share these, before one origin."""
-    def start(servers, reply=lambda asked: answer(b"hello", fields=FRESH), count=2, rules="", loops=1, options=""):
+    # A busy machine is no reason for a miss, where a miss is not the matter.
+    def start(servers, reply=lambda asked: answer(b"hello", fields=FRESH), count=2, rules="", loops=1, options="timeout 2s;"):
         one = origin(http(reply))
         listed = " ".join(f"server {s if isinstance(s, str) else s.address};" for s in servers)
         conf = (CONF.replace("SERVERS", listed).replace("RULES", rules).replace("ADDRESS", one.address)
@@ -125,17 +127,17 @@ def test_what_is_not_for_others_is_not_shared(cluster, memcached):
 
 def test_a_crowd_at_two_petrels_makes_one_request(cluster, memcached):
     one = memcached()
-    inside = threading.Event()
+    times = []
 
     def slow(asked):
-        inside.set()
+        times.append(time.monotonic())
         time.sleep(0.15)
         return answer(b"hello", fields=FRESH)
 
     a, b = cluster([one], slow)
     ask(a, get("/warm"))
     ask(b, get("/warm"))
-    before = len(a.origin.asked)
+    times.clear()
     wires = [Wire(server) for server in (a, b) for _ in range(100)]
     for wire in wires:
         wire.send(get("/page"))
@@ -143,7 +145,8 @@ def test_a_crowd_at_two_petrels_makes_one_request(cluster, memcached):
     for wire in wires:
         wire.sock.close()
     assert {(x.status, x.body) for x in answers} == {(200, b"hello")}
-    assert len(a.origin.asked) - before <= (2 if SLOW else 1)
+    # One machine waits for another for at most 300 ms: then, on a busy machine, the other one may ask, too.
+    assert len(times) == 1 or len(times) == 2 and times[1] - times[0] > 0.25, times
 
 
 def test_who_fetches_is_killed(cluster, memcached):
@@ -165,7 +168,7 @@ def test_who_fetches_is_killed(cluster, memcached):
         began = time.monotonic()
         second.send(get("/page"))
         assert second.answer().body == b"hello"
-        assert time.monotonic() - began < (20 if SLOW else 3)
+        assert time.monotonic() - began < 10    # of the twenty seconds for which the first one would go on
     go.set()
     assert len([r for r in b.origin.asked if r.target == "/page"]) == 2
 
@@ -278,9 +281,8 @@ def test_a_machine_that_starts_hears_of_earlier_purges(cluster, memcached, petre
     time.sleep(0.3)
     late = petrel(a.conf)
     late.origin = a.origin
-    time.sleep(4)
+    wait_for(lambda: ask(late, get("/3")).body == b"v6", "the purge at the one that starts")
     assert ask(late, get("/2")).body == b"v3"
-    assert ask(late, get("/3")).body == b"v6"
 
 
 # --- Servers that fail. ---
@@ -323,16 +325,20 @@ def quantile(times, q):
     return times[min(len(times) - 1, int(len(times) * q))]
 
 
-def check_load(load, fault_at):
-    """No error, and no wait that a visitor would notice."""
+def count_of(server, one, name):
+    return value(metrics(server), f'petrel_memcached_{name}_total{{memcached="shared",server="{one.address}"}}')
+
+
+def check_load(load, one, fault_at):
+    """No error, and no wait that a visitor would notice: a server that fails is waited for a few times, and then no more.
+    How long anything takes is the machine's business: petrel counts how often it waited in vain. One that answers is asked
+    on as long as half of its answers come in time."""
     load.stop()
     assert not load.bad
-    slack = 1.0 if SLOW else 0.05
-    before = sorted(took for began, took in load.times if began < fault_at)
-    p99 = quantile(before, 0.99)
+    answered = sum(count_of(load.server, one, name) for name in ("hits", "misses", "errors"))
+    assert count_of(load.server, one, "late") + count_of(load.server, one, "lost") <= 20 + answered / 2
     after = load.since(fault_at)
-    assert after and len([took for took in after if took > p99 + 0.025 + slack]) <= 20
-    assert quantile(load.since(fault_at + 1.5), 0.95) < quantile(before, 0.95) + slack
+    assert after and quantile(after, 0.5) < 0.5 and after[-1] < 5
 
 
 def kill(one):
@@ -340,7 +346,7 @@ def kill(one):
 
 
 def stop(one):
-    one.signal(signal.SIGSTOP)
+    one.stop()
 
 
 def restart(one):
@@ -350,27 +356,23 @@ def restart(one):
 @pytest.mark.parametrize("fault", [kill, stop, restart])
 def test_a_server_fails_under_load(cluster, memcached, fault):
     servers = [memcached(), memcached()]
-    a, = cluster(servers, count=1)
+    a, = cluster(servers, count=1, options="")
     load = Load(a)
     time.sleep(1)
     at = time.monotonic()
     fault(servers[0])
-    time.sleep(3)
-    check_load(load, at)
+    time.sleep(2.5)
+    check_load(load, servers[0], at)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_server_lies(cluster, memcached, liar, way):
     well, bad = memcached(), liar(WAYS[way])
-    a, = cluster([well, bad], count=1)
+    a, = cluster([well, bad], count=1, options="")
     at = time.monotonic()
     load = Load(a)
     time.sleep(2.5)
-    load.stop()
-    assert not load.bad
-    late = load.since(at + 1.5)
-    assert late and quantile(late, 0.5) < (1 if SLOW else 0.1)
-    assert len([took for took in load.since(at) if took > (1 if SLOW else 0.1)]) <= 20
+    check_load(load, bad, at)
 
 
 def test_a_port_that_drops(cluster, memcached, liar):
@@ -382,11 +384,10 @@ def test_a_port_that_drops(cluster, memcached, liar):
         sock.setblocking(False)
         sock.connect_ex(("127.0.0.1", full.port))
         held.append(sock)
-    a, = cluster([memcached(), full], count=1)
+    a, = cluster([memcached(), full], count=1, options="")
     load = Load(a)
     time.sleep(2.5)
-    load.stop()
-    assert not load.bad and quantile(load.since(0), 0.99) < (2 if SLOW else 0.2)
+    check_load(load, full, 0)
     for sock in held:
         sock.close()
 
@@ -397,7 +398,7 @@ def test_a_server_that_can_not_be_reached(cluster, server):
     began = time.monotonic()
     for i in range(50):
         assert ask(a, get(f"/{i}")).body == b"hello"
-    assert time.monotonic() - began < (20 if SLOW else 3)
+    assert time.monotonic() - began < 20    # of a hundred seconds, were each to wait for it
 
 
 def test_it_comes_back(cluster, memcached):
@@ -443,7 +444,7 @@ def test_a_reload_keeps_connections(cluster, memcached):
     stored(one, 2)
     # One of them is this test's own.
     assert int(dict(x.split()[1:] for x in stats(one))["total_connections"]) - before <= 3
-    a.reload(a.conf.replace("OPTIONS", "").replace("memcached shared {", "memcached shared { timeout 30ms;"))
+    a.reload(a.conf.replace("timeout 2s;", "timeout 1s;"))
     assert ask(a, get("/1")).body == b"hello"
 
 
