@@ -44,7 +44,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         what, _, value = self.path[1:].partition("/")
         if what == "leak": kept.append(b"x" * int(value))
         if what == "open": kept.extend(open("/dev/null") for _ in range(int(value)))
-        if what == "sleep": time.sleep(float(value))
+        if what == "sleep":
+            open("asleep", "w").close()
+            time.sleep(float(value))
         if what == "die": os.kill(os.getpid(), signal.SIGKILL)
         if what == "flood":
             for n in range(int(value)): os.write(2, b"line %d " % n + b"x" * 200 + b"\n")
@@ -390,7 +392,7 @@ def test_an_app_that_comes_and_goes_with_a_reload(site):
     slow = threading.Thread(target=lambda: answers.append(one.request("/sleep/1").status))
     answers = []
     slow.start()
-    time.sleep(0.3)
+    wait_for((one.dir / "asleep").exists, "the request to be at the application")
     one.reload(text)
     slow.join()
     assert answers == [200]

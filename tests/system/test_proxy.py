@@ -622,12 +622,12 @@ def test_a_tunnel_is_refused(proxied):
 
 
 def test_an_idle_tunnel(proxied):
-    server = proxied(echo_tunnel, rules="timeout tunnel 150ms;")
+    server = proxied(echo_tunnel, rules="timeout tunnel 600ms;")
     with open_tunnel(server) as w:
         for _ in range(5):
             w.send(b"x")
             assert w.take(1) == b"x"
-            time.sleep(0.05)
+            time.sleep(0.2)
         w.assert_closed()
     logged(server, "/ws 101 tunnel_timeout")
 
