@@ -483,4 +483,5 @@ def test_a_file_that_outgrows_the_hot_set(petrel):
         with Wire(server, receive_buffer=4096) as w:
             w.send(get("/grows"))
             time.sleep(0.1)
+            w.hurry()
             assert w.answer().body == large
