@@ -65,8 +65,8 @@ endif
 # ThreadSanitizer wants its addresses where it expects them.
 UNDER_tsan := setarch -R
 
-# System tests mostly wait: two of them share a core.
-SYSTEM_RUNS ?= $(shell expr 2 \* $$(nproc))
+# System tests mostly wait: four of them share a core.  None waits for ever.
+SYSTEM_RUNS ?= $(shell expr 4 \* $$(nproc))
 
 # All cores, unless somebody said how many.
 JOBS       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -139,7 +139,8 @@ unit: $(TESTS)
 	@tests/unit/run $(UNDER_$(FLAVOUR)) -- $(TESTS)
 
 system: $(OUT)/petrel
-	@PETREL=$(OUT)/petrel $(UNDER_$(FLAVOUR)) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(SYSTEM_RUNS) tests/system $(PYTEST)
+	@PETREL=$(OUT)/petrel $(UNDER_$(FLAVOUR)) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(SYSTEM_RUNS) --timeout 300 \
+	    tests/system $(PYTEST)
 
 fuzz:
 	@$(MAKE) FLAVOUR=fuzz fuzzers
