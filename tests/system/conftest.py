@@ -25,6 +25,14 @@ SLOW = BINARY.parent.name in ("asan", "tsan")
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|LeakSanitizer")
 
 
+def pytest_configure(config):
+    """What the run with ThreadSanitizer is for: tests in which threads meet. That is, all in which loops share something
+    under load (pools and their queues, caches, the hot set, memcached, logs, counters), the disk engine, whatever goes from
+    the control thread to the loops and back (reloads, settings, purges, traces, the status page), and every way to end.
+    What one loop does alone is run on the other builds."""
+    config.addinivalue_line("markers", "threads: threads meet in it: run with ThreadSanitizer, too")
+
+
 def wait_for(condition, what, seconds=10.0):
     """Returns the first true answer of condition()."""
     deadline = time.monotonic() + seconds

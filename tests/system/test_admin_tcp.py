@@ -78,6 +78,7 @@ def test_nothing_is_done_without_it(tcp):
     assert server.request("/").status == 200
 
 
+@pytest.mark.threads
 def test_guesses_do_not_hold_up_others(tcp):
     server = tcp()
     guesses = [socket.create_connection(("127.0.0.1", server.admin)) for _ in range(50)]
@@ -145,6 +146,7 @@ def test_petrel_ctl_over_tcp(tcp, command, tmp_path):
     assert command("ctl", "-c", only, "--token-file", token, "pools").returncode == 1
 
 
+@pytest.mark.threads
 def test_another_token_after_a_reload(tcp):
     server = tcp()
     with open(server.conf_file) as f:
@@ -166,6 +168,7 @@ def test_two_addresses_with_a_token_each(petrel):
     assert ask(first, Authorization="Bearer other-token-1234")[0].status == 401
 
 
+@pytest.mark.threads
 def test_connections_over_tcp_are_counted(tcp):
     """Not so those of the Unix socket: whoever looks after a server that is full gets in."""
     server = tcp(more="limits { connections 2; }\n")

@@ -18,6 +18,8 @@ from test_operator import Unix, status
 from test_trace import Trace
 from wire import Wire, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 listen 127.0.0.1:{port};
 loops 1;

@@ -81,6 +81,7 @@ def stored(server, count=1, pattern="pc1:"):
 # --- All is well. ---
 
 
+@pytest.mark.threads
 def test_what_one_fetched_all_have(cluster, memcached):
     one = memcached()
     a, b = cluster([one])
@@ -125,6 +126,7 @@ def test_what_is_not_for_others_is_not_shared(cluster, memcached):
     assert len(one.keys("pc1:")) == 1
 
 
+@pytest.mark.threads
 def test_a_crowd_at_two_petrels_makes_one_request(cluster, memcached):
     one = memcached()
     times = []
@@ -149,6 +151,7 @@ def test_a_crowd_at_two_petrels_makes_one_request(cluster, memcached):
     assert len(times) == 1 or len(times) == 2 and times[1] - times[0] > 0.25, times
 
 
+@pytest.mark.threads
 def test_who_fetches_is_killed(cluster, memcached):
     one = memcached()
     first, go = threading.Event(), threading.Event()
@@ -209,6 +212,7 @@ def counted(origin_fields):
     return lambda asked: answer(f"v{next(versions)}", fields=origin_fields)
 
 
+@pytest.mark.threads
 def test_a_purge_reaches_all_machines(cluster, memcached):
     one = memcached()
     a, b = cluster([one], counted(FRESH))
@@ -254,6 +258,7 @@ def test_a_variant_is_purged_with_its_url(cluster, memcached):
     wait_for(lambda: ask(b, get("/", "Accept-Language: de\r\n")).body != b"v1", "the purge at the other one", 5)
 
 
+@pytest.mark.threads
 def test_a_purge_is_not_lost_with_a_server(cluster, memcached):
     servers = [memcached() for _ in range(3)]
     a, b = cluster(servers, counted(FRESH))
@@ -268,6 +273,7 @@ def test_a_purge_is_not_lost_with_a_server(cluster, memcached):
     wait_for(lambda: all(ask(b, get(f"/{i}")).body != bodies[i] for i in range(20)), "all purges at the other one", 10)
 
 
+@pytest.mark.threads
 def test_a_machine_that_starts_hears_of_earlier_purges(cluster, memcached, petrel):
     one = memcached()
     a, = cluster([one], counted(FRESH), count=1)
@@ -353,6 +359,7 @@ def restart(one):
     one.restart()
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("fault", [kill, stop, restart])
 def test_a_server_fails_under_load(cluster, memcached, fault):
     servers = [memcached(), memcached()]
@@ -401,6 +408,7 @@ def test_a_server_that_can_not_be_reached(cluster, server):
     assert time.monotonic() - began < 20    # of a hundred seconds, were each to wait for it
 
 
+@pytest.mark.threads
 def test_it_comes_back(cluster, memcached):
     one = memcached()
     a, b = cluster([one])
@@ -423,6 +431,7 @@ def test_it_comes_back(cluster, memcached):
     wait_for(is_shared, "a page that was asked for once")
 
 
+@pytest.mark.threads
 def test_no_room(cluster, memcached):
     """Everything is evicted all the time, or can't be stored at all."""
     one = memcached(None, "-m", "2", "-M")
@@ -432,6 +441,7 @@ def test_no_room(cluster, memcached):
     assert ask(a, get("/0")).status == 200
 
 
+@pytest.mark.threads
 def test_a_reload_keeps_connections(cluster, memcached):
     one = memcached()
     a, = cluster([one], count=1, loops=2)

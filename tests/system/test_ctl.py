@@ -82,6 +82,7 @@ def states(ctl, server):
     return {s["server"]: s["states"][0] for s in pool["servers"]}
 
 
+@pytest.mark.threads
 def test_a_server_is_drained_put_down_and_ready_again(petrel, ctl, backends):
     one, two = backends
     server = petrel(conf(one, two))
@@ -99,6 +100,7 @@ def test_a_server_is_drained_put_down_and_ready_again(petrel, ctl, backends):
     assert re.search(rf"{one.address} +ready +5 ", ctl(server, "pool", "api"))
 
 
+@pytest.mark.threads
 def test_servers_come_and_go(petrel, ctl, backends):
     one, two = backends
     server = petrel(conf(one))
@@ -140,6 +142,7 @@ def test_changes_are_listed(petrel, ctl, backends):
     assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ  \w+ +pool api: ", ctl(server, "changes"))
 
 
+@pytest.mark.threads
 def test_log_reopen(petrel, ctl, backends):
     server = petrel(conf(backends[0]))
     log = server.dir / "access.log"
@@ -224,6 +227,7 @@ def test_a_body_that_is_too_large(petrel, backends):
     connection.close()
 
 
+@pytest.mark.threads
 def test_clients_that_leave_before_their_answer(petrel, ctl, backends):
     server = petrel(conf(backends[0]))
     for _ in range(30):
@@ -240,6 +244,7 @@ def test_clients_that_leave_before_their_answer(petrel, ctl, backends):
     assert len(json.loads(ctl(server, "--json", "pool", "api"))["servers"]) == 1
 
 
+@pytest.mark.threads
 def test_applications_are_shown_and_restarted(petrel, ctl):
     server = petrel("""
 listen 127.0.0.1:{port};

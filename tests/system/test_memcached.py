@@ -72,6 +72,7 @@ def place(servers, key, value, flags=0):
         one.set(key, value, flags)
 
 
+@pytest.mark.threads
 def test_a_key_is_answered(serve, servers):
     some = servers(3)
     server = serve(some)
@@ -183,6 +184,7 @@ def test_large_values(serve, servers):
         assert all(wire.answer().body == value for _ in range(5))
 
 
+@pytest.mark.threads
 def test_many_at_once(serve, servers):
     some = servers(3)
     server = serve(some)
@@ -241,6 +243,7 @@ def test_what_php_stores(serve, servers):
 # --- Servers that fail. ---
 
 
+@pytest.mark.threads
 def test_a_dead_server_is_a_miss(serve, servers):
     some = servers(2)
     server = serve(some)
@@ -263,6 +266,7 @@ def late(server, one):
     return value(metrics(server), f'petrel_memcached_late_total{{memcached="shared",server="{one.address}"}}')
 
 
+@pytest.mark.threads
 def test_a_stopped_server_is_waited_for_briefly(serve, servers):
     some = servers()
     server = serve(some, timeout="20ms")
@@ -333,6 +337,7 @@ def test_checked(command, tmp_path):
         assert done.returncode == 1 and said in done.stdout + done.stderr, (text, done.stdout + done.stderr)
 
 
+@pytest.mark.threads
 def test_counted(serve, servers):
     one, = servers()
     server = serve([one])
@@ -370,6 +375,7 @@ site * {
 """
 
 
+@pytest.mark.threads
 def test_beside_a_cache(petrel, servers, origin):
     """What the next route's gates may refuse to others is not kept for all who may use the first one."""
     one, = servers()

@@ -14,6 +14,8 @@ from conftest import SLOW, free_port, wait_for
 from origins import answer, hang, http, once
 from wire import Wire, ask, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops LOOPS;
 listen 127.0.0.1:{port};

@@ -15,6 +15,8 @@ import time
 import pytest
 from conftest import SLOW, alive, stop, wait_for
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops 1;
 listen 127.0.0.1:{port};

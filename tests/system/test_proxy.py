@@ -95,6 +95,7 @@ def test_no_more_than_so_many_are_kept(proxied):
     wait_for(lambda: sum(peer.closed.is_set() for peer in server.origin.peers) == 3, "three to be closed")
 
 
+@pytest.mark.threads
 def test_idle_connections_are_closed(proxied):
     server = proxied(http(), rules="keepalive 8 idle 50ms;")
     assert ask(server, get()).status == 200
@@ -479,6 +480,7 @@ def test_answers_in_place_of_the_server(proxied):
 
 # --- Clients that leave. ---
 
+@pytest.mark.threads
 def test_a_client_that_leaves(proxied):
     """While the server works: its connection ends soon, and it can stop."""
     def script(peer):
@@ -632,6 +634,7 @@ def test_an_idle_tunnel(proxied):
     logged(server, "/ws 101 tunnel_timeout")
 
 
+@pytest.mark.threads
 def test_a_tunnel_survives_a_reload(proxied):
     server = proxied(echo_tunnel)
     with open_tunnel(server) as w:
@@ -645,6 +648,7 @@ def test_a_tunnel_survives_a_reload(proxied):
         assert w.take(5) == b"there"
 
 
+@pytest.mark.threads
 def test_a_tunnel_and_the_end(proxied):
     """It does not keep petrel from ending."""
     server = proxied(echo_tunnel)

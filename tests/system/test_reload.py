@@ -11,6 +11,8 @@ import time
 import pytest
 from conftest import SLOW, free_port, stop, wait_for
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops 2;
 listen 127.0.0.1:{port};

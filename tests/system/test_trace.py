@@ -188,6 +188,7 @@ def test_what_is_left_out(served, origin):
         assert 250000 < slow["total_us"] < 5000000
 
 
+@pytest.mark.threads
 def test_a_retry(served, origin):
     server = served("route /x { proxy two; }", f"pool two {{ server 127.0.0.1:1; server {origin(http()).address}; "
                                                "retry 1 on connect; eject 0; }")
@@ -259,6 +260,7 @@ def test_colours_on_a_terminal_only(served):
         os.close(fd)
 
 
+@pytest.mark.threads
 def test_at_most_so_many_a_second(served):
     server = served()
     with Trace(server, "--max-rate", "3") as trace:
@@ -275,6 +277,7 @@ def test_at_most_so_many_a_second(served):
         assert 3 <= len(trace.lines()) <= 3 * (seconds + 2)
 
 
+@pytest.mark.threads
 def test_a_viewer_that_does_not_read(served):
     server = served()
     with socket.socket(socket.AF_UNIX) as s:
@@ -295,6 +298,7 @@ def test_a_viewer_that_does_not_read(served):
     assert server.request("/").status == 200
 
 
+@pytest.mark.threads
 def test_a_trace_goes_on_over_a_reload(served):
     server = served()
     with Trace(server) as trace:
@@ -304,6 +308,7 @@ def test_a_trace_goes_on_over_a_reload(served):
         assert [line["request"]["target"] for line in trace.lines(2)] == ["/", "/files/a"]
 
 
+@pytest.mark.threads
 def test_the_end(served):
     """Eight at a time, and those that left make room."""
     server = served()
