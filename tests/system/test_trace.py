@@ -235,8 +235,7 @@ def test_hostile_values(served, origin):
             assert w.answer().status == 200
         line, = trace.lines()
         assert fields(line["request"])["x-evil"].startswith('a"><script>')
-        text = shown.text(r"- done")
-        assert "<script>" in text
+        text = shown.text(r"<script>.*- done")
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
         raw = shown.file.read_bytes()
         assert b"\x1b" not in raw and b"\x9b2J" not in raw.replace(b"\xef\xbf\xbd", b"")
