@@ -65,8 +65,14 @@ endif
 # ThreadSanitizer wants its addresses where it expects them.
 UNDER_tsan := setarch -R
 
-# System tests mostly wait: two of them share a core.
-SYSTEM_RUNS ?= $(shell expr 2 \* $$(nproc))
+# System tests mostly wait: four of them share a core.  None waits for ever.
+SYSTEM_RUNS ?= $(shell expr 4 \* $$(nproc))
+# It finds races: of the system tests it runs those in which threads meet (tests/system/conftest.py: the mark `threads`), and
+# of the unit tests those that start a thread.
+CHOICE_tsan := -m threads
+ifeq ($(FLAVOUR),tsan)
+TESTS := $(patsubst tests/unit/%.c,$(OUT)/unit/%,$(shell grep -lE 'pthread_create|(disk|log)_new|shelved_init|server_start' $(UNIT)))
+endif
 
 # All cores, unless somebody said how many.
 JOBS       = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -139,7 +145,8 @@ unit: $(TESTS)
 	@tests/unit/run $(UNDER_$(FLAVOUR)) -- $(TESTS)
 
 system: $(OUT)/petrel
-	@PETREL=$(OUT)/petrel $(UNDER_$(FLAVOUR)) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(SYSTEM_RUNS) tests/system $(PYTEST)
+	@PETREL=$(OUT)/petrel $(UNDER_$(FLAVOUR)) $(PYTHON) -m pytest -q -p no:cacheprovider -n $(SYSTEM_RUNS) --timeout 300 \
+	    $(CHOICE_$(FLAVOUR)) tests/system $(PYTEST)
 
 fuzz:
 	@$(MAKE) FLAVOUR=fuzz fuzzers

@@ -15,7 +15,7 @@ struct viewer {
 	struct control *control;
 	struct tap *tap;
 	uint64_t told_dropped, told_left_out;
-	bool gone;
+	bool told_begun;
 };
 
 struct audience {
@@ -27,6 +27,7 @@ struct audience {
 	struct link gone;             /* whose taps a loop may still look at */
 	struct taps *now;             /* NULL: none */
 	size_t away;                  /* lists that loops still have, but for the newest */
+	size_t untaken;               /* lists on their way to loops */
 	struct timer timer;
 };
 
@@ -41,7 +42,6 @@ static void viewer_free(struct viewer *w)
 
 struct list {
 	struct taps taps;
-	struct audience *owner;
 };
 
 static void give(struct audience *v)
@@ -49,13 +49,13 @@ static void give(struct audience *v)
 	struct list *new = NULL;
 	if (!link_alone(&v->all)) {
 		new = MEM_NEW(struct list);
-		new->owner = v;
 		new->taps.loops_left = v->loops;
 		for (struct link *l = v->all.next; l != &v->all && new->taps.count < TAPS_MOST; l = l->next)
 			new->taps.p[new->taps.count++] = container_of(l, struct viewer, link)->tap;
 	}
 	v->away += v->now != NULL;
 	v->now = new ? &new->taps : NULL;
+	v->untaken += v->loops;
 	v->give(v->arg, v->now);
 }
 
@@ -65,13 +65,25 @@ static void free_gone(struct audience *v)
 		viewer_free(container_of(v->gone.next, struct viewer, link));
 }
 
-void audience_back(struct taps *taps)
+/* Every loop has the newest list: whoever is in it misses nothing from here on. */
+static void tell_begun(struct audience *v)
 {
-	struct list *list = taps ? container_of(taps, struct list, taps) : NULL;
-	if (!list || --taps->loops_left)
+	for (struct link *l = v->all.next; l != &v->all; l = l->next) {
+		struct viewer *w = container_of(l, struct viewer, link);
+		if (!w->told_begun)
+			w->told_begun = feed_send(w->tap->feed, STR("{\"tracing\":true}\n"));
+	}
+}
+
+void audience_taken(struct audience *v, struct taps *before)
+{
+	struct list *list = before ? container_of(before, struct list, taps) : NULL;
+	if (--v->untaken == 0)
+		tell_begun(v);
+	if (!list || --before->loops_left)
 		return;
-	list->owner->away--;
-	free_gone(list->owner);
+	v->away--;
+	free_gone(v);
 	mem_free(list);
 }
 
@@ -178,7 +190,7 @@ enum go audience_begin(struct req *r, struct admin_call *call)
 	w->tap = tap_new(call->query, &why);
 	w->mail.deliver = came;
 	link_init(&w->link);
-	enum go go = answer_feed(r, STR("application/x-ndjson"), STR("{\"tracing\":true}\n"), HELD_MOST_B, &w->tap->feed);
+	enum go go = answer_feed(r, STR("application/x-ndjson"), STR(""), HELD_MOST_B, &w->tap->feed);
 	mailbox_post(w->control->box, &w->mail);
 	buf_fini(&why);
 	return go;

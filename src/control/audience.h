@@ -7,12 +7,12 @@
 
 struct audience;
 
-/* give(arg, taps): all loops have this list from now on, NULL for an empty one; audience_back() for each of them when it
- * lets go of it. */
+/* give(arg, taps): to all loops, NULL for an empty list; audience_taken() for each of them when it has it. */
 struct audience *audience_new(struct loop *l, size_t loops, void (*give)(void *arg, struct taps *taps), void *arg);
 /* The loops have ended. */
 void audience_free(struct audience *v);
-void audience_back(struct taps *taps);
+/* before: what that loop let go of; NULL: none. */
+void audience_taken(struct audience *v, struct taps *before);
 
 /* GET /trace?…: whether the query can be meant. */
 void errand_trace(struct control *c, struct admin_call *call);

@@ -115,7 +115,9 @@ static bool give_lines(struct buf *b, bool (*see)(void *arg, struct str line), v
 	bool goes_on = true;
 	for (size_t n; goes_on && (n = str_find(rest, '\n')) < rest.n; rest = str_from(rest, n + 1))
 		goes_on = see(arg, str_head(rest, n));
-	memmove(b->p, rest.p, rest.n);
+	/* There may be no memory yet: the head came alone. */
+	if (rest.n)
+		memmove(b->p, rest.p, rest.n);
 	b->n = rest.n;
 	return goes_on;
 }

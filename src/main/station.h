@@ -31,6 +31,7 @@ enum order_kind {
 	ORDER_STOP,     /* cut off what there is, end the loop */
 };
 
+struct audience;
 struct station;
 struct taps;
 struct warm;
@@ -43,6 +44,7 @@ struct order {
 	const struct listenings *listenings;    /* ORDER_CONF: lives until all stations have answered */
 	struct warm *warm;                      /* ORDER_WARM: given away */
 	struct taps *taps;                      /* ORDER_TAPS; with the answer, those before */
+	struct audience *audience;              /* ORDER_TAPS: whose they are */
 	size_t cut;                             /* ORDER_STOP: requests that were under way */
 	void (*done)(struct order *o);          /* on the control thread; frees the order */
 };

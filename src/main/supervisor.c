@@ -251,12 +251,13 @@ static void worker_ready(struct supervisor *s)
 	if (before != PHASE_STARTING && before != PHASE_LOADING)
 		return;
 	enter(s, PHASE_RUNNING, 0);
+	/* Whoever waits for it to be ready finds that said. */
+	if (!s->served)
+		first_served(s);
 	if (before == PHASE_LOADING)
 		reload_worked(s);
 	else
 		notify_send("READY=1\nSTATUS=serving");
-	if (!s->served)
-		first_served(s);
 	if (s->reopen)
 		reopen(s);
 	if (s->again) {

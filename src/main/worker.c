@@ -231,7 +231,7 @@ static void fill(void *worker, struct sample *out)
 
 static void taps_taken(struct order *o)
 {
-	audience_back(o->taps);
+	audience_taken(o->audience, o->taps);
 	mem_free(o);
 }
 
@@ -241,7 +241,7 @@ static void give_taps(void *arg, struct taps *taps)
 	struct publisher *p = &w->publisher;
 	for (size_t i = 0; i < p->station_count; i++) {
 		struct order *o = MEM_NEW(struct order);
-		*o = (struct order){ .kind = ORDER_TAPS, .taps = taps, .done = taps_taken };
+		*o = (struct order){ .kind = ORDER_TAPS, .taps = taps, .audience = w->admin.audience, .done = taps_taken };
 		station_order(&p->stations[i], o);
 	}
 }

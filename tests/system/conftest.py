@@ -25,6 +25,14 @@ SLOW = BINARY.parent.name in ("asan", "tsan")
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|LeakSanitizer")
 
 
+def pytest_configure(config):
+    """What the run with ThreadSanitizer is for: tests in which threads meet. That is, all in which loops share something
+    under load (pools and their queues, caches, the hot set, memcached, logs, counters), the disk engine, whatever goes from
+    the control thread to the loops and back (reloads, settings, purges, traces, the status page), and every way to end.
+    What one loop does alone is run on the other builds."""
+    config.addinivalue_line("markers", "threads: threads meet in it: run with ThreadSanitizer, too")
+
+
 def wait_for(condition, what, seconds=10.0):
     """Returns the first true answer of condition()."""
     deadline = time.monotonic() + seconds
@@ -36,20 +44,34 @@ def wait_for(condition, what, seconds=10.0):
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
+def claim(first, count, each):
+    """A range of ports that no other run on this machine has now, in this checkout or another: whoever has the abstract
+    name that goes with it. The name goes with the process."""
+    for at in range(0, count, each):
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0petrel-test-ports-{first + at}")
+        except OSError:
+            name.close()
+            continue
+        return name, first + at
+    raise AssertionError("too many test runs at once: all ranges of ports are taken")
+
+
 def ports():
     """Free ports, none twice in a row: below those that the kernel gives to who connects and those that petrel gives to
-    applications, and a range for each of the runs that go on side by side."""
-    run = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    first, count = 10000 + run % 5 * 2000, 2000
-    at = random.randrange(count)
-    while True:
+    applications."""
+    first, count, each = 10000, 10000, 500
+    name, mine = claim(first, count, each)
+    at = random.randrange(each)
+    while name:
         at += 1
         with socket.socket() as s:
             try:
-                s.bind(("127.0.0.1", first + at % count))
+                s.bind(("127.0.0.1", mine + at % each))
             except OSError:
                 continue
-        yield first + at % count
+        yield mine + at % each
 
 
 PORTS = ports()
@@ -75,6 +97,16 @@ def alive(pid):
             return True
     return False
 
+
+def stop(*pids):
+    """SIGSTOP, and until none of their threads runs any more: a signal takes its time to arrive."""
+    def stopped(pid):
+        states = [(thread / "stat").read_text().rpartition(")")[2].split()[0]
+                  for thread in pathlib.Path(f"/proc/{pid}/task").iterdir()]
+        return set(states) == {"T"}
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wait_for(lambda: all(map(stopped, pids)), "all threads to be stopped")
 
 
 class Petrel:

@@ -2,14 +2,13 @@
 
 import contextlib
 import os
-import pathlib
 import re
 import signal
 import socket
 import subprocess
 import time
 
-from conftest import free_port, wait_for
+from conftest import free_port, stop, wait_for
 from origins import Origin
 
 
@@ -50,13 +49,9 @@ class Memcached:
 
     def signal(self, number):
         os.kill(self.process.pid, number)
-        if number == signal.SIGSTOP:
-            wait_for(self.stands_still, "memcached to stop")
 
-    def stands_still(self):
-        """All of its threads."""
-        stats = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/stat")
-        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in stats)
+    def stop(self):
+        stop(self.process.pid)
 
     def kill(self):
         self.process.kill()

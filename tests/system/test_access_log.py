@@ -7,6 +7,8 @@ import signal
 import pytest
 from conftest import wait_for
 
+pytestmark = pytest.mark.threads
+
 COMBINED = re.compile(r'^127\.0\.0\.1 - - \[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d \+0000\] "([^"]*)" (\d+) (\d+) "([^"]*)" "([^"]*)"$')
 
 

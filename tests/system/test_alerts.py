@@ -145,6 +145,7 @@ class Crowd:
             client.close()
 
 
+@pytest.mark.threads
 def test_a_webhook_is_told_once_when_it_begins_and_once_when_it_ends(petrel, ctl, receiver):
     ear = receiver()
     server = petrel(CONF + BUSY + hook(ear, 'header Authorization "Bearer x"; '))
@@ -322,6 +323,7 @@ def test_what_happens_together_is_told_together(petrel, receiver):
     server.wait_said("alert other ends")
 
 
+@pytest.mark.threads
 def test_messages_are_bounded(petrel, ctl, receiver):
     ear = receiver()
     server = petrel(CONF.replace("group 1s", "group 0").replace("clear 1s", "clear 0") + BUSY + hook(ear, "limit 3;"))
@@ -382,6 +384,7 @@ def test_a_silence_survives_a_restart(petrel, ctl):
     assert not (server.dir / "state").exists() or "deploying" not in (server.dir / "state").read_text()
 
 
+@pytest.mark.threads
 def test_a_reload_keeps_what_is_firing(petrel, ctl, receiver):
     ear = receiver()
     conf = CONF + BUSY + hook(ear)
@@ -404,6 +407,7 @@ def test_a_reload_keeps_what_is_firing(petrel, ctl, receiver):
     crowd.leave()
 
 
+@pytest.mark.threads
 def test_a_notify_block_may_come_with_a_reload(petrel, ctl, receiver):
     ear = receiver()
     server = petrel(CONF + BUSY)
@@ -458,6 +462,7 @@ def test_builtin_rules_can_be_switched_off(petrel, ctl):
     assert [r["builtin"] for r in listing(ctl, server)["alerts"] if r["name"] == "no_server"] == [False]
 
 
+@pytest.mark.threads
 def test_a_spawner_that_dies_loses_no_message(petrel, receiver):
     ear = receiver(lambda n: None if n == 0 else 200)
     server = petrel(CONF + BUSY + hook(ear, "retry 5 after 500ms; timeout 30s;"))
@@ -471,6 +476,7 @@ def test_a_spawner_that_dies_loses_no_message(petrel, receiver):
     crowd.leave()
 
 
+@pytest.mark.threads
 def test_a_stop_does_not_wait_for_messages(petrel, ctl, receiver, command):
     ear = receiver(lambda n: None)
     server = petrel(CONF + BUSY + hook(ear, "timeout 60s;"))

@@ -46,6 +46,7 @@ COMPRESSED = "route * { compress on; files; }"
 # --- compress ---
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_hot_file_is_encoded_once_and_kept(petrel, coding):
     server = serve(petrel, COMPRESSED, {"a.txt": TEXT})
@@ -82,6 +83,7 @@ def test_an_error_page_is_encoded_and_has_no_etag(petrel):
         wait_for(lambda: server.request("/nowhere", headers=headers).getheader("Content-Length"), "the kept encoding")
 
 
+@pytest.mark.threads
 def test_a_changed_file_gets_a_new_encoding(petrel):
     server = serve(petrel, COMPRESSED, {"a.txt": TEXT}, "hot { recheck 10ms; }")
     headers = {"Accept-Encoding": "gzip"}
@@ -106,6 +108,7 @@ def test_a_large_file_is_encoded_on_its_way(petrel, coding):
     assert ranged.status == 206 and ranged.body == large[10:20] and not ranged.getheader("Content-Encoding")
 
 
+@pytest.mark.threads
 def test_clients_that_leave_while_it_is_encoded(petrel):
     server = serve(petrel, COMPRESSED, {"large.txt": TEXT * 200})
     for _ in range(20):

@@ -44,7 +44,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         what, _, value = self.path[1:].partition("/")
         if what == "leak": kept.append(b"x" * int(value))
         if what == "open": kept.extend(open("/dev/null") for _ in range(int(value)))
-        if what == "sleep": time.sleep(float(value))
+        if what == "sleep":
+            open("asleep", "w").close()
+            time.sleep(float(value))
         if what == "die": os.kill(os.getpid(), signal.SIGKILL)
         if what == "flood":
             for n in range(int(value)): os.write(2, b"line %d " % n + b"x" * 200 + b"\n")
@@ -260,6 +262,7 @@ def test_one_that_never_listens_is_ended(site):
     assert len(one.apps) <= 1
 
 
+@pytest.mark.threads
 def test_a_request_that_had_not_reached_it_goes_elsewhere(site):
     """Twenty of them are killed; nobody who asks with GET notices."""
     one = site(php())
@@ -273,6 +276,7 @@ def test_a_request_that_had_not_reached_it_goes_elsewhere(site):
     assert not zombies(one.pid)
 
 
+@pytest.mark.threads
 def test_one_that_dies_of_a_request_costs_only_that(site):
     one = site('app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 2; retry 0; }')
     with Load(one, "/") as load:
@@ -301,6 +305,7 @@ def test_a_line_is_safe_to_read(site):
 
 # --- They are replaced. ---
 
+@pytest.mark.threads
 def test_recycling_by_requests(site):
     one = site(php("recycle requests 100;"))
     with Load(one, "/pid.php") as load:
@@ -332,6 +337,7 @@ def test_a_leak_stays_within_its_bound(site):
     assert most < 250_000, most
 
 
+@pytest.mark.threads
 def test_it_grows_while_requests_wait_and_shrinks_afterwards(site):
     one = site('app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 1..4; connections 1; '
                'recycle idle 1s; }')
@@ -356,6 +362,7 @@ def changed(one, mark):
     one.reload(re.sub(r"MARK \w+", f"MARK {mark}", one.conf_file.read_text()))
 
 
+@pytest.mark.threads
 def test_a_rolling_restart_drops_no_request(site, command):
     one = site(php() + 'app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 2; }',
                conf=SITE + "admin unix:{dir}/admin.sock;\n")
@@ -397,6 +404,7 @@ Handler = Tunnel
     wait_for(lambda: not alive(before), "its end")
 
 
+@pytest.mark.threads
 def test_a_reload_that_changes_an_app_replaces_its_processes(site):
     one = site(php("env MARK one;") +
                'app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 1; }')
@@ -410,6 +418,7 @@ def test_a_reload_that_changes_an_app_replaces_its_processes(site):
     assert one.pid_of("/") == web
 
 
+@pytest.mark.threads
 def test_a_new_command_that_does_not_work_leaves_the_old_processes(site):
     one = site('app web { command "exec python3 web.py"; folder {dir}; protocol http; processes 1; }')
     before = one.pid_of("/")
@@ -422,6 +431,7 @@ def test_a_new_command_that_does_not_work_leaves_the_old_processes(site):
     assert one.pid_of("/") == before or one.wait_apps(1)
 
 
+@pytest.mark.threads
 def test_an_app_that_comes_and_goes_with_a_reload(site):
     one = site(php())
     assert one.request("/").status in (502, 503)
@@ -433,7 +443,7 @@ def test_an_app_that_comes_and_goes_with_a_reload(site):
     slow = threading.Thread(target=lambda: answers.append(one.request("/sleep/1").status))
     answers = []
     slow.start()
-    time.sleep(0.3)
+    wait_for((one.dir / "asleep").exists, "the request to be at the application")
     one.reload(text)
     slow.join()
     assert answers == [200]
@@ -524,6 +534,7 @@ def test_what_it_forked_ends_with_it(site):
     assert not left()
 
 
+@pytest.mark.threads
 def test_a_stop_ends_all_of_them(site):
     one = site(php("stop_timeout 2s;"))
     with Load(one, "/pid.php", clients=2):
@@ -534,6 +545,7 @@ def test_a_stop_ends_all_of_them(site):
     assert [p for p in everybody if alive(p)] == []
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("who", ["worker", "spawner", "supervisor"])
 def test_whoever_is_killed_the_applications_follow(site, who):
     one = site(php("stop_timeout 1s;"))

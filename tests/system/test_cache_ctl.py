@@ -18,6 +18,8 @@ from test_operator import Unix, status
 from test_trace import Trace
 from wire import Wire, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 listen 127.0.0.1:{port};
 loops 1;
@@ -241,7 +243,7 @@ def test_explain_says_what_the_cache_would_do(server, ctl):  # noqa: F811
 
 
 def test_trace_shows_what_became_of_it(server):
-    with Trace(server) as lines, Trace(server, json_=False) as text, Wire(server) as w:
+    with Trace(server, json_=False) as text, Trace(server) as lines, Wire(server) as w:
         for target in ("/a/1", "/a/1", "/private/1", "/no/1"):
             w.ask(get(target))
         first, second, private, none = [line["cache"] for line in lines.lines(4)]

@@ -17,6 +17,8 @@ from conftest import SLOW, alive, wait_for
 from origins import answer, field, http
 from wire import Wire, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops 2;
 listen 127.0.0.1:{port};

@@ -14,6 +14,8 @@ from conftest import SLOW, wait_for
 from origins import answer, field, http
 from wire import Wire, ask, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops LOOPS;
 listen 127.0.0.1:{port};

@@ -10,6 +10,8 @@ from conftest import wait_for
 from origins import answer, field, http, once
 from wire import Wire, ask, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops LOOPS;
 listen 127.0.0.1:{port};

@@ -225,6 +225,7 @@ def test_every_key_has_its_own_page(cached):
     assert len(server.origin.asked) == len(rows)
 
 
+@pytest.mark.threads
 def test_many_keys_are_not_mixed_up(cached):
     server = cached(lambda asked: answer(asked.target, fields=FRESH), loops=2)
     with Wire(server) as w:
@@ -314,6 +315,7 @@ def test_a_part_that_was_not_asked_for_is_not_kept(cached):
     assert count(server, "/") == 2
 
 
+@pytest.mark.threads
 def test_who_leaves_does_not_cut_the_page_of_others(cached):
     gate = threading.Event()
 
@@ -511,6 +513,7 @@ def test_hundreds_of_tags(cached):
 
 # --- Those who ask at the same time. ---
 
+@pytest.mark.threads
 def test_answers_that_are_for_one_go_to_that_one(cached):
     """Twenty ask at once for a page that turns out to be personal: each gets his own, none another's cookie."""
     def reply(asked):
@@ -525,6 +528,7 @@ def test_answers_that_are_for_one_go_to_that_one(cached):
         assert got.body == f"page of {i}".encode() and got["set-cookie"] == f"session={i}"
 
 
+@pytest.mark.threads
 def test_private_answers_are_not_shared_by_those_who_wait(cached):
     def reply(asked):
         time.sleep(0.1)

@@ -11,6 +11,8 @@ from conftest import wait_for
 from origins import answer, field, http
 from wire import Wire, ask, get
 
+pytestmark = pytest.mark.threads
+
 SLICE = 64 * 1024
 CONF = """
 loops 2;

@@ -122,6 +122,7 @@ def test_a_timeout_is_said(cgi):
     one.wait_said(r"cgi: /cgi/forever \(process \d+\) ran for 2000 ms, longer than its timeout")
 
 
+@pytest.mark.threads
 def test_so_many_at_a_time(cgi):
     one = cgi()
     most = 0
@@ -135,6 +136,7 @@ def test_so_many_at_a_time(cgi):
     assert 4 <= most <= 8
 
 
+@pytest.mark.threads
 def test_a_client_that_leaves_ends_its_program(cgi):
     one = cgi()
     with one.connect() as client:
@@ -144,6 +146,7 @@ def test_a_client_that_leaves_ends_its_program(cgi):
     wait_for(lambda: not any(map(alive, running)), "its end")
 
 
+@pytest.mark.threads
 def test_a_stop_ends_programs(cgi):
     one = cgi()
     client = one.connect()

@@ -7,9 +7,10 @@ import threading
 import time
 
 import pytest
-from conftest import BINARY, SLOW, wait_for
+from conftest import BINARY, wait_for
 from memcacheds import WAYS, Liar, Memcached
 from origins import answer, field, http
+from test_metrics import metrics, value
 from wire import Wire, ask, get
 
 CONF = """
@@ -55,7 +56,8 @@ def liar():
 @pytest.fixture
 def cluster(petrel, origin):
     """cluster(servers) starts petrels that share these, before one origin."""
-    def start(servers, reply=lambda asked: answer(b"hello", fields=FRESH), count=2, rules="", loops=1, options=""):
+    # A busy machine is no reason for a miss, where a miss is not the matter.
+    def start(servers, reply=lambda asked: answer(b"hello", fields=FRESH), count=2, rules="", loops=1, options="timeout 2s;"):
         one = origin(http(reply))
         listed = " ".join(f"server {s if isinstance(s, str) else s.address};" for s in servers)
         conf = (CONF.replace("SERVERS", listed).replace("RULES", rules).replace("ADDRESS", one.address)
@@ -79,6 +81,7 @@ def stored(server, count=1, pattern="pc1:"):
 # --- All is well. ---
 
 
+@pytest.mark.threads
 def test_what_one_fetched_all_have(cluster, memcached):
     one = memcached()
     a, b = cluster([one])
@@ -149,6 +152,7 @@ def asked_for(server, target):
     return sum(asked.target == target for asked in server.origin.asked)
 
 
+@pytest.mark.threads
 def test_a_thousand_clients_at_two_petrels_make_one_request(cluster, memcached):
     """Nobody waits longer for another machine than 300 ms: where this one stalls for so long there are two, and it is tried
     once more."""
@@ -176,6 +180,7 @@ def test_a_thousand_clients_at_two_petrels_make_one_request(cluster, memcached):
     assert asked_for(a, f"/{n}") == 1
 
 
+@pytest.mark.threads
 def test_who_fetches_for_a_thousand_is_killed(cluster, memcached):
     one, first, go = memcached(), threading.Event(), threading.Event()
 
@@ -198,6 +203,7 @@ def test_who_fetches_for_a_thousand_is_killed(cluster, memcached):
     assert asked_for(b, "/page") == 2
 
 
+@pytest.mark.threads
 def test_who_fetches_is_killed(cluster, memcached):
     one = memcached()
     first, go = threading.Event(), threading.Event()
@@ -217,7 +223,7 @@ def test_who_fetches_is_killed(cluster, memcached):
         began = time.monotonic()
         second.send(get("/page"))
         assert second.answer().body == b"hello"
-        assert time.monotonic() - began < (20 if SLOW else 3)
+        assert time.monotonic() - began < 10    # of the twenty seconds for which the first one would go on
     go.set()
     assert len([r for r in b.origin.asked if r.target == "/page"]) == 2
 
@@ -297,6 +303,7 @@ def counted(origin_fields):
     return lambda asked: answer(f"v{next(versions)}", fields=origin_fields)
 
 
+@pytest.mark.threads
 def test_a_purge_reaches_all_machines(cluster, memcached):
     one = memcached()
     a, b = cluster([one], counted(FRESH))
@@ -342,6 +349,7 @@ def test_a_variant_is_purged_with_its_url(cluster, memcached):
     wait_for(lambda: ask(b, get("/", "Accept-Language: de\r\n")).body != b"v1", "the purge at the other one", 5)
 
 
+@pytest.mark.threads
 def test_a_purge_is_not_lost_with_a_server(cluster, memcached):
     servers = [memcached() for _ in range(3)]
     a, b = cluster(servers, counted(FRESH))
@@ -356,6 +364,7 @@ def test_a_purge_is_not_lost_with_a_server(cluster, memcached):
     wait_for(lambda: all(ask(b, get(f"/{i}")).body != bodies[i] for i in range(20)), "all purges at the other one", 10)
 
 
+@pytest.mark.threads
 def test_a_machine_that_starts_hears_of_earlier_purges(cluster, memcached, petrel):
     one = memcached()
     a, = cluster([one], counted(FRESH), count=1)
@@ -369,9 +378,8 @@ def test_a_machine_that_starts_hears_of_earlier_purges(cluster, memcached, petre
     time.sleep(0.3)
     late = petrel(a.conf)
     late.origin = a.origin
-    time.sleep(4)
+    wait_for(lambda: ask(late, get("/3")).body == b"v6", "the purge at the one that starts")
     assert ask(late, get("/2")).body == b"v3"
-    assert ask(late, get("/3")).body == b"v6"
 
 
 # --- Servers that fail. ---
@@ -414,16 +422,20 @@ def quantile(times, q):
     return times[min(len(times) - 1, int(len(times) * q))]
 
 
-def check_load(load, fault_at):
-    """No error, and no wait that a visitor would notice."""
+def count_of(server, one, name):
+    return value(metrics(server), f'petrel_memcached_{name}_total{{memcached="shared",server="{one.address}"}}')
+
+
+def check_load(load, one, fault_at):
+    """No error, and no wait that a visitor would notice: a server that fails is waited for a few times, and then no more.
+    How long anything takes is the machine's business: petrel counts how often it waited in vain. One that answers is asked
+    on as long as half of its answers come in time."""
     load.stop()
     assert not load.bad
-    slack = 1.0 if SLOW else 0.05
-    before = sorted(took for began, took in load.times if began < fault_at)
-    p99 = quantile(before, 0.99)
+    answered = sum(count_of(load.server, one, name) for name in ("hits", "misses", "errors"))
+    assert count_of(load.server, one, "late") + count_of(load.server, one, "lost") <= 20 + answered / 2
     after = load.since(fault_at)
-    assert after and len([took for took in after if took > p99 + 0.025 + slack]) <= 20
-    assert quantile(load.since(fault_at + 1.5), 0.95) < quantile(before, 0.95) + slack
+    assert after and quantile(after, 0.5) < 0.5 and after[-1] < 5
 
 
 def kill(one):
@@ -431,37 +443,34 @@ def kill(one):
 
 
 def stop(one):
-    one.signal(signal.SIGSTOP)
+    one.stop()
 
 
 def restart(one):
     one.restart()
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("fault", [kill, stop, restart])
 def test_a_server_fails_under_load(cluster, memcached, fault):
     servers = [memcached(), memcached()]
-    a, = cluster(servers, count=1)
+    a, = cluster(servers, count=1, options="")
     load = Load(a)
     time.sleep(1)
     at = time.monotonic()
     fault(servers[0])
-    time.sleep(3)
-    check_load(load, at)
+    time.sleep(2.5)
+    check_load(load, servers[0], at)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_server_lies(cluster, memcached, liar, way):
     well, bad = memcached(), liar(WAYS[way])
-    a, = cluster([well, bad], count=1)
+    a, = cluster([well, bad], count=1, options="")
     at = time.monotonic()
     load = Load(a)
     time.sleep(2.5)
-    load.stop()
-    assert not load.bad
-    late = load.since(at + 1.5)
-    assert late and quantile(late, 0.5) < (1 if SLOW else 0.1)
-    assert len([took for took in load.since(at) if took > (1 if SLOW else 0.1)]) <= 20
+    check_load(load, bad, at)
 
 
 def test_a_port_that_drops(cluster, memcached, liar):
@@ -473,11 +482,10 @@ def test_a_port_that_drops(cluster, memcached, liar):
         sock.setblocking(False)
         sock.connect_ex(("127.0.0.1", full.port))
         held.append(sock)
-    a, = cluster([memcached(), full], count=1)
+    a, = cluster([memcached(), full], count=1, options="")
     load = Load(a)
     time.sleep(2.5)
-    load.stop()
-    assert not load.bad and quantile(load.since(0), 0.99) < (2 if SLOW else 0.2)
+    check_load(load, full, 0)
     for sock in held:
         sock.close()
 
@@ -488,9 +496,10 @@ def test_a_server_that_can_not_be_reached(cluster, server):
     began = time.monotonic()
     for i in range(50):
         assert ask(a, get(f"/{i}")).body == b"hello"
-    assert time.monotonic() - began < (20 if SLOW else 3)
+    assert time.monotonic() - began < 20    # of a hundred seconds, were each to wait for it
 
 
+@pytest.mark.threads
 def test_it_comes_back(cluster, memcached):
     one = memcached()
     a, b = cluster([one])
@@ -513,6 +522,7 @@ def test_it_comes_back(cluster, memcached):
     wait_for(is_shared, "a page that was asked for once")
 
 
+@pytest.mark.threads
 def test_no_room(cluster, memcached):
     """Everything is evicted all the time, or can't be stored at all."""
     one = memcached(None, "-m", "2", "-M")
@@ -522,6 +532,7 @@ def test_no_room(cluster, memcached):
     assert ask(a, get("/0")).status == 200
 
 
+@pytest.mark.threads
 def test_a_reload_keeps_connections(cluster, memcached):
     one = memcached()
     a, = cluster([one], count=1, loops=2)
@@ -534,7 +545,7 @@ def test_a_reload_keeps_connections(cluster, memcached):
     stored(one, 2)
     # One of them is this test's own.
     assert int(dict(x.split()[1:] for x in stats(one))["total_connections"]) - before <= 3
-    a.reload(a.conf.replace("OPTIONS", "").replace("memcached shared {", "memcached shared { timeout 30ms;"))
+    a.reload(a.conf.replace("timeout 2s;", "timeout 1s;"))
     assert ask(a, get("/1")).body == b"hello"
 
 

@@ -16,6 +16,8 @@ from origins import answer
 from test_operator import admin
 from wire import Wire, ask, get
 
+pytestmark = pytest.mark.threads
+
 SLOTS_OF = 5       # of each five clients: two hold a slot of the pool, one waits for one, two have not asked yet
 ROUNDS = 15        # the first ones find out how much memory is needed at once; with a leak each needs more than all before
 CONF = """

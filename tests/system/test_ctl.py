@@ -82,6 +82,7 @@ def states(ctl, server):
     return {s["server"]: s["states"][0] for s in pool["servers"]}
 
 
+@pytest.mark.threads
 def test_a_server_is_drained_put_down_and_ready_again(petrel, ctl, backends):
     one, two = backends
     server = petrel(conf(one, two))
@@ -99,6 +100,7 @@ def test_a_server_is_drained_put_down_and_ready_again(petrel, ctl, backends):
     assert re.search(rf"{one.address} +ready +5 ", ctl(server, "pool", "api"))
 
 
+@pytest.mark.threads
 def test_servers_come_and_go(petrel, ctl, backends):
     one, two = backends
     server = petrel(conf(one))
@@ -150,6 +152,7 @@ def test_a_reload_by_a_signal_is_a_change(petrel, ctl, backends):
     assert (changes["changes"][0]["uid"], changes["changes"][0]["pid"]) == (os.getuid(), os.getpid())
 
 
+@pytest.mark.threads
 def test_log_reopen(petrel, ctl, backends):
     server = petrel(conf(backends[0]))
     log = server.dir / "access.log"
@@ -234,6 +237,7 @@ def test_a_body_that_is_too_large(petrel, backends):
     connection.close()
 
 
+@pytest.mark.threads
 def test_clients_that_leave_before_their_answer(petrel, ctl, backends):
     server = petrel(conf(backends[0]))
     for _ in range(30):
@@ -262,6 +266,7 @@ app web { command "exec python3 -m http.server --bind 127.0.0.1 $PORT"; protocol
     return server
 
 
+@pytest.mark.threads
 def test_applications_are_shown_and_restarted(petrel, ctl):
     server = start_app(petrel, "1..2")
     assert re.search(r"^web +1 of 1 +1\.\.2 ", ctl(server, "apps"), re.M)

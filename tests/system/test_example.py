@@ -190,6 +190,7 @@ def tiles(server, pool, count, headers=None):
     return collections.Counter(re.search(rb'weight="600">(.)', answer.body)[1].decode() for answer in answers)
 
 
+@pytest.mark.threads
 def test_pools_of_servers_that_can_be_stopped(example):
     server = example()
     assert b"<h1>Pools</h1>" in server.request("/servers/", timeout=30).body

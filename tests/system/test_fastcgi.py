@@ -241,6 +241,7 @@ def test_error_output_has_the_requests_id(site):
     assert int(re.search("request ([0-9a-f]{16})", line)[1], 16) == int(v["REQUEST_ID"], 16) + 1
 
 
+@pytest.mark.threads
 @needs_cgi
 def test_a_process_that_dies(site):
     """In the middle of a request that can be repeated: nobody notices."""
@@ -254,6 +255,7 @@ def test_a_process_that_dies(site):
     wait_for(lambda: ask(server, get("/pid.php")).status == 200, "a process again")
 
 
+@pytest.mark.threads
 @needs_cgi
 @pytest.mark.parametrize("loops, processes", [(2, 1), (2, 2), (3, 2)])
 def test_more_loops_than_processes(site, loops, processes):
@@ -272,6 +274,7 @@ def test_more_loops_than_processes(site, loops, processes):
         w.sock.close()
 
 
+@pytest.mark.threads
 @needs_fpm
 def test_more_loops_than_children(site, fpm):
     one = fpm(children=1)
@@ -284,6 +287,7 @@ def test_more_loops_than_children(site, fpm):
         w.sock.close()
 
 
+@pytest.mark.threads
 @needs_fpm
 def test_kept_connections_to_fpm(site, fpm):
     """As many as it has children: all of them are used again."""
@@ -299,6 +303,7 @@ def test_kept_connections_to_fpm(site, fpm):
             w.sock.close()
 
 
+@pytest.mark.threads
 @needs_cgi
 def test_nothing_is_left(site):
     """No process outlives petrel."""

@@ -12,6 +12,8 @@ import pytest
 from conftest import SLOW, wait_for
 from wire import Wire, ask, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops 1;
 listen 127.0.0.1:{port};

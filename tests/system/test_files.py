@@ -409,6 +409,7 @@ def test_precompressed(tree):
 
 # --- Change. ---
 
+@pytest.mark.threads
 def test_changes_are_noticed(tree):
     tree.put("f", "one")
     assert tree.get("/f").body == b"one"
@@ -471,6 +472,7 @@ def test_no_root(petrel):
     tree.until("/a", lambda a: a.body == b"there now")
 
 
+@pytest.mark.threads
 def test_a_file_that_outgrows_the_hot_set(petrel):
     """What replaces a hot file may be more than the hot set can hold: it is still there until the last byte is sent."""
     server = petrel(CONF.replace("recheck 50ms;", "recheck 0ms; memory 32k; file 16k;"))
@@ -483,4 +485,5 @@ def test_a_file_that_outgrows_the_hot_set(petrel):
         with Wire(server, receive_buffer=4096) as w:
             w.send(get("/grows"))
             time.sleep(0.1)
+            w.hurry()
             assert w.answer().body == large

@@ -121,6 +121,7 @@ def test_pipelining_behind_an_answer_that_waits(petrel, body):
         length = f"Content-Length: {len(body)}\r\n" if body else ""
         w.send(get("/large", length) + body + HELLO)
         time.sleep(0.2)
+        w.hurry()
         assert len(w.answer().body) == size
         assert w.answer().body == b"hello"
 

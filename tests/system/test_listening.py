@@ -85,6 +85,7 @@ def test_a_stale_unix_socket_is_replaced_and_a_live_one_is_not(petrel, command):
     second.stop()
 
 
+@pytest.mark.threads
 def test_reuseport_has_a_socket_per_loop(petrel):
     server = petrel("loops 3;\nlisten 127.0.0.1:{port} reuseport;\n" + SITE)
     table = pathlib.Path("/proc/net/tcp").read_text()
@@ -147,6 +148,7 @@ def test_sockets_from_systemd(tmp_path):
         process.communicate()
 
 
+@pytest.mark.threads
 def test_ready_comes_after_serving_begins(petrel):
     """READY=1 is what the fixture waits for: the very next request is answered."""
     server = petrel("listen 127.0.0.1:{port};\n" + SITE)

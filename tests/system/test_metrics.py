@@ -61,6 +61,7 @@ def test_metrics_are_what_prometheus_reads(petrel):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.threads
 def test_what_is_counted(petrel):
     server = petrel(CONF)
     ask(server, "/", 3)
@@ -104,6 +105,7 @@ def test_bounded_however_many_routes(petrel):
     assert text.count("petrel_route_duration_seconds_count{") < 1025
 
 
+@pytest.mark.threads
 def test_connections_by_state(petrel):
     server = petrel(CONF)
     idle = [http.client.HTTPConnection("127.0.0.1", server.port) for _ in range(3)]
@@ -120,6 +122,7 @@ def test_connections_by_state(petrel):
     wait_for(lambda: value(metrics(server), 'petrel_connections{state="idle"}') == 0, "their end")
 
 
+@pytest.mark.threads
 def test_a_request_that_holds_up_its_loop_is_named(petrel):
     """By expressions that nobody should write, each of which is given up after a millisecond or so."""
     bad = "".join(f'route ~ "^/(a|aa)+{i}$" {{ respond 404; }}\n' for i in range(200))

@@ -10,6 +10,8 @@ import threading
 import pytest
 from conftest import wait_for
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops 2;
 listen 127.0.0.1:{port};

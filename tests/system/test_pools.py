@@ -14,6 +14,8 @@ from conftest import SLOW, free_port, wait_for
 from origins import answer, hang, http, once
 from wire import Wire, ask, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops LOOPS;
 listen 127.0.0.1:{port};
@@ -218,7 +220,7 @@ def test_a_full_queue(pooled):
     begin = time.monotonic()
     late = Burst(server, 10).answers()
     assert [a.status for a in late] == [503] * 10 and all(a["retry-after"] for a in late)
-    assert time.monotonic() - begin < (5 if SLOW else 0.5)
+    assert time.monotonic() - begin < 5     # of the ten seconds for which the others wait
     server.members[0].hold = False
     server.members[0].held.release()
     assert all(a.status == 200 for a in burst.answers())
@@ -243,7 +245,7 @@ def test_the_queues_deadline(pooled):
     late = burst.answers()
     took = time.monotonic() - burst.begin
     assert [a.status for a in late] == [503] * 20
-    assert 0.29 <= took <= (3 if SLOW else 0.45), took
+    assert 0.29 <= took <= 3, took
     server.members[0].hold = False
     server.members[0].held.release()
     assert first.answers()[0].status == 200

@@ -13,7 +13,9 @@ import threading
 import time
 
 import pytest
-from conftest import SLOW, alive, wait_for
+from conftest import SLOW, alive, stop, wait_for
+
+pytestmark = pytest.mark.threads
 
 CONF = """
 loops 1;
@@ -67,9 +69,9 @@ def test_a_crash_under_load_refuses_nobody(petrel):
         os.kill(old, signal.SIGSEGV)
         server.wait_worker(other_than=old)
         # The first answer of the new worker: the first after a moment in which the old one can't have answered.
-        time.sleep(0.5)
         gone = died + 0.002
-        waits.append(min(at for one in load for at in one.answers if at > gone) - died)
+        answers = wait_for(lambda: [at for one in load for at in one.answers if at > gone], "an answer of the new one")
+        waits.append(min(answers) - died)
     for one in load:
         one.ending = True
     for one in load:
@@ -150,11 +152,19 @@ def test_stop_while_the_disk_reads(petrel):
             s.close()
 
 
+def in_a_head(server):
+    """A client whose next request's head has begun to come: its begin came together with a request that was answered."""
+    client = server.connect()
+    client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHo")
+    got = b""
+    while not got.endswith(b"ok\n"):
+        got += client.recv(4096)
+    return client
+
+
 def test_quit_lets_a_request_finish(petrel):
     server = petrel(CONF)
-    with server.connect() as slow:
-        slow.sendall(b"GET / HTTP/1.1\r\nHo")
-        time.sleep(0.2)
+    with in_a_head(server) as slow:
         server.signal(signal.SIGQUIT)
         wait_for(lambda: refused(server), "newcomers being refused")
         assert server.process.poll() is None
@@ -200,9 +210,7 @@ def test_errands_of_the_admin_socket_do_not_hold_up_the_end(petrel, number):
 
 def test_quit_has_a_deadline(petrel):
     server = petrel(CONF.replace("drain_timeout 3s", "drain_timeout 500ms"))
-    with server.connect() as slow:
-        slow.sendall(b"GET / HTTP/1.1\r\nHo")
-        time.sleep(0.2)
+    with in_a_head(server):
         begun = time.monotonic()
         server.signal(signal.SIGQUIT)
         assert server.wait_end() == 0
@@ -212,7 +220,7 @@ def test_quit_has_a_deadline(petrel):
 def test_a_worker_that_hangs_is_killed(petrel):
     server = petrel(CONF)
     worker = server.wait_worker()
-    os.kill(worker, signal.SIGSTOP)
+    stop(worker)
     server.signal(signal.SIGTERM)
     server.expect_status = 1
     assert server.wait_end() == 1
@@ -222,10 +230,10 @@ def test_a_worker_that_hangs_is_killed(petrel):
 
 def test_told_twice_it_ends_at_once(petrel):
     server = petrel(CONF)
-    os.kill(server.wait_worker(), signal.SIGSTOP)
+    stop(server.wait_worker())
     begun = time.monotonic()
     server.signal(signal.SIGTERM)
-    time.sleep(0.2)
+    server.wait_notified("STOPPING=1")
     server.signal(signal.SIGTERM)
     server.expect_status = None
     server.wait_end()

@@ -95,6 +95,7 @@ def test_no_more_than_so_many_are_kept(proxied):
     wait_for(lambda: sum(peer.closed.is_set() for peer in server.origin.peers) == 3, "three to be closed")
 
 
+@pytest.mark.threads
 def test_idle_connections_are_closed(proxied):
     server = proxied(http(), rules="keepalive 8 idle 50ms;")
     assert ask(server, get()).status == 200
@@ -489,6 +490,7 @@ def test_another_answer_of_the_server(proxied):
 
 # --- Clients that leave. ---
 
+@pytest.mark.threads
 def test_a_client_that_leaves(proxied):
     """While the server works: its connection ends soon, and it can stop."""
     def script(peer):
@@ -632,16 +634,17 @@ def test_a_tunnel_is_refused(proxied):
 
 
 def test_an_idle_tunnel(proxied):
-    server = proxied(echo_tunnel, rules="timeout tunnel 500ms;")
+    server = proxied(echo_tunnel, rules="timeout tunnel 600ms;")
     with open_tunnel(server) as w:
         for _ in range(5):
             w.send(b"x")
             assert w.take(1) == b"x"
-            time.sleep(0.15)
+            time.sleep(0.2)
         w.assert_closed()
     logged(server, "/ws 101 tunnel_timeout")
 
 
+@pytest.mark.threads
 def test_a_tunnel_survives_a_reload(proxied):
     server = proxied(echo_tunnel)
     with open_tunnel(server) as w:
@@ -655,6 +658,7 @@ def test_a_tunnel_survives_a_reload(proxied):
         assert w.take(5) == b"there"
 
 
+@pytest.mark.threads
 def test_a_tunnel_and_the_end(proxied):
     """It does not keep petrel from ending."""
     server = proxied(echo_tunnel)

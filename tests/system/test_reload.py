@@ -9,7 +9,9 @@ import socket
 import time
 
 import pytest
-from conftest import SLOW, free_port, wait_for
+from conftest import SLOW, free_port, stop, wait_for
+
+pytestmark = pytest.mark.threads
 
 CONF = """
 loops 2;
@@ -154,10 +156,10 @@ def test_reloads_leak_nothing(petrel):
 def test_a_worker_that_dies_during_a_reload(petrel):
     server = petrel(CONF)
     worker = server.wait_worker()
-    os.kill(worker, signal.SIGSTOP)
+    stop(worker)
     server.write_conf(CONF.replace("one", "two"))
     server.signal(signal.SIGHUP)
-    time.sleep(0.3)
+    server.wait_notified("RELOADING=1")
     os.kill(worker, signal.SIGKILL)
     server.wait_worker(other_than=worker)
     server.wait_said("the worker died while it took the new configuration")

@@ -47,6 +47,7 @@ def settings(ctl, server):
     return [s["set"] for s in json.loads(ctl(server, "--json", "settings"))["settings"]]
 
 
+@pytest.mark.threads
 def test_a_directive_is_set_and_taken_back(petrel, ctl):
     server = petrel(conf())
     assert ctl(server, "set", "pool", "api", "queue", "2000", "timeout", "3s") == "set: pool api queue 2000 timeout 3s\n"
@@ -155,6 +156,7 @@ def test_changes_of_servers_stay_when_a_directive_is_set(petrel, ctl, backends):
     assert pool(ctl, server)["queue"]["length"] == 7 and settings(ctl, server) == []
 
 
+@pytest.mark.threads
 def test_two_operators_at_once(petrel, ctl):
     """One after the other: the later one wins, and both stand in the list."""
     server = petrel(conf())
@@ -169,6 +171,7 @@ def test_two_operators_at_once(petrel, ctl):
     assert pool(ctl, server)["queue"]["length"] == int(changes[-1].split()[-1])
 
 
+@pytest.mark.threads
 def test_reloads_and_settings_at_once(petrel, ctl):
     server = petrel(conf())
     done = threading.Event()
@@ -201,6 +204,7 @@ def kept_is_there(ctl, server, one, two):
     assert settings(ctl, server) == ["pool api queue 2000"]
 
 
+@pytest.mark.threads
 def test_what_is_kept_outlives_reload_worker_and_server(petrel, ctl, backends):
     one, two = (b.address for b in backends)
     server = petrel(conf(one, STATE))
@@ -414,6 +418,7 @@ def test_changes_as_configuration(petrel, ctl, command, backends, tmp_path):
 
 # --- What does not end well. ---
 
+@pytest.mark.threads
 def test_clients_that_vanish_while_it_is_set(petrel, ctl):
     server = petrel(conf(more=STATE))
     for n in range(30):
@@ -433,6 +438,7 @@ def test_clients_that_vanish_while_it_is_set(petrel, ctl):
     assert get(server, "/x")[0] == 200
 
 
+@pytest.mark.threads
 def test_the_server_stops_while_it_is_set(petrel, ctl):
     server = petrel(conf(more=STATE))
     threads = [threading.Thread(target=subprocess.run, daemon=True, kwargs={"capture_output": True}, args=(

@@ -7,6 +7,8 @@ import pytest
 from origins import answer
 from wire import ask, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 listen 127.0.0.1:{port};
 pool app { server %s; %s }

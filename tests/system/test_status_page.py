@@ -177,6 +177,7 @@ def test_other_forms_of_the_same(server):
 
 # --- The stream ---
 
+@pytest.mark.threads
 @pytest.mark.parametrize("target, accept", [("/-/status?events", "*/*"), ("/-/see/events", "*/*"),
                                             ("/-/status", "text/event-stream")])
 def test_the_stream_brings_what_changed(server, target, accept):
@@ -189,6 +190,7 @@ def test_the_stream_brings_what_changed(server, target, accept):
         assert b"data: changes" not in later
 
 
+@pytest.mark.threads
 def test_a_viewer_that_does_not_read_holds_up_nobody(server):
     slow = [open_stream(server) for _ in range(5)]
     for sock in slow:
@@ -201,6 +203,7 @@ def test_a_viewer_that_does_not_read_holds_up_nobody(server):
     assert server.request("/x").status == 200
 
 
+@pytest.mark.threads
 def test_viewers_come_and_go(server):
     for _ in range(30):
         with open_stream(server) as sock:
@@ -213,6 +216,7 @@ def test_viewers_come_and_go(server):
     assert server.request("/-/status").status == 200
 
 
+@pytest.mark.threads
 def test_there_is_a_bound_of_viewers(server):
     many = [open_stream(server) for _ in range(256)]
     for sock in many:
@@ -223,6 +227,7 @@ def test_there_is_a_bound_of_viewers(server):
     wait_for(lambda: b"200 OK" in open_stream(server).recv(100), "room for another", 30)
 
 
+@pytest.mark.threads
 def test_a_stream_ends_when_the_server_does(server):
     with open_stream(server) as sock:
         read_events(sock, b"data: head")
@@ -232,6 +237,7 @@ def test_a_stream_ends_when_the_server_does(server):
     assert server.wait_end() == 0
 
 
+@pytest.mark.threads
 def test_a_reload_keeps_the_stream(server):
     with open_stream(server) as sock:
         read_events(sock, b"configuration 1")
@@ -241,6 +247,7 @@ def test_a_reload_keeps_the_stream(server):
 
 # --- Buttons ---
 
+@pytest.mark.threads
 def test_a_server_is_drained_and_ready_again(server):
     one = {"pool": "api", "server": "127.0.0.1:1"}
     answer = press(server, {"do": "drain", **one})

@@ -8,6 +8,8 @@ import pytest
 from conftest import free_port, wait_for
 from origins import echo
 
+pytestmark = pytest.mark.threads
+
 STREAM = """
 listen 127.0.0.1:{port} stream echo;
 access_log {dir}/access.log;

@@ -612,6 +612,7 @@ def test_an_upload_that_is_too_large(served, rules, framing):
     assert ask(server, get("/good")).status == 200
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("way", ["on", "off"])
 def test_a_request_and_its_clients_end_together(served, way):
     """Who says at once that he sends no more is taken for gone, or not, just as one who says so later."""
@@ -647,6 +648,7 @@ def tiny(tmp_path):
     subprocess.run(["umount", "-l", folder], check=True)
 
 
+@pytest.mark.threads
 def test_a_full_temporary_disk(served, tiny):
     server = served(http())
     server.reload(server.conf_file.read_text().replace(f"temporary {server.dir};", f"temporary {tiny};"))
@@ -676,6 +678,7 @@ def test_no_temporary_disk(served):
         assert w.ask(POST.replace(b"300000", b"3") + b"abc").status == 200
 
 
+@pytest.mark.threads
 def test_descriptors_run_out(petrel, origin):
     """None is left for connections to the origin: 502 or 503, and later all is well again."""
     one = origin(http(lambda asked: answer("hello", fields="Connection: close\r\n")))
@@ -703,6 +706,7 @@ def memory_kb(pid):
     return 0
 
 
+@pytest.mark.threads
 def test_nothing_is_left_of_faults(served):
     """All that ends by itself, again and again: no descriptor, no memory, no process more than before."""
     scripts = [row[1] for row in HTTP_FAULTS if "hang" not in row[0] and row[1] is not endless_interims and

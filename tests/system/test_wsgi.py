@@ -203,6 +203,7 @@ def test_what_an_application_says(run, way):
     wait_for(lambda: "something is odd" in log.read_text(errors="replace"), "its error output in the log")
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("way", [WAYS[0], WAYS[1], WAYS[2]], ids=lambda way: way.__name__)
 def test_an_application_that_is_killed(run, way):
     """Another process takes its place, and nobody is told."""
@@ -213,6 +214,7 @@ def test_an_application_that_is_killed(run, way):
     wait_for(lambda: int(ask(server, get("/")).body or 0) not in (0, pid), "another process", 20)
 
 
+@pytest.mark.threads
 @needs_node
 def test_many_at_once(run):
     """Two loops, a process that takes many requests at a time."""

@@ -59,6 +59,11 @@ class Wire:
             self.sock.sendall(piece)
         return self
 
+    def hurry(self):
+        """From now on a large buffer: what came slowly may come as fast as it can."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        return self
+
     def more(self, most=65536):
         """False at the end of the connection."""
         got = self.sock.recv(most)
@@ -66,10 +71,15 @@ class Wire:
         return bool(got)
 
     def take(self, n):
-        while len(self.left) < n:
-            assert self.more(), f"the connection ended {n - len(self.left)} bytes early"
-        out, self.left = self.left[:n], self.left[n:]
-        return out
+        parts, have = [self.left], len(self.left)
+        while have < n:
+            self.left = b""
+            assert self.more(), f"the connection ended {n - have} bytes early"
+            parts.append(self.left)
+            have += len(self.left)
+        all_ = b"".join(parts)
+        self.left = all_[n:]
+        return all_[:n]
 
     def line(self):
         while b"\r\n" not in self.left:
@@ -91,11 +101,11 @@ class Wire:
         return Answer(int(match[1]), self.fields())
 
     def chunks(self):
-        body = b""
+        body = []
         while size := int(self.line(), 16):
-            body += self.take(size)
+            body.append(self.take(size))
             assert self.take(2) == b"\r\n"
-        return body
+        return b"".join(body)
 
     def answer(self, method="GET"):
         a = self.head()
@@ -118,13 +128,14 @@ class Wire:
 
     def rest(self):
         """Everything up to the end of the connection."""
+        parts, self.left = [self.left], b""
         try:
             while self.more():
-                pass
+                parts.append(self.left)
+                self.left = b""
         except ConnectionResetError:
             pass
-        out, self.left = self.left, b""
-        return out
+        return b"".join(parts)
 
     def assert_closed(self):
         """The server closed, and sent nothing more."""

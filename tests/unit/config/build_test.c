@@ -276,16 +276,14 @@ static void many_sites(void **state)
 {
 	(void)state;
 	struct buf text = {};
-	struct timespec from, to;
 	for (int i = 0; i < 10000; i++)
 		buf_addf(&text, "site s%d.example.org *.s%d.example.org {\n  root /srv/%d;\n  route /a/* { files; expires 1d; }\n"
 		         "  route = /p { respond 200 x; }\n  route * { files; }\n}\n", i, i, i);
 	buf_add_char(&text, '\0');
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	clock_t begin = clock();   /* of this process, whatever else the machine does */
 	struct conf *c = built(text.p);
-	clock_gettime(CLOCK_MONOTONIC, &to);
+	double seconds = (double)(clock() - begin) / CLOCKS_PER_SEC;
 	assert_int_equal(c->site_count, 10000);
-	double seconds = (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
 	print_message("10,000 sites: %.3f s, %zu KiB\n", seconds, c->arena.held_b / 1024);
 	assert_true(seconds < 5);
 	conf_free(c);

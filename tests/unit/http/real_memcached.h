@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,15 +33,23 @@ static inline bool listens(uint16_t port)
 	return is;
 }
 
+/* Below those that the kernel gives to who connects: nobody takes it while the server is away. */
 static inline uint16_t free_port(void)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t n = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
-	close(fd);
-	return ntohs(at.sin_port);
+	enum { FIRST = 6000, COUNT = 4000 };
+	for (unsigned i = 0; i < 100; i++) {
+		uint16_t any;
+		assert_int_equal(getrandom(&any, sizeof any, 0), sizeof any);
+		struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		at.sin_port = htons(FIRST + any % COUNT);
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		bool is_free = bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
+		close(fd);
+		if (is_free)
+			return ntohs(at.sin_port);
+	}
+	fail_msg("there is no free port");
+	return 0;
 }
 
 static inline pid_t real_up(uint16_t port)
@@ -50,6 +59,15 @@ static inline pid_t real_up(uint16_t port)
 		poll(NULL, 0, 10);
 	assert_true(listens(port));
 	return pid;
+}
+
+/* A signal takes its time to arrive: until none of its threads runs any more. */
+static inline void real_stop(pid_t pid)
+{
+	int status;
+	assert_int_equal(kill(pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+	assert_true(WIFSTOPPED(status));
 }
 
 static inline void real_end(pid_t pid)

@@ -109,7 +109,7 @@ static inline void shelved_close(struct shelved *t)
 	shelved_fini(t);
 }
 
-/* Until all that was put is written, or lost. */
+/* Until so much is written, or lost; what is moved before it would be lost with its segment is written once more. */
 static inline void shelved_settle(struct shelved *t, uint64_t puts)
 {
 	for (struct shelf_stats s = {}; s.written + s.dropped < puts; s = shelf_stats(t->shelf))
