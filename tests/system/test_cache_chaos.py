@@ -12,6 +12,8 @@ from memcacheds import Memcached
 from origins import answer, field, http
 from wire import Wire, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops 2;
 listen 127.0.0.1:{port};

@@ -12,6 +12,8 @@ from test_metrics import metrics
 from test_operator import admin
 from wire import Wire, ask, get
 
+pytestmark = pytest.mark.threads
+
 CONF = """
 loops LOOPS;
 listen 127.0.0.1:{port};
