@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,18 @@ static inline bool listens(uint16_t port)
 	return is;
 }
 
+/* Whoever has the abstract name that goes with a port has the port, as long as the process lives. */
+static inline bool port_claim(uint16_t port)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int n = snprintf(name.sun_path + 1, sizeof name.sun_path - 1, "petrel-test-port-%u", port);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(fd, (struct sockaddr *)&name, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
 /* Below those that the kernel gives to who connects: nobody takes it while the server is away. */
 static inline uint16_t free_port(void)
 {
@@ -45,7 +58,7 @@ static inline uint16_t free_port(void)
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 		bool is_free = bind(fd, (struct sockaddr *)&at, sizeof at) == 0;
 		close(fd);
-		if (is_free)
+		if (is_free && port_claim(ntohs(at.sin_port)))
 			return ntohs(at.sin_port);
 	}
 	fail_msg("there is no free port");
