@@ -1,6 +1,6 @@
 /* Sending an answer over HTTP/1: the head put together in the loop's buffer, the body pulled chunk by chunk.
  *
- * A small answer leaves in one system call, head and body together.  What the socket does not take stays where it is, in
+ * A small answer leaves in one system call, head and body in one piece.  What the socket does not take stays where it is, in
  * the body's memory (body_keep), and only the rest of a head is copied. */
 #include <errno.h>
 #include <stdio.h>
@@ -264,6 +264,22 @@ static void sent_bytes(struct exchange *x, size_t n)
 	took(&s->tail, n);
 }
 
+static ssize_t send_parts(const struct exchange *x, struct iovec *v, size_t count, int flags)
+{
+	int fd = x->conn->watch.fd;
+	char *together = x->req.home->together, *at = together;
+	size_t size_b = 0;
+	for (size_t i = 0; i < count; i++)
+		size_b += v[i].iov_len;
+	if (count == 1)
+		return sys_send(fd, v[0].iov_base, size_b, flags);
+	if (size_b > TOGETHER_B)
+		return sys_sendmsg(fd, &(struct msghdr){ .msg_iov = v, .msg_iovlen = count }, flags);
+	for (size_t i = 0; i < count; i++)
+		at = mempcpy(at, v[i].iov_base, v[i].iov_len);
+	return sys_send(fd, together, size_b, flags);
+}
+
 /* Everything that is bytes, in one system call: all of it before a file's range, or all of it. */
 static ssize_t send_bytes(struct exchange *x)
 {
@@ -276,8 +292,7 @@ static ssize_t send_bytes(struct exchange *x)
 	}
 	if (!count)
 		return 0;
-	struct msghdr m = { .msg_iov = v, .msg_iovlen = count };
-	ssize_t n = sys_sendmsg(x->conn->watch.fd, &m, MSG_NOSIGNAL | (has_file(s) ? MSG_MORE : 0));
+	ssize_t n = send_parts(x, v, count, MSG_NOSIGNAL | (has_file(s) ? MSG_MORE : 0));
 	if (n > 0)
 		sent_bytes(x, (size_t)n);
 	return n;

@@ -50,6 +50,9 @@ struct home_stats {
 	struct counter longest_before_us;         /* and of the minute before it */
 };
 
+/* So much is copied together rather than sent in parts, which costs the kernel 0.1 to 0.2 µs more than one piece. */
+enum { TOGETHER_B = 8 * 1024 };
+
 struct home {
 	struct loop loop;
 	struct conf_use *use;                     /* the current snapshot */
@@ -83,7 +86,8 @@ struct home {
 	uint64_t date_until_ms;
 	int64_t wall_s;                           /* the second that date shows */
 	uint64_t wall_ahead_ms;                   /* wall time less the loop's clock, as of the last refresh */
-	struct buf head;                          /* an answer's head is put together here */
+	struct buf head;                          /* an answer's head is put together here, */
+	char together[TOGETHER_B];                /* and a small answer, to be sent */
 	struct buf line;                          /* a log's line is */
 	struct buf asked;                         /* what goes to an origin before a request's body */
 	char *inbox;                              /* LOOP_SCRATCH_B bytes: what comes from an origin is read into it */
