@@ -83,7 +83,7 @@ def test_who_hangs_holds_up_no_other(pools, loops):
     for n in range(10):
         assert ask(server, get(f"/{n}")).body == b"well"
     assert ask(server, get("/-/own")).body == b"own"
-    assert lines(server) == {"": (0, 0), "ill": (2, 4), "well": (0, 0)}
+    wait_lines(server, {"": (0, 0), "ill": (2, 4), "well": (0, 0)})
     assert server.gate.most == 2
     end(server, wires)
     assert server.gate.most == 2 and len(server.ill.asked) == 6
