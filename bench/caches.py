@@ -72,7 +72,7 @@ class Nginx(Cache, servers.Nginx):
     (use_temp_path=off).  8,000 keys take a megabyte of the zone."""
 
     small_b = 5000
-    open_files = "open_file_cache max=30000 inactive=60s; open_file_cache_valid 30s;"
+    open_files = "open_file_cache max=15000 inactive=60s; open_file_cache_valid 30s;"
 
     def __init__(self, stage, **how):
         super().__init__(stage, **how)

@@ -89,9 +89,9 @@ def managed(stage, times):
 
 
 def restarted(stage, times):
-    with PetrelApp(stage, ready="/hot.php") as server:
+    with PetrelApp(stage, ready="/hot") as server:
         steps = [(i * RESTART_EVERY_S, lambda: ctl(server, "app bench restart")) for i in range(times)]
-        return under_load(stage, server, "/hot.php", times * RESTART_EVERY_S, steps)
+        return under_load(stage, server, "/hot", times * RESTART_EVERY_S, steps)
 
 
 def run(stage):
