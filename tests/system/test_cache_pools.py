@@ -84,7 +84,7 @@ def test_who_hangs_holds_up_no_other(pools, loops):
         assert ask(server, get(f"/{n}")).body == b"well"
     assert ask(server, get("/-/own")).body == b"own"
     wait_lines(server, {"": (0, 0), "ill": (2, 4), "well": (0, 0)})
-    assert server.gate.most == 2
+    wait_for(lambda: server.gate.most == 2, "two at the pool")
     end(server, wires)
     assert server.gate.most == 2 and len(server.ill.asked) == 6
     wait_lines(server, {"": (0, 0), "ill": (0, 0), "well": (0, 0)})
@@ -120,6 +120,7 @@ def test_lines_outlive_reloads_and_end_with_their_pools(pools):
     wait_lines(server, {"ill": (2, 4)})
     server.reload(server.conf(fills=3))
     wait_lines(server, {"ill": (3, 3)})
+    wait_for(lambda: server.gate.inside == 3, "three at the pool")
     # Who asked it already gets what it says; who stands in line for a pool that is gone finds no server when his turn comes.
     server.reload(server.conf(has_ill=False))
     assert ask(server, get("/ill/new")).body == b"well"
@@ -136,6 +137,7 @@ def test_lines_are_shown(pools, ctl):  # noqa: F811
     wires = hang(server)
     wait_lines(server, {"ill": (2, 4)})
     assert ask(server, get("/-/own")).body == b"own"
+    wait_lines(server, {"": (0, 0), "ill": (2, 4)})
     shown = ctl(server, "cache", "pages")
     assert re.search(r"ill: 2 under way, 4 in line\n", shown), shown
     assert re.search(r"petrel itself: 0 under way, 0 in line\n", shown), shown
