@@ -1,7 +1,7 @@
 /* Sending an answer over HTTP/1: the head put together in the loop's buffer, the body pulled chunk by chunk.
  *
- * A small answer leaves in one system call, head and body in one piece.  What the socket does not take stays where it is, in
- * the body's memory (body_keep), and only the rest of a head is copied. */
+ * A small answer leaves in one system call, head and body in one piece.  What the socket does not take stays where it is,
+ * in the body's memory (body_keep), and only the rest of a head is copied. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/sendfile.h>
